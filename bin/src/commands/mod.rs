@@ -1,0 +1,12 @@
+//! One function a command.
+
+mod execute;
+mod fetch;
+mod inspect;
+mod prove;
+mod validate;
+mod verify;
+
+pub(crate) use self::{
+    execute::execute, fetch::fetch, inspect::inspect, prove::prove, validate::validate, verify::verify,
+};

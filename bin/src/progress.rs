@@ -1,0 +1,100 @@
+//! Progress: a bar on a terminal, plain lines elsewhere. All of it on stderr.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::{
+    io::IsTerminal,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+use zeno_prover::{Progress, Step};
+
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Shows where a long command is.
+#[derive(Debug)]
+pub(crate) struct Display {
+    bar: ProgressBar,
+    terminal: bool,
+    start: Instant,
+    estimate: Mutex<Estimate>,
+}
+
+/// What the rest will take, from what has been done.
+#[derive(Debug, Default)]
+struct Estimate {
+    instructions: u64,
+    seconds: f64,
+}
+
+impl Display {
+    /// A display that shows nothing yet.
+    pub(crate) fn new() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed_precise}]") {
+            bar.set_style(style);
+        }
+        Self { bar, terminal, start: Instant::now(), estimate: Mutex::default() }
+    }
+
+    /// What is being done now.
+    pub(crate) fn say(&self, message: &str) {
+        if self.terminal {
+            self.bar.enable_steady_tick(TICK);
+            self.bar.set_message(message.to_owned());
+        } else {
+            eprintln!("[{:>7.1} s] {message}", self.start.elapsed().as_secs_f64());
+        }
+    }
+
+    fn words(&self, step: Step) -> String {
+        match step {
+            Step::Keys => "keys".to_owned(),
+            Step::Execute => "executing the guest".to_owned(),
+            Step::Segment { index, count, instructions } => {
+                let rest = self.rest((count - index) as u64 * instructions);
+                format!("proving segment {} of {count}, {instructions} instructions{rest}", index + 1)
+            }
+            Step::Aggregate { index, count, layer } => {
+                format!("aggregating proof {} of {count}, layer {}", index + 1, layer + 1)
+            }
+        }
+    }
+
+    /// How long `instructions` will take, at the speed so far.
+    fn rest(&self, instructions: u64) -> String {
+        let estimate = self.estimate.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if estimate.instructions == 0 {
+            return String::new();
+        }
+        let seconds = estimate.seconds * instructions as f64 / estimate.instructions as f64;
+        let minutes = (seconds / 60.0).ceil() as u64;
+        if minutes > 1 {
+            format!(", about {minutes} minutes for the segments left")
+        } else {
+            format!(", about {seconds:.0} s for the segments left")
+        }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Display {
+    fn start(&self, step: Step) {
+        self.say(&self.words(step));
+    }
+
+    fn finish(&self, step: Step, elapsed: Duration, restored: bool) {
+        if let (Step::Segment { instructions, .. }, false) = (step, restored) {
+            let mut estimate = self.estimate.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            estimate.instructions += instructions;
+            estimate.seconds += elapsed.as_secs_f64();
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! What a command has to say, as text or as one JSON object.
+
+use crate::{chains, failure::Failure};
+use alloy_primitives::B256;
+use serde::Serialize;
+use std::{fmt::Write, path::PathBuf};
+use zeno_guest_evm::ChainClaim;
+use zeno_prover::{Execution, FunctionCount, Timings};
+
+/// Everything a command found out. What doesn't apply is absent.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) block_number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) block_hash: Option<B256>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chain_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fork: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) transactions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gas_used: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) witness: Option<WitnessReport>,
+    /// Of the block or the proof, where it was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) valid: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instructions: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) segments: Option<usize>,
+    /// Cells of the tables that the instructions fill, without padding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cells: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instructions_per_gas: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) functions: Vec<FunctionReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) claim: Option<ClaimReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proof_kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proof_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proof_system: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) prover: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) app_exe_commitment: Option<B256>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) app_vm_commitment: Option<B256>,
+    /// Seconds by stage of a proof.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stages: Option<StageReport>,
+    /// The file that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<PathBuf>,
+    /// Seconds of the whole command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<f64>,
+    /// Sentences for people, before everything else.
+    #[serde(skip)]
+    pub(crate) headline: Vec<String>,
+}
+
+/// How much of the state an input brings along.
+#[derive(Debug, Serialize)]
+pub(crate) struct WitnessReport {
+    pub(crate) bytes: usize,
+    pub(crate) nodes: usize,
+    pub(crate) codes: usize,
+    pub(crate) headers: usize,
+}
+
+/// One of the largest consumers of instructions.
+#[derive(Debug, Serialize)]
+pub(crate) struct FunctionReport {
+    pub(crate) name: String,
+    pub(crate) instructions: u64,
+}
+
+/// Seconds by stage of a proof.
+#[derive(Debug, Serialize)]
+pub(crate) struct StageReport {
+    pub(crate) keys: f64,
+    pub(crate) execute: f64,
+    pub(crate) segments: Vec<f64>,
+    pub(crate) aggregation: Vec<f64>,
+    pub(crate) verify: f64,
+    /// Proofs of segments and aggregations that an interrupted run had left.
+    pub(crate) restored: usize,
+}
+
+/// [`ChainClaim`], with its digest.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClaimReport {
+    chain_id: u64,
+    chain_spec: B256,
+    first_parent_hash: B256,
+    last_block_hash: B256,
+    last_block_number: u64,
+    last_state_root: B256,
+    last_receipts_root: B256,
+    last_timestamp: u64,
+    block_count: u64,
+    digest: B256,
+}
+
+impl From<&ChainClaim> for ClaimReport {
+    fn from(claim: &ChainClaim) -> Self {
+        Self {
+            chain_id: claim.chain_id,
+            chain_spec: claim.chain_spec,
+            first_parent_hash: claim.first_parent_hash,
+            last_block_hash: claim.last_block_hash,
+            last_block_number: claim.last_block_number,
+            last_state_root: claim.last_state_root,
+            last_receipts_root: claim.last_receipts_root,
+            last_timestamp: claim.last_timestamp,
+            block_count: claim.block_count,
+            digest: claim.digest(),
+        }
+    }
+}
+
+impl Report {
+    /// Takes over what a claim says.
+    pub(crate) fn set_claim(&mut self, claim: &ChainClaim) {
+        self.block_number = Some(claim.last_block_number);
+        self.block_hash = Some(claim.last_block_hash);
+        self.chain_id = Some(claim.chain_id);
+        self.chain = chains::name(claim.chain_spec).map(Into::into);
+        self.claim = Some(claim.into());
+    }
+
+    /// Takes over what a run of the guest took.
+    pub(crate) fn set_execution(&mut self, execution: &Execution) {
+        self.instructions = Some(execution.instructions);
+        self.segments = Some(execution.segments.len());
+        self.cells = Some(execution.cells);
+        self.instructions_per_gas =
+            self.gas_used.filter(|gas| *gas > 0).map(|gas| execution.instructions as f64 / gas as f64);
+    }
+
+    /// Takes over the largest consumers.
+    pub(crate) fn set_functions(&mut self, functions: Vec<FunctionCount>) {
+        self.functions = functions
+            .into_iter()
+            .map(|function| FunctionReport { name: function.name, instructions: function.instructions })
+            .collect();
+    }
+
+    /// Takes over where the time of a proof went.
+    pub(crate) fn set_timings(&mut self, timings: &Timings) {
+        let seconds =
+            |list: &[std::time::Duration]| list.iter().map(std::time::Duration::as_secs_f64).collect();
+        self.stages = Some(StageReport {
+            keys: timings.keys.as_secs_f64(),
+            execute: timings.execute.as_secs_f64(),
+            segments: seconds(&timings.segments),
+            aggregation: seconds(&timings.layers),
+            verify: timings.verify.as_secs_f64(),
+            restored: timings.restored,
+        });
+    }
+
+    /// One object, on one line.
+    pub(crate) fn json(&self, failure: Option<&Failure>) -> String {
+        #[derive(Serialize)]
+        struct Object<'a> {
+            #[serde(flatten)]
+            report: &'a Report,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            error: Option<String>,
+        }
+        let object = Object { report: self, error: failure.map(ToString::to_string) };
+        serde_json::to_string(&object).expect("numbers, strings and lists are always JSON")
+    }
+
+    /// One fact a line.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for line in &self.headline {
+            let _ = writeln!(text, "{line}");
+        }
+        let mut fact = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                let _ = writeln!(text, "{name:>20}  {value}");
+            }
+        };
+        fact("block", self.block_number.map(|number| number.to_string()));
+        fact("hash", self.block_hash.map(|hash| hash.to_string()));
+        fact(
+            "chain",
+            self.chain_id.map(|id| match &self.chain {
+                Some(name) => format!("{id}, {name}"),
+                None => format!("{id}, under rules that this program has no name for"),
+            }),
+        );
+        fact("fork", self.fork.map(Into::into));
+        fact("transactions", self.transactions.map(|count| count.to_string()));
+        fact("gas used", self.gas_used.map(grouped));
+        fact(
+            "witness",
+            self.witness.as_ref().map(|witness| {
+                let WitnessReport { bytes, nodes, codes, headers } = witness;
+                format!(
+                    "{nodes} trie nodes, {codes} codes, {headers} headers; {} bytes in all",
+                    grouped(*bytes as u64)
+                )
+            }),
+        );
+        fact("instructions", self.instructions.map(grouped));
+        fact("instructions per gas", self.instructions_per_gas.map(|ratio| format!("{ratio:.1}")));
+        fact("segments", self.segments.map(|count| count.to_string()));
+        fact("cells", self.cells.map(grouped));
+        if let Some(claim) = &self.claim {
+            fact("parent", Some(claim.first_parent_hash.to_string()));
+            fact("state root", Some(claim.last_state_root.to_string()));
+            fact("receipts root", Some(claim.last_receipts_root.to_string()));
+            fact("timestamp", Some(claim.last_timestamp.to_string()));
+            fact("chain rules", Some(claim.chain_spec.to_string()));
+            fact("claim digest", Some(claim.digest.to_string()));
+        }
+        fact("guest", self.app_exe_commitment.map(|hash| hash.to_string()));
+        fact("machine", self.app_vm_commitment.map(|hash| hash.to_string()));
+        fact(
+            "proof",
+            self.proof_kind.map(|kind| match (&self.proof_bytes, &self.proof_system) {
+                (Some(bytes), Some(system)) => format!("{kind} ({system}), {} bytes", grouped(*bytes as u64)),
+                (Some(bytes), None) => format!("{kind}, {} bytes", grouped(*bytes as u64)),
+                _ => kind.to_owned(),
+            }),
+        );
+        fact("made by", self.prover.clone());
+        if let Some(stages) = &self.stages {
+            let sum = |list: &[f64]| list.iter().sum::<f64>();
+            fact(
+                "seconds by stage",
+                Some(format!(
+                    "keys {:.1}, execution {:.1}, segments {:.1}, aggregation {:.1}, verification {:.3}",
+                    stages.keys,
+                    stages.execute,
+                    sum(&stages.segments),
+                    sum(&stages.aggregation),
+                    stages.verify
+                )),
+            );
+        }
+        fact("written to", self.file.as_ref().map(|path| path.display().to_string()));
+        fact("seconds", self.seconds.map(|seconds| format!("{seconds:.3}")));
+        if !self.functions.is_empty() {
+            let _ = writeln!(text, "\n{:>15} {:>6}  function", "instructions", "%");
+            let total = self.instructions.unwrap_or(1).max(1) as f64;
+            for function in &self.functions {
+                let share = 100.0 * function.instructions as f64 / total;
+                let _ =
+                    writeln!(text, "{:>15} {share:>6.1}  {}", grouped(function.instructions), function.name);
+            }
+        }
+        text
+    }
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_thousands() {
+        let numbers = [0, 7, 999, 1000, 14_515_637, 1_000_000_000];
+        let texts = numbers.map(grouped);
+        assert_eq!(texts, ["0", "7", "999", "1,000", "14,515,637", "1,000,000,000"]);
+    }
+
+    #[test]
+    fn json_has_only_what_applies() {
+        let report = Report { block_number: Some(7), valid: Some(true), ..Report::default() };
+        assert_eq!(report.json(None), r#"{"block_number":7,"valid":true}"#);
+        let failure = Failure::other("no \"such\" block");
+        assert_eq!(
+            report.json(Some(&failure)),
+            r#"{"block_number":7,"valid":true,"error":"no \"such\" block"}"#
+        );
+    }
+}

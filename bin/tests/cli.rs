@@ -1,0 +1,151 @@
+//! The command line, as a user runs it. The proof at the end is a real one.
+
+use serde_json::Value;
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+/// Runs `zeno` in `folder`, without what the environment says about nodes.
+fn zeno(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_zeno"))
+        .args(args)
+        .current_dir(folder)
+        .env_remove("ETH_RPC_URL")
+        .env_remove("ETH_RPC_HEADER")
+        .output()
+        .expect("zeno starts")
+}
+
+/// Runs `zeno --json`: the one object on stdout, and the exit status.
+fn json(folder: &Path, args: &[&str]) -> (Value, i32) {
+    let output = zeno(folder, &[&["--json"], args].concat());
+    let stdout = String::from_utf8(output.stdout).expect("stdout is text");
+    assert_eq!(stdout.lines().count(), 1, "one object on one line, not: {stdout}");
+    let value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error} in: {stdout}"));
+    (value, output.status.code().expect("zeno was not killed"))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn validates_and_executes_the_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let (validated, status) = json(folder.path(), &["validate"]);
+    assert_eq!(status, 0, "{validated}");
+    assert_eq!(validated["valid"], true);
+    assert!(validated["transactions"].as_u64().unwrap() >= 5);
+
+    let (executed, status) = json(folder.path(), &["execute"]);
+    assert_eq!(status, 0, "{executed}");
+    assert_eq!(executed["claim"], validated["claim"]);
+    let (instructions, gas) =
+        (executed["instructions"].as_u64().unwrap(), executed["gas_used"].as_u64().unwrap());
+    let ratio = executed["instructions_per_gas"].as_f64().unwrap();
+    assert!((ratio - instructions as f64 / gas as f64).abs() < 1e-6);
+    assert!(executed["segments"].as_u64().unwrap() >= 1);
+}
+
+#[test]
+fn says_what_is_wrong_with_usage_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let fails = |args: &[&str], says: &str| {
+        let output = zeno(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{args:?} should say {says:?}: {}", stderr(&output));
+    };
+    fails(&["validate", "latest"], "--rpc-url");
+    fails(&["validate", "newest", "--rpc-url", "http://127.0.0.1:1"], "newest");
+    fails(&["validate", "--input", "absent.zeno"], "absent.zeno");
+    fails(&["validate", "7", "--input", "absent.zeno"], "--input");
+    fails(&["prove", "--proof", "evm"], "not built yet");
+    fails(&["prove", "--out", "no/such/folder/block.proof"], "no/such/folder");
+    fails(&["verify", "absent.proof"], "absent.proof");
+    fails(&["inspect", "absent.proof"], "absent.proof");
+
+    std::fs::write(folder.path().join("noise"), b"noise").unwrap();
+    fails(&["inspect", "noise"], "neither an input");
+    fails(&["validate", "--input", "noise"], "noise");
+    std::fs::write(folder.path().join("truncated"), b"ZENO\x01\0\0\0").unwrap();
+    fails(&["validate", "--input", "truncated"], "truncated");
+
+    let (value, status) = json(folder.path(), &["validate", "--input", "truncated"]);
+    assert_eq!(status, 2);
+    assert!(value["error"].as_str().unwrap().contains("truncated"), "{value}");
+    let leftovers = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(leftovers, 2, "a failing command leaves no file behind");
+}
+
+#[test]
+fn an_invalid_block_exits_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut input = zeno_guest_evm::StatelessInput::decode(
+        &include_bytes!("../../config/example/input.zeno").to_vec().into(),
+    )
+    .unwrap();
+    let mut block = zeno_guest_evm::decode_block(&input.block).unwrap();
+    block.header.gas_used += 1;
+    input.block = alloy_rlp::encode(&block).into();
+    std::fs::write(folder.path().join("invalid.zeno"), input.encode()).unwrap();
+    for command in ["validate", "execute", "prove"] {
+        let (value, status) = json(folder.path(), &[command, "--input", "invalid.zeno"]);
+        assert_eq!(status, 1, "{command}: {value}");
+        assert_eq!(value["valid"], false);
+        assert!(value["error"].as_str().unwrap().contains("gas used"), "{value}");
+    }
+}
+
+/// The main job: a proof of the example, verified; altered copies refused.
+#[test]
+fn proves_and_verifies_the_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let (proved, status) = json(folder.path(), &["prove", "--out", "example.proof"]);
+    assert_eq!(status, 0, "{proved}");
+    assert_eq!(proved["proof_kind"], "stark");
+
+    let (verified, status) = json(folder.path(), &["verify", "example.proof"]);
+    assert_eq!(status, 0, "{verified}");
+    assert_eq!(verified["valid"], true);
+    assert_eq!(verified["claim"], proved["claim"]);
+    assert_eq!(verified["proof_bytes"], proved["proof_bytes"]);
+    let (inspected, status) = json(folder.path(), &["inspect", "example.proof"]);
+    assert_eq!(status, 0);
+    assert_eq!(inspected["claim"], proved["claim"]);
+    assert_eq!(inspected.get("valid"), None, "inspecting checks nothing");
+
+    let proof = zeno_verifier::ProofFile::read(folder.path().join("example.proof")).unwrap();
+    let refused = |what: &str, altered: &zeno_verifier::ProofFile| {
+        altered.write(folder.path().join("altered.proof")).unwrap();
+        let (value, status) = json(folder.path(), &["verify", "altered.proof"]);
+        assert_eq!((status, &value["valid"]), (1, &Value::Bool(false)), "{what}: {value}");
+    };
+    let alter = |change: &dyn Fn(&mut zeno_verifier::ProofFile)| {
+        let mut altered = proof.clone();
+        change(&mut altered);
+        altered
+    };
+    refused("another block hash", &alter(&|file| file.claim.last_block_hash.0[0] ^= 1));
+    refused("another state root", &alter(&|file| file.claim.last_state_root.0[31] ^= 1));
+    refused("another chain", &alter(&|file| file.claim.chain_id += 1));
+    refused("more blocks", &alter(&|file| file.claim.block_count += 1));
+    refused("another guest", &alter(&|file| file.app_exe_commitment.0[0] ^= 1));
+    refused("another machine", &alter(&|file| file.app_vm_commitment.0[0] ^= 1));
+    for part in 0..8 {
+        let at = proof.proof.len() * part / 8 + 16;
+        refused("altered proof bytes", &alter(&|file| file.proof[at] ^= 1));
+    }
+    refused("a shorter proof", &alter(&|file| file.proof.truncate(file.proof.len() - 1)));
+
+    let bytes = std::fs::read(folder.path().join("example.proof")).unwrap();
+    for (name, bytes) in [
+        ("truncated", &bytes[..bytes.len() / 2]),
+        ("foreign", &[&b"PROOF"[..], &bytes].concat()[..]),
+        ("trailing", &[&bytes[..], b"\n"].concat()[..]),
+    ] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        let (value, status) = json(folder.path(), &["verify", name]);
+        assert_eq!(status, 1, "{name}: {value}");
+    }
+}

@@ -1,0 +1,83 @@
+//! A guest for tests: runs a list of cryptographic operations through the very code that the block guest uses and
+//! reveals the hash of all outcomes, for the host to compare with native libraries.
+//!
+//! Input: for each case one byte for the operation, the length of its input as a little-endian `u32`, the input.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use alloy_consensus::crypto::secp256k1::recover_signer_unchecked;
+use alloy_primitives::{keccak256, Address, Signature, B256, B512, U256};
+use openvm::io::{read_vec, reveal_bytes32};
+use revm_precompile::{PrecompileSpecId, PrecompileStatus, Precompiles};
+
+openvm::entry!(main);
+
+fn main() {
+    zeno_guest::install();
+    let input = read_vec();
+    let mut outcomes = Vec::new();
+    let mut rest = input.as_slice();
+    while let [operation, a, b, c, d, tail @ ..] = rest {
+        let length = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+        let (input, tail) = tail.split_at(length);
+        let outcome = run(*operation, input);
+        outcomes.extend_from_slice(keccak256(outcome).as_slice());
+        rest = tail;
+    }
+    reveal_bytes32(keccak256(outcomes).0);
+}
+
+/// The outcome of one operation, in bytes.
+fn run(operation: u8, input: &[u8]) -> Vec<u8> {
+    match operation {
+        0 => precompile(PrecompileSpecId::PRAGUE, input),
+        1 => precompile(PrecompileSpecId::OSAKA, input),
+        2 => verify_signature(input),
+        3 => recover(input),
+        // The hash of what follows the first byte, which says how many bytes to skip before: all alignments.
+        4 => keccak256(&input[1 + usize::from(input[0])..]).to_vec(),
+        _ => panic!("unknown operation {operation}"),
+    }
+}
+
+/// Calls the precompile at the address in the first two bytes.
+fn precompile(fork: PrecompileSpecId, input: &[u8]) -> Vec<u8> {
+    let (address, input) = input.split_at(2);
+    let address = Address::left_padding_from(address);
+    let precompile = Precompiles::new(fork).get(&address).expect("a precompile of the fork");
+    let output = precompile.execute(input, u64::MAX, 0).expect("no precompile fails fatally");
+    match output.status {
+        PrecompileStatus::Success => {
+            let mut bytes = output.gas_used.to_be_bytes().to_vec();
+            bytes.extend_from_slice(&output.bytes);
+            bytes
+        }
+        PrecompileStatus::Revert => b"revert".to_vec(),
+        PrecompileStatus::Halt(_) => b"halt".to_vec(),
+    }
+}
+
+/// Public key, r, s, parity, hash.
+fn verify_signature(input: &[u8]) -> Vec<u8> {
+    let (key, rest) = input.split_at(64);
+    let (signature, hash) = decode_signature(rest);
+    [zeno_guest::verify_signature(&B512::from_slice(key), &signature, &hash).into()].to_vec()
+}
+
+/// r, s, parity, hash.
+fn recover(input: &[u8]) -> Vec<u8> {
+    let (signature, hash) = decode_signature(input);
+    match recover_signer_unchecked(&signature, hash) {
+        Ok(address) => address.to_vec(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn decode_signature(input: &[u8]) -> (Signature, B256) {
+    let r = U256::from_be_slice(&input[..32]);
+    let s = U256::from_be_slice(&input[32..64]);
+    (Signature::new(r, s, input[64] == 1), B256::from_slice(&input[65..97]))
+}

@@ -1,0 +1,140 @@
+//! Points on short Weierstrass curves, whichever the curve.
+
+use alloc::vec::Vec;
+use core::ops::{Add, Mul};
+use openvm_algebra_guest::IntMod;
+use openvm_ecc_guest::{
+    msm,
+    weierstrass::{IntrinsicCurve, WeierstrassPoint},
+    Group,
+};
+
+/// The point (x, y) if it satisfies the curve's equation. The identity has no coordinates and is never returned.
+#[expect(unsafe_code, reason = "the constructor promises the curve only, and so does this function")]
+pub(crate) fn on_curve<P>(x: P::Coordinate, y: P::Coordinate) -> Option<P>
+where
+    P: WeierstrassPoint,
+    for<'a> &'a P::Coordinate: Mul<&'a P::Coordinate, Output = P::Coordinate>,
+{
+    // SAFETY: no caller takes the point for one of a subgroup without checking.
+    unsafe { P::from_xy_nonidentity(x, y) }
+}
+
+/// The point (x, y), which the caller knows to be on the curve.
+#[expect(unsafe_code, reason = "the callers state why the point is on the curve")]
+pub(crate) fn known_point<P: WeierstrassPoint>(x: P::Coordinate, y: P::Coordinate) -> P {
+    // SAFETY: by the caller's word.
+    unsafe { P::from_xy_unchecked(x, y) }
+}
+
+/// `scalar · point` by double-and-add with the complete group law, so for points of any order.
+pub(crate) fn multiply_any_order<P: Group>(point: &P, scalar: u128) -> P {
+    let mut sum = P::IDENTITY;
+    for bit in (0..128 - scalar.leading_zeros()).rev() {
+        sum.double_assign();
+        if scalar >> bit & 1 == 1 {
+            sum += point;
+        }
+    }
+    sum
+}
+
+/// The number of points from which buckets cost less than a table for each point.
+const BUCKETS_FROM: usize = 128;
+
+/// `Σ scalarsᵢ · pointsᵢ`. Every point must be the identity or of the large prime order; a scalar may be any integer
+/// of the scalar field's width.
+pub(crate) fn multi_multiply<C>(scalars: &[C::Scalar], points: &[C::Point]) -> C::Point
+where
+    C: IntrinsicCurve,
+    C::Scalar: IntMod,
+    C::Point: WeierstrassPoint + Group,
+    for<'a> &'a C::Point: Add<&'a C::Point, Output = C::Point>,
+{
+    if points.len() < BUCKETS_FROM {
+        let terms: Vec<_> = scalars.iter().map(IntMod::as_le_bytes).zip(points).collect();
+        windowed_multiply(&terms)
+    } else {
+        msm(scalars, points)
+    }
+}
+
+/// The window of [`windowed_multiply`]: half a byte, so 15 multiples of each point.
+const MULTIPLES: usize = 15;
+
+/// The sum of the terms, which are little-endian scalars of one length and points: all scalars four bits at a time.
+///
+/// The generic group law compares coordinates before every step; here what is known of the points saves most of it.
+/// The order is an odd prime, so no double is the identity, and small multiples of a point never share an x. What is
+/// left to compare is the sum's x with that of a multiple before their addition.
+fn windowed_multiply<P: WeierstrassPoint + Group>(terms: &[(&[u8], &P)]) -> P {
+    let tables: Vec<_> = terms
+        .iter()
+        .filter(|(_, point)| !point.is_identity())
+        .map(|&(scalar, point)| (scalar, multiples(point)))
+        .collect();
+    let mut sum: Option<P> = None;
+    let length = tables.iter().map(|(scalar, _)| scalar.len()).max().unwrap_or(0);
+    for place in (0..length).rev() {
+        for shift in [4, 0] {
+            if let Some(sum) = &mut sum {
+                for _ in 0..4 {
+                    double(sum);
+                }
+            }
+            for (scalar, table) in &tables {
+                let window = scalar[place] >> shift & 0xf;
+                if window != 0 {
+                    add(&mut sum, &table[usize::from(window) - 1]);
+                }
+            }
+        }
+    }
+    sum.unwrap_or(<P as Group>::IDENTITY)
+}
+
+/// P, 2P, … 15P of a point of a large prime order.
+#[expect(unsafe_code, reason = "the unchecked group law")]
+fn multiples<P: WeierstrassPoint>(point: &P) -> Vec<P> {
+    P::set_up_once();
+    let mut table = Vec::with_capacity(MULTIPLES);
+    table.push(point.clone());
+    // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < 15.
+    table.push(unsafe { point.double_nonidentity::<false>() });
+    for i in 2..MULTIPLES {
+        table.push(unsafe { table[i - 1].add_ne_nonidentity::<false>(point) });
+    }
+    table
+}
+
+/// Doubles a point of odd order that is not the identity.
+#[expect(unsafe_code, reason = "the unchecked group law")]
+fn double<P: WeierstrassPoint>(point: &mut P) {
+    // SAFETY: neither the point nor its double is the identity; a point means that `multiples` did the set-up.
+    unsafe { point.double_assign_nonidentity::<false>() };
+}
+
+/// Adds a point that is not the identity to a sum that is if there is none.
+#[expect(unsafe_code, reason = "the unchecked group law")]
+fn add<P: WeierstrassPoint>(sum: &mut Option<P>, point: &P) {
+    match sum {
+        None => *sum = Some(point.clone()),
+        // SAFETY: neither is the identity and the x differ.
+        Some(sum) if sum.x() != point.x() => unsafe { sum.add_ne_assign_nonidentity::<false>(point) },
+        Some(sum) if sum.y() == point.y() => double(sum),
+        Some(_) => *sum = None,
+    }
+}
+
+/// The pairs' halves in two lists, as the pairing and the multi-scalar multiplication want them.
+///
+/// The first error ends it: what comes behind is neither decoded nor checked.
+pub(crate) fn unzip<A, B, E>(pairs: impl Iterator<Item = Result<(A, B), E>>) -> Result<(Vec<A>, Vec<B>), E> {
+    let mut halves = (Vec::new(), Vec::new());
+    for pair in pairs {
+        let (a, b) = pair?;
+        halves.0.push(a);
+        halves.1.push(b);
+    }
+    Ok(halves)
+}

@@ -1,0 +1,61 @@
+//! Keccak-256, behind alloy-primitives' `native-keccak` hook: tries, code hashes, transaction hashes and the opcode.
+
+use openvm_keccak256_guest::{native_keccakf, native_xorin, KECCAK_RATE, KECCAK_WIDTH_BYTES};
+
+/// The sponge's state and a block, aligned to words as the instructions want them.
+#[repr(C, align(4))]
+struct Aligned<const N: usize>([u8; N]);
+
+/// Writes the Keccak-256 hash of `len` bytes at `bytes` to the 32 bytes at `output`.
+///
+/// # Safety
+/// `bytes` must be readable for `len` bytes, `output` writable for 32.
+#[no_mangle]
+#[expect(unsafe_code, reason = "the hook's signature, and the instructions take addresses")]
+pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, output: *mut u8) {
+    let mut state = Aligned([0u8; KECCAK_WIDTH_BYTES]);
+    let sponge = state.0.as_mut_ptr();
+    // SAFETY: `sponge` is a state of 200 aligned bytes; `bytes` and `len` move together within what the caller
+    // promises, and at most a block is copied into a block.
+    unsafe {
+        if bytes.addr() % 4 == 0 {
+            while len >= KECCAK_RATE {
+                native_xorin(sponge, bytes, KECCAK_RATE);
+                native_keccakf(sponge);
+                bytes = bytes.add(KECCAK_RATE);
+                len -= KECCAK_RATE;
+            }
+            // The instruction takes whole words; the up to three bytes behind them are added one by one.
+            let words = len & !3;
+            if words != 0 {
+                native_xorin(sponge, bytes, words);
+            }
+            for i in words..len {
+                *sponge.add(i) ^= *bytes.add(i);
+            }
+        } else {
+            let mut block = Aligned([0u8; KECCAK_RATE]);
+            let copy = block.0.as_mut_ptr();
+            while len >= KECCAK_RATE {
+                core::ptr::copy_nonoverlapping(bytes, copy, KECCAK_RATE);
+                native_xorin(sponge, copy, KECCAK_RATE);
+                native_keccakf(sponge);
+                bytes = bytes.add(KECCAK_RATE);
+                len -= KECCAK_RATE;
+            }
+            core::ptr::copy_nonoverlapping(bytes, copy, len);
+            let words = len & !3;
+            if words != 0 {
+                native_xorin(sponge, copy, words);
+            }
+            for i in words..len {
+                *sponge.add(i) ^= *copy.add(i);
+            }
+        }
+        // Keccak's padding (not SHA-3's): a one bit behind the message, another at the block's end.
+        *sponge.add(len) ^= 0x01;
+        *sponge.add(KECCAK_RATE - 1) ^= 0x80;
+        native_keccakf(sponge);
+        core::ptr::copy_nonoverlapping(sponge, output, 32);
+    }
+}

@@ -1,0 +1,18 @@
+//! The guest: validates the block that it is given and reveals the digest of the claim. A block that is invalid, or
+//! an input that can't be read, ends in a panic, and so in no proof.
+#![no_std]
+#![no_main]
+
+use openvm::io::{read_vec, reveal_bytes32};
+use zeno_guest_evm::{validate_with, StatelessInput};
+
+openvm::entry!(main);
+
+fn main() {
+    zeno_guest::install();
+    let input = StatelessInput::decode(&read_vec().into())
+        .unwrap_or_else(|error| panic!("the input can't be read: {error}"));
+    let claim = validate_with(&input, zeno_guest::verify_signature)
+        .unwrap_or_else(|error| panic!("the block is invalid: {error}"));
+    reveal_bytes32(claim.digest().0);
+}

@@ -1,0 +1,133 @@
+//! ECDSA on secp256k1: transaction signatures by hinted public key, and recovery for `ecrecover` and EIP-7702.
+
+use crate::{
+    curve::{known_point, multi_multiply, on_curve},
+    field::{is_odd, reversed, to_be},
+};
+use alloy_primitives::{keccak256, Address, Signature, B256, B512};
+use hex_literal::hex;
+use openvm_algebra_guest::{DivUnsafe, IntMod, Sqrt};
+use openvm_ecc_guest::{
+    weierstrass::{IntrinsicCurve, WeierstrassPoint},
+    Group,
+};
+
+pub(crate) use types::{Field, Scalar, Secp256k1Point};
+
+#[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all)]
+mod types {
+    use core::ops::Neg;
+    use openvm_algebra_guest::moduli_macros::moduli_declare;
+    use openvm_ecc_guest::{sw_macros::sw_declare, Group};
+
+    moduli_declare! {
+        Field { modulus = "0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f" },
+        Scalar { modulus = "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141" },
+    }
+
+    pub(super) const B: Field = Field::from_const_u8(7);
+
+    sw_declare! {
+        Secp256k1Point { mod_type = Field, b = B },
+    }
+}
+
+/// The curve, for the generic algorithms.
+struct Secp256k1;
+
+impl IntrinsicCurve for Secp256k1 {
+    type Scalar = Scalar;
+    type Point = Secp256k1Point;
+
+    fn msm(scalars: &[Scalar], points: &[Secp256k1Point]) -> Secp256k1Point {
+        multi_multiply::<Self>(scalars, points)
+    }
+}
+
+/// The base point (SEC 2, section 2.4.1).
+fn generator() -> Secp256k1Point {
+    const X: Field = Field::from_const_bytes(reversed(hex!(
+        "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+    )));
+    const Y: Field = Field::from_const_bytes(reversed(hex!(
+        "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
+    )));
+    known_point(X, Y)
+}
+
+/// Whether `ecrecover(hash, signature)` gives this key: `r` and `s` in 1..n, and the signature's point R, whose x is
+/// `r` as an integer and whose y has the stated parity. High `s` is accepted, as by the precompile.
+///
+/// Checking R's y matters: two keys satisfy the same (r, s), one for either parity. An x of R that was reduced
+/// modulo n on signing would need a recovery id that no transaction can state.
+pub fn verify_signature(public_key: &B512, signature: &Signature, hash: &B256) -> bool {
+    let (Some(r), Some(s)) =
+        (scalar(&signature.r().to_be_bytes::<32>()), scalar(&signature.s().to_be_bytes::<32>()))
+    else {
+        return false;
+    };
+    let Some(key) = decode_key(&public_key.0) else { return false };
+    match signature_point(key, &r, &s, &hash.0) {
+        Some((x, y)) => {
+            x.assert_reduced();
+            x.as_le_bytes() == r.as_le_bytes() && is_odd(&y) == signature.v()
+        }
+        None => false,
+    }
+}
+
+/// Whether the signature is the key's, whichever the parity of its point (SEC 1, section 4.1.4).
+pub(crate) fn verify_any_parity(key: &[u8; 64], r: &[u8], s: &[u8], hash: &[u8; 32]) -> bool {
+    let (Some(r), Some(s), Some(key)) = (scalar(r), scalar(s), decode_key(key)) else {
+        return false;
+    };
+    // Modulo n both: x may be at least n.
+    signature_point(key, &r, &s, hash)
+        .is_some_and(|(x, _)| Scalar::from_be_bytes_unchecked(&to_be(&x)) - r == Scalar::ZERO)
+}
+
+/// The address of the key that made the signature, R's y odd or not (SEC 1, section 4.1.6). High `s` is accepted.
+pub(crate) fn recover(r: &[u8], s: &[u8], odd: bool, hash: &[u8; 32]) -> Option<Address> {
+    let (r_scalar, s) = (scalar(r)?, scalar(s)?);
+    let point = lift(Field::from_be_bytes(r)?, odd)?;
+    // Q = (s·R − z·G) / r. Neither divisor nor the points' order (n, a prime) leaves a special case.
+    let z = Scalar::from_be_bytes_unchecked(hash);
+    let minus_z = Scalar::ZERO - &z;
+    let key = multi_multiply::<Secp256k1>(
+        &[minus_z.div_unsafe(&r_scalar), s.div_unsafe(&r_scalar)],
+        &[generator(), point],
+    );
+    if key.is_identity() {
+        return None;
+    }
+    let (x, y) = key.into_coords();
+    let mut bytes = [0; 64];
+    bytes[..32].copy_from_slice(&to_be(&x));
+    bytes[32..].copy_from_slice(&to_be(&y));
+    Some(Address::from_slice(&keccak256(bytes)[12..]))
+}
+
+/// A signature's r or s: an integer in 1..n.
+fn scalar(bytes: &[u8]) -> Option<Scalar> {
+    Scalar::from_be_bytes(bytes).filter(|value| value.as_le_bytes().iter().any(|&byte| byte != 0))
+}
+
+/// The key's point: both coordinates reduced, and on the curve.
+fn decode_key(bytes: &[u8; 64]) -> Option<Secp256k1Point> {
+    on_curve(Field::from_be_bytes(&bytes[..32])?, Field::from_be_bytes(&bytes[32..])?)
+}
+
+/// The point with this x and the parity of y.
+fn lift(x: Field, odd: bool) -> Option<Secp256k1Point> {
+    let y = (&x * &x * &x + types::B).sqrt()?;
+    let y = if is_odd(&y) == odd { y } else { -y };
+    // Zero would be its own negative (no point has y = 0, the order being odd); and the sign is looked at reduced.
+    (is_odd(&y) == odd).then(|| known_point(x, y))
+}
+
+/// R = (z·G + r·Q) / s, unless it is the identity.
+fn signature_point(key: Secp256k1Point, r: &Scalar, s: &Scalar, hash: &[u8; 32]) -> Option<(Field, Field)> {
+    let z = Scalar::from_be_bytes_unchecked(hash);
+    let point = multi_multiply::<Secp256k1>(&[z.div_unsafe(s), r.div_unsafe(s)], &[generator(), key]);
+    (!point.is_identity()).then(|| point.into_coords())
+}

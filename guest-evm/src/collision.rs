@@ -1,0 +1,142 @@
+//! EIP-7610: nothing is created at an address that has storage, even if it has no code and no nonce.
+//!
+//! The EVM does not know this rule, because it does not see storage roots. Such accounts are left
+//! over from before EIP-161, and no creation can hit those of mainnet; so executions only take this
+//! slower way once one of them was read.
+
+use crate::execute::State;
+use alloy_evm::eth::EthEvmContext;
+use alloy_primitives::Bytes;
+use revm::{
+    Inspector,
+    context_interface::{ContextTr, JournalTr, journaled_state::account::JournaledAccountTr},
+    interpreter::{CreateInputs, CreateOutcome, Gas, InstructionResult, InterpreterResult},
+    primitives::constants::CALL_STACK_LIMIT,
+};
+
+/// Makes creations at addresses with storage fail as collisions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StorageCollisions;
+
+impl<S: State> Inspector<EthEvmContext<&mut S>> for StorageCollisions {
+    fn create(
+        &mut self,
+        context: &mut EthEvmContext<&mut S>,
+        inputs: &mut CreateInputs,
+    ) -> Option<CreateOutcome> {
+        let journal = context.journal_mut();
+        // What fails before the address is looked at is left to the EVM, and so are errors of the
+        // state: it meets them again.
+        if journal.depth() > CALL_STACK_LIMIT as usize {
+            return None;
+        }
+        let caller = journal.load_account(inputs.caller()).ok()?;
+        let nonce = caller.info.nonce;
+        if caller.info.balance < inputs.value() || nonce == u64::MAX {
+            return None;
+        }
+        let address = inputs.created_address(nonce);
+        journal.load_account(address).ok()?;
+        if !journal.db().storage_only().contains(&address) {
+            return None;
+        }
+        // As in every collision (EIP-684): the creator's nonce stays increased, all gas is gone.
+        journal.load_account_mut(inputs.caller()).ok()?.bump_nonce();
+        Some(CreateOutcome {
+            result: InterpreterResult {
+                result: InstructionResult::CreateCollision,
+                output: Bytes::new(),
+                gas: Gas::new_with_regular_gas_and_reservoir(inputs.gas_limit(), inputs.reservoir()),
+            },
+            address: None,
+            charged_create_state_gas: inputs.charged_create_state_gas(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Block, ChainSpec, Transaction, execute,
+        state::WitnessState,
+        trie::{Preimages, Trie},
+    };
+    use alloc::vec::Vec;
+    use alloy_consensus::{Header, SignableTransaction, TxLegacy};
+    use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Signature, TxKind, U256, keccak256};
+    use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+
+    const SENDER: Address = Address::repeat_byte(1);
+    /// Deploys no code.
+    const INIT_CODE: [u8; 1] = [0x00];
+    const GAS: u64 = 100_000;
+
+    /// Executes a block whose one transaction creates a contract, itself or by calling `creator`. At
+    /// the address of what it creates is an account with a balance and this storage, and no more.
+    /// Answers with whether the transaction succeeded without using up its gas, and the state.
+    fn run(creator: Option<(Address, Bytes)>, created: Address, storage_root: B256) -> (bool, WitnessState) {
+        let mut trie = Trie::default();
+        let mut put = |address: Address, account: TrieAccount| {
+            let value = alloy_rlp::encode(account).into();
+            trie.insert(&keccak256(address), value, &mut Preimages::default()).unwrap();
+        };
+        let plain = TrieAccount {
+            nonce: 0,
+            balance: U256::from(u64::MAX),
+            storage_root: EMPTY_ROOT_HASH,
+            code_hash: KECCAK256_EMPTY,
+        };
+        put(SENDER, plain);
+        put(created, TrieAccount { storage_root, ..plain });
+        if let Some((address, code)) = &creator {
+            put(*address, TrieAccount { nonce: 1, code_hash: keccak256(code), ..plain });
+        }
+        let parent = Header { state_root: trie.hash(), ..Header::default() };
+        let codes = creator.iter().map(|(_, code)| code.clone());
+        let mut state = WitnessState::new(
+            &parent,
+            B256::ZERO,
+            Preimages::new(trie.revealed()),
+            Preimages::new(codes),
+            Preimages::default(),
+        );
+        let transaction = TxLegacy {
+            gas_limit: GAS,
+            gas_price: 7,
+            to: creator.as_ref().map_or(TxKind::Create, |(address, _)| TxKind::Call(*address)),
+            input: if creator.is_some() { Bytes::new() } else { INIT_CODE.into() },
+            ..TxLegacy::default()
+        };
+        let signed = transaction.into_signed(Signature::new(U256::ONE, U256::ONE, false));
+        let header = Header { number: 1, gas_limit: GAS, base_fee_per_gas: Some(7), ..Header::default() };
+        let mut block = Block { header, ..Block::default() };
+        block.body.transactions.push(Transaction::Legacy(signed));
+        let chain = ChainSpec { forks: Vec::new(), ..ChainSpec::mainnet() };
+        let outcome = execute(&chain, &block, &[SENDER], &mut state).unwrap();
+        (outcome.receipts[0].success && outcome.gas_used < GAS, state)
+    }
+
+    #[test]
+    fn a_transaction_creates_nothing_where_there_is_storage() {
+        let created = SENDER.create(0);
+        let (success, _) = run(None, created, EMPTY_ROOT_HASH);
+        assert!(success);
+        let (success, state) = run(None, created, B256::repeat_byte(7));
+        assert!(!success);
+        assert_eq!(state.storage_only(), [created]);
+    }
+
+    #[test]
+    fn a_contract_creates_nothing_where_there_is_storage() {
+        use revm::Database;
+        let creator = Address::repeat_byte(2);
+        // CREATE without init code.
+        let code = Bytes::from_static(&[0x60, 0, 0x60, 0, 0x60, 0, 0xf0, 0]);
+        for (storage_root, free) in [(EMPTY_ROOT_HASH, true), (B256::repeat_byte(7), false)] {
+            let (_, mut state) = run(Some((creator, code.clone())), creator.create(1), storage_root);
+            let nonce = |state: &mut WitnessState, address| state.basic(address).unwrap().unwrap().nonce;
+            assert_eq!(nonce(&mut state, creator), 2);
+            assert_eq!(nonce(&mut state, creator.create(1)), u64::from(free));
+        }
+    }
+}

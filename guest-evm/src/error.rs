@@ -1,0 +1,343 @@
+//! What can be wrong with a block or its witness.
+
+use crate::{
+    chain::{ChainSpecError, Fork},
+    input::InputError,
+    state::StateError,
+};
+use alloc::string::String;
+use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
+use core::fmt;
+
+/// Which rule an input breaks, with both values where there are two.
+///
+/// The first group is about the input, the others about the block: if the input is sound, an error
+/// of those means that the block is invalid.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidationError {
+    // The input.
+    /// The input does not decode.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The chain specification does not decode.
+    #[error(transparent)]
+    ChainSpec(#[from] ChainSpecError),
+    /// No header of the witness has the hash that the block names as its parent.
+    #[error("the witness lacks the parent's header {0}")]
+    MissingParent(B256),
+    /// A header of the witness does not decode.
+    #[error("header {hash} of the witness is malformed: {error}")]
+    MalformedHeader {
+        /// Its hash.
+        hash: B256,
+        /// What its RLP lacks.
+        error: alloy_rlp::Error,
+    },
+    /// The state can't be read or updated from the witness.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// There must be as many public keys as transactions.
+    #[error("the input has {keys} public keys for {transactions} transactions")]
+    PublicKeyCount {
+        /// Public keys in the input.
+        keys: usize,
+        /// Transactions in the block.
+        transactions: usize,
+    },
+    /// A hinted key did not make its transaction's signature.
+    #[error("the signature of transaction {index} was not made by the hinted public key of {address}")]
+    PublicKey {
+        /// Position of the transaction in the block.
+        index: usize,
+        /// The address of the hinted key.
+        address: Address,
+    },
+
+    // The block on its own.
+    /// The block's RLP is malformed.
+    #[error("the block's RLP is malformed: {0}")]
+    BlockRlp(alloy_rlp::Error),
+    /// The block is from before the merge.
+    #[error(
+        "block {number} is from before the merge (difficulty {difficulty}): only proof-of-stake blocks can be validated"
+    )]
+    BeforeMerge {
+        /// Its number.
+        number: u64,
+        /// Its difficulty.
+        difficulty: U256,
+    },
+    /// The block belongs to a fork that isn't implemented.
+    #[error(
+        "block {number} has timestamp {timestamp}, but from {from} on the chain follows a fork that this program does not implement"
+    )]
+    UnsupportedFork {
+        /// Its number.
+        number: u64,
+        /// Its timestamp.
+        timestamp: u64,
+        /// When that fork begins.
+        from: u64,
+    },
+    /// A value of the header or body is not what the rules say.
+    #[error("{subject} is {actual}, but must be {expected}")]
+    Mismatch {
+        /// What the value is.
+        subject: Subject,
+        /// The block's.
+        actual: Value,
+        /// What the rules say.
+        expected: Value,
+    },
+    /// A value of the header or body is out of bounds.
+    #[error("{subject} is {actual}, but must be {bound} {limit}")]
+    OutOfBounds {
+        /// What the value is.
+        subject: Subject,
+        /// The block's.
+        actual: Value,
+        /// How it must relate to the limit, in words.
+        bound: &'static str,
+        /// The limit.
+        limit: Value,
+    },
+    /// A field that the fork demands is absent.
+    #[error("{subject} is absent, but fork {fork} demands it")]
+    Absent {
+        /// Which field.
+        subject: Subject,
+        /// The block's fork.
+        fork: Fork,
+    },
+    /// A field that the fork doesn't have is present.
+    #[error("{subject} is present, but fork {fork} does not have it")]
+    Unexpected {
+        /// Which field.
+        subject: Subject,
+        /// The block's fork.
+        fork: Fork,
+    },
+    /// A signature's `s` is in the upper half (EIP-2) or zero, or `r` is out of range.
+    #[error("transaction {index} has a signature whose r or s is out of range (r = {r}, s = {s})")]
+    SignatureRange {
+        /// Position of the transaction in the block.
+        index: usize,
+        /// The signature's r.
+        r: U256,
+        /// The signature's s.
+        s: U256,
+    },
+
+    // Execution.
+    /// A transaction can't be part of this block.
+    #[error("transaction {index} is invalid: {reason}")]
+    Transaction {
+        /// Position of the transaction in the block.
+        index: usize,
+        /// Why, from the executor.
+        reason: String,
+    },
+    /// What comes before or after the transactions failed: system calls, requests, withdrawals.
+    #[error("the block's {stage} failed: {reason}")]
+    System {
+        /// Which part.
+        stage: &'static str,
+        /// Why, from the executor.
+        reason: String,
+    },
+    /// A deposit log isn't laid out as EIP-6110 demands.
+    #[error("the deposit contract's log has a malformed layout (EIP-6110): {0}")]
+    DepositLayout(Bytes),
+}
+
+impl ValidationError {
+    /// Whether the block itself breaks a rule. Otherwise the input is at fault, or the block is of a
+    /// kind that isn't supported, and nothing is said about the block's validity.
+    pub fn blames_block(&self) -> bool {
+        !matches!(
+            self,
+            Self::Input(_)
+                | Self::ChainSpec(_)
+                | Self::MissingParent(_)
+                | Self::MalformedHeader { .. }
+                | Self::State(_)
+                | Self::PublicKeyCount { .. }
+                | Self::PublicKey { .. }
+                | Self::BeforeMerge { .. }
+                | Self::UnsupportedFork { .. }
+        )
+    }
+}
+
+/// A value that a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// `number`
+    Number,
+    /// `timestamp`
+    Timestamp,
+    /// `gasLimit`
+    GasLimit,
+    /// `gasUsed`
+    GasUsed,
+    /// `baseFeePerGas`
+    BaseFee,
+    /// Length of `extraData`
+    ExtraDataLength,
+    /// `difficulty`
+    Difficulty,
+    /// The parent's `difficulty`
+    ParentDifficulty,
+    /// `nonce`
+    Nonce,
+    /// `sha3Uncles`
+    OmmersHash,
+    /// Number of ommers in the body
+    Ommers,
+    /// `transactionsRoot`
+    TransactionsRoot,
+    /// `withdrawalsRoot`
+    WithdrawalsRoot,
+    /// Withdrawals of the body
+    Withdrawals,
+    /// `blobGasUsed`
+    BlobGasUsed,
+    /// `excessBlobGas`
+    ExcessBlobGas,
+    /// `parentBeaconBlockRoot`
+    ParentBeaconBlockRoot,
+    /// `requestsHash`
+    RequestsHash,
+    /// `blockAccessListHash`
+    BlockAccessListHash,
+    /// `slotNumber`
+    SlotNumber,
+    /// Length of the block's RLP (EIP-7934)
+    BlockLength,
+    /// Price of a blob gas, which the excess blob gas determines
+    BlobBaseFee,
+    /// `receiptsRoot`
+    ReceiptsRoot,
+    /// `logsBloom`
+    LogsBloom,
+    /// `stateRoot`
+    StateRoot,
+    /// Code of the EIP-7002 contract
+    WithdrawalRequestsCode,
+    /// Code of the EIP-7251 contract
+    ConsolidationRequestsCode,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number => "the block number",
+            Self::Timestamp => "the timestamp",
+            Self::GasLimit => "the gas limit",
+            Self::GasUsed => "the gas used",
+            Self::BaseFee => "the base fee",
+            Self::ExtraDataLength => "the length of the extra data",
+            Self::Difficulty => "the difficulty",
+            Self::ParentDifficulty => "the parent's difficulty",
+            Self::Nonce => "the nonce",
+            Self::OmmersHash => "the ommers hash",
+            Self::Ommers => "the number of ommers",
+            Self::TransactionsRoot => "the transactions root",
+            Self::WithdrawalsRoot => "the withdrawals root",
+            Self::Withdrawals => "the list of withdrawals",
+            Self::BlobGasUsed => "the blob gas used",
+            Self::ExcessBlobGas => "the excess blob gas",
+            Self::ParentBeaconBlockRoot => "the parent beacon block root",
+            Self::RequestsHash => "the requests hash",
+            Self::BlockAccessListHash => "the block access list hash",
+            Self::SlotNumber => "the slot number",
+            Self::BlockLength => "the length of the block's RLP",
+            Self::BlobBaseFee => "the blob base fee",
+            Self::ReceiptsRoot => "the receipts root",
+            Self::LogsBloom => "the logs bloom",
+            Self::StateRoot => "the state root",
+            Self::WithdrawalRequestsCode => "the code of the withdrawal requests contract",
+            Self::ConsolidationRequestsCode => "the code of the consolidation requests contract",
+        })
+    }
+}
+
+/// A value in an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A quantity.
+    Number(U256),
+    /// A hash or root.
+    Hash(B256),
+    /// A bloom filter.
+    Bloom(alloc::boxed::Box<Bloom>),
+    /// Words.
+    Text(&'static str),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(value) => value.fmt(f),
+            Self::Hash(value) => value.fmt(f),
+            Self::Bloom(value) => value.fmt(f),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self::Number(U256::from(value))
+    }
+}
+
+impl From<U256> for Value {
+    fn from(value: U256) -> Self {
+        Self::Number(value)
+    }
+}
+
+impl From<B256> for Value {
+    fn from(value: B256) -> Self {
+        Self::Hash(value)
+    }
+}
+
+impl From<Bloom> for Value {
+    fn from(value: Bloom) -> Self {
+        Self::Bloom(alloc::boxed::Box::new(value))
+    }
+}
+
+impl From<&'static str> for Value {
+    fn from(value: &'static str) -> Self {
+        Self::Text(value)
+    }
+}
+
+/// `actual` must equal `expected`.
+pub(crate) fn equal<T>(subject: Subject, actual: T, expected: T) -> Result<(), ValidationError>
+where
+    T: PartialEq + Into<Value>,
+{
+    if actual == expected {
+        return Ok(());
+    }
+    Err(ValidationError::Mismatch { subject, actual: actual.into(), expected: expected.into() })
+}
+
+/// `holds` must hold, which says that `actual` is `bound` (in words) `limit`.
+pub(crate) fn bounded<T: Into<Value>>(
+    holds: bool,
+    subject: Subject,
+    actual: T,
+    bound: &'static str,
+    limit: T,
+) -> Result<(), ValidationError> {
+    if holds {
+        return Ok(());
+    }
+    Err(ValidationError::OutOfBounds { subject, actual: actual.into(), bound, limit: limit.into() })
+}

@@ -1,0 +1,224 @@
+//! The header against its parent: what can be checked before execution.
+
+use crate::{
+    chain::{ChainSpec, Fork},
+    error::{Subject, ValidationError, bounded, equal},
+};
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
+use alloy_eips::{eip1559::BaseFeeParams, eip4844::DATA_GAS_PER_BLOB, eip7840::BlobParams};
+use alloy_primitives::{B64, U256};
+
+/// `GAS_LIMIT_MINIMUM` of the execution specifications.
+const MIN_GAS_LIMIT: u64 = 5000;
+/// `GAS_LIMIT_ADJUSTMENT_FACTOR`.
+const GAS_LIMIT_BOUND_DIVISOR: u64 = 1024;
+/// Yellow paper, equation 56: the gas limit fits 63 bits.
+const MAX_GAS_LIMIT: u64 = (1 << 63) - 1;
+/// Yellow paper, section 4.4.4.
+const MAX_EXTRA_DATA: usize = 32;
+
+/// The block must lie between the merge and the first fork that isn't implemented.
+pub(crate) fn check_supported(chain: &ChainSpec, header: &Header) -> Result<(), ValidationError> {
+    if let Some(from) = chain.unsupported_from.filter(|from| header.timestamp >= *from) {
+        return Err(ValidationError::UnsupportedFork {
+            number: header.number,
+            timestamp: header.timestamp,
+            from,
+        });
+    }
+    let before = chain.merge_block.is_some_and(|merge| header.number < merge);
+    // Where the merge block's number isn't known, work is what tells the old blocks from the new.
+    if before || (chain.merge_block.is_none() && !header.difficulty.is_zero()) {
+        return Err(ValidationError::BeforeMerge { number: header.number, difficulty: header.difficulty });
+    }
+    Ok(())
+}
+
+/// Every rule on a header that needs only its parent (execution specifications,
+/// `validate_header`).
+pub(crate) fn check(chain: &ChainSpec, header: &Header, parent: &Header) -> Result<(), ValidationError> {
+    let fork = chain.fork_at(header.timestamp);
+    // Saturating: a parent with the last number has no child, and this then is a mismatch.
+    bounded(parent.number < u64::MAX, Subject::Number, parent.number, "below", u64::MAX)?;
+    equal(Subject::Number, header.number, parent.number + 1)?;
+    bounded(
+        header.timestamp > parent.timestamp,
+        Subject::Timestamp,
+        header.timestamp,
+        "above the parent's",
+        parent.timestamp,
+    )?;
+    check_gas(header, parent)?;
+    check_proof_of_stake(chain, header, parent)?;
+    bounded(
+        header.extra_data.len() <= MAX_EXTRA_DATA,
+        Subject::ExtraDataLength,
+        header.extra_data.len() as u64,
+        "at most",
+        MAX_EXTRA_DATA as u64,
+    )?;
+    check_fork_fields(fork, header)?;
+    if let Some(params) = chain.blob_params_at(header.timestamp) {
+        check_blob_gas(&params, fork, header, parent)?;
+    }
+    Ok(())
+}
+
+fn check_gas(header: &Header, parent: &Header) -> Result<(), ValidationError> {
+    let limit = header.gas_limit;
+    bounded(header.gas_used <= limit, Subject::GasUsed, header.gas_used, "at most the gas limit", limit)?;
+    bounded(limit >= MIN_GAS_LIMIT, Subject::GasLimit, limit, "at least", MIN_GAS_LIMIT)?;
+    bounded(limit <= MAX_GAS_LIMIT, Subject::GasLimit, limit, "at most", MAX_GAS_LIMIT)?;
+    let step = parent.gas_limit / GAS_LIMIT_BOUND_DIVISOR;
+    let (low, high) = (parent.gas_limit.saturating_sub(step), parent.gas_limit.saturating_add(step));
+    bounded(limit < high, Subject::GasLimit, limit, "below", high)?;
+    bounded(limit > low, Subject::GasLimit, limit, "above", low)?;
+
+    // EIP-1559. Every fork here comes after London, so the parent has a base fee.
+    let fork = Fork::Paris;
+    let actual =
+        header.base_fee_per_gas.ok_or(ValidationError::Absent { subject: Subject::BaseFee, fork })?;
+    let parent_fee =
+        parent.base_fee_per_gas.ok_or(ValidationError::Absent { subject: Subject::BaseFee, fork })?;
+    let expected = next_base_fee(parent.gas_used, parent.gas_limit, parent_fee);
+    equal(Subject::BaseFee, U256::from(actual), expected)
+}
+
+/// EIP-1559's base fee of the block after one with these values.
+fn next_base_fee(gas_used: u64, gas_limit: u64, base_fee: u64) -> U256 {
+    let BaseFeeParams { max_change_denominator, elasticity_multiplier } = BaseFeeParams::ethereum();
+    let target = U256::from(gas_limit) / U256::from(elasticity_multiplier);
+    let (used, fee) = (U256::from(gas_used), U256::from(base_fee));
+    if target.is_zero() || used == target {
+        return fee;
+    }
+    // 64-bit factors: nothing here can overflow 256 bits.
+    let delta = fee * used.abs_diff(target) / target / U256::from(max_change_denominator);
+    if used > target { fee + delta.max(U256::ONE) } else { fee - delta }
+}
+
+/// EIP-3675: what proof of work needed is constant now.
+fn check_proof_of_stake(chain: &ChainSpec, header: &Header, parent: &Header) -> Result<(), ValidationError> {
+    equal(Subject::Difficulty, header.difficulty, U256::ZERO)?;
+    equal(Subject::Nonce, U256::from(u64::from(header.nonce)), U256::from(u64::from(B64::ZERO)))?;
+    equal(Subject::OmmersHash, header.ommers_hash, EMPTY_OMMER_ROOT_HASH)?;
+    // The parent may have done work only where the merge happened, or in the genesis block.
+    let may_be_last_work = match chain.merge_block {
+        Some(merge) => header.number <= merge.max(1),
+        None => true,
+    };
+    if !may_be_last_work {
+        equal(Subject::ParentDifficulty, parent.difficulty, U256::ZERO)?;
+    }
+    Ok(())
+}
+
+/// Each fork's header fields are there, and no later ones.
+fn check_fork_fields(fork: Fork, header: &Header) -> Result<(), ValidationError> {
+    let fields = [
+        (Subject::WithdrawalsRoot, header.withdrawals_root.is_some(), Some(Fork::Shanghai)),
+        (Subject::BlobGasUsed, header.blob_gas_used.is_some(), Some(Fork::Cancun)),
+        (Subject::ExcessBlobGas, header.excess_blob_gas.is_some(), Some(Fork::Cancun)),
+        (Subject::ParentBeaconBlockRoot, header.parent_beacon_block_root.is_some(), Some(Fork::Cancun)),
+        (Subject::RequestsHash, header.requests_hash.is_some(), Some(Fork::Prague)),
+        (Subject::BlockAccessListHash, header.block_access_list_hash.is_some(), None),
+        (Subject::SlotNumber, header.slot_number.is_some(), None),
+    ];
+    for (subject, present, since) in fields {
+        match (present, since.is_some_and(|since| fork >= since)) {
+            (true, false) => return Err(ValidationError::Unexpected { subject, fork }),
+            (false, true) => return Err(ValidationError::Absent { subject, fork }),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// EIP-4844, EIP-7691, EIP-7892 and EIP-7918: the excess follows from the parent.
+fn check_blob_gas(
+    params: &BlobParams,
+    fork: Fork,
+    header: &Header,
+    parent: &Header,
+) -> Result<(), ValidationError> {
+    let used = header.blob_gas_used.unwrap_or_default();
+    let max = params.max_blob_gas_per_block();
+    bounded(used <= max, Subject::BlobGasUsed, used, "at most", max)?;
+    let multiple = used - used % DATA_GAS_PER_BLOB;
+    equal(Subject::BlobGasUsed, used, multiple)?;
+    let excess = header.excess_blob_gas.unwrap_or_default();
+    equal(Subject::ExcessBlobGas, U256::from(excess), next_excess_blob_gas(params, fork, parent))?;
+    // The executor prices blob gas in 128 bits; no chain comes near.
+    let fee = params.calc_blob_fee(excess);
+    bounded(fee < u128::MAX, Subject::BlobBaseFee, U256::from(fee), "below", U256::from(u128::MAX))
+}
+
+/// `calculate_excess_blob_gas` of the execution specifications, with the child's parameters.
+fn next_excess_blob_gas(params: &BlobParams, fork: Fork, parent: &Header) -> U256 {
+    let parent_excess = parent.excess_blob_gas.unwrap_or_default();
+    let parent_used = U256::from(parent.blob_gas_used.unwrap_or_default());
+    let total = U256::from(parent_excess) + parent_used;
+    let target = U256::from(params.target_blob_gas_per_block());
+    if total < target {
+        return U256::ZERO;
+    }
+    if fork >= Fork::Osaka {
+        // EIP-7918: while execution costs more than blobs, the excess grows without the target's
+        // rebate, so that the blob fee catches up.
+        let execution =
+            U256::from(params.blob_base_cost) * U256::from(parent.base_fee_per_gas.unwrap_or_default());
+        let blobs = U256::from(DATA_GAS_PER_BLOB) * U256::from(params.calc_blob_fee(parent_excess));
+        if execution > blobs {
+            let above_target = U256::from(params.max_blob_count - params.target_blob_count);
+            return U256::from(parent_excess)
+                + parent_used * above_target / U256::from(params.max_blob_count);
+        }
+    }
+    total - target
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vectors of EIP-1559's reference, as go-ethereum tests them.
+    #[test]
+    fn base_fee_moves_by_an_eighth_at_most() {
+        let fee = |limit, used| next_base_fee(used, limit, 1_000_000_000);
+        assert_eq!(fee(20_000_000, 10_000_000), U256::from(1_000_000_000));
+        assert_eq!(fee(20_000_000, 9_000_000), U256::from(987_500_000));
+        assert_eq!(fee(20_000_000, 11_000_000), U256::from(1_012_500_000));
+        assert_eq!(fee(20_000_000, 20_000_000), U256::from(1_125_000_000));
+        assert_eq!(fee(20_000_000, 0), U256::from(875_000_000));
+        assert_eq!(next_base_fee(11, 20, 1), U256::from(2));
+    }
+
+    /// Values by hand from EIP-7918's formula.
+    #[test]
+    fn blob_fee_is_bounded_by_execution_since_osaka() {
+        let parent = |excess_blob_gas, blobs: u64, base_fee| Header {
+            excess_blob_gas: Some(excess_blob_gas),
+            blob_gas_used: Some(blobs * DATA_GAS_PER_BLOB),
+            base_fee_per_gas: Some(base_fee),
+            ..Header::default()
+        };
+        let (prague, osaka) = (BlobParams::prague(), BlobParams::osaka());
+        let next = |params, fork, parent: &Header| next_excess_blob_gas(params, fork, parent);
+        let blob = DATA_GAS_PER_BLOB;
+        // 8192 * 17 > 131072 * 1: the reserve price holds, 9 blobs add a third of their gas.
+        let dear = parent(10 * blob, 9, 17);
+        assert_eq!(next(&osaka, Fork::Osaka, &dear), U256::from(13 * blob));
+        assert_eq!(next(&prague, Fork::Prague, &dear), U256::from(13 * blob));
+        let dear = parent(10 * blob, 3, 17);
+        assert_eq!(next(&osaka, Fork::Osaka, &dear), U256::from(11 * blob));
+        assert_eq!(next(&prague, Fork::Prague, &dear), U256::from(7 * blob));
+        // 8192 * 16 = 131072: it does not.
+        let cheap = parent(10 * blob, 3, 16);
+        assert_eq!(next(&osaka, Fork::Osaka, &cheap), U256::from(7 * blob));
+        let below_target = parent(2 * blob, 3, 17);
+        assert_eq!(next(&osaka, Fork::Osaka, &below_target), U256::ZERO);
+        // Untrusted values overflow nothing.
+        let huge = parent(u64::MAX, 9, u64::MAX);
+        assert_eq!(next(&osaka, Fork::Osaka, &huge), U256::from(u64::MAX) + U256::from(3 * blob));
+    }
+}

@@ -1,0 +1,239 @@
+//! What the guest reads: a block, the witness of its parent's state, and hints.
+//!
+//! One flat format, little-endian, made to be read in place. All parts are untrusted.
+//!
+//! ```text
+//! input   = "ZENO" version:u32 chain:bytes block:bytes headers:list codes:list state:list keys:list
+//! bytes   = length:u32 byte* zero-padding to a multiple of four
+//! list    = count:u32 bytes*
+//! ```
+//!
+//! Everything starts at a multiple of four, which is what the zkVM's keccak wants to read.
+
+use alloc::vec::Vec;
+use alloy_primitives::{B512, Bytes};
+
+/// First four bytes of an encoded input.
+pub const MAGIC: [u8; 4] = *b"ZENO";
+/// Version of the format that this crate writes and reads.
+pub const VERSION: u32 = 1;
+
+/// Uncompressed secp256k1 public key without its prefix byte: x then y, each 32 bytes, big-endian.
+pub type PublicKey = B512;
+
+/// All that is needed to validate one block without a node or a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatelessInput {
+    /// Canonical encoding of the chain's rules, [`ChainSpec::encode`](crate::ChainSpec::encode).
+    pub chain: Bytes,
+    /// The block, as RLP: header, transactions, ommers and, since Shanghai, withdrawals.
+    pub block: Bytes,
+    /// The witness: what of the parent's state the block touches.
+    pub witness: Witness,
+    /// The senders' public keys, one a transaction, in order. Hints: each is checked against its
+    /// transaction's signature.
+    pub public_keys: Vec<PublicKey>,
+}
+
+/// Preimages of the hashes that execution meets, each list in any order; entries that are not
+/// needed, or there twice, do no harm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// RLP of headers: the parent, and as many of its ancestors as `BLOCKHASH` asks for.
+    pub headers: Vec<Bytes>,
+    /// Contract codes.
+    pub codes: Vec<Bytes>,
+    /// RLP of trie nodes, of the state trie and of storage tries alike.
+    pub state: Vec<Bytes>,
+}
+
+/// Why bytes are not a [`StatelessInput`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InputError {
+    /// The first four bytes are others.
+    #[error("this is not a Zeno input: it starts with {0:02x?}, not with \"ZENO\"")]
+    Magic([u8; 4]),
+    /// Another version of the format.
+    #[error("the input has format version {0}, this program reads version {VERSION}")]
+    Version(u32),
+    /// The bytes end within a part.
+    #[error("the input is truncated: {needed} bytes expected at offset {offset}, {left} are left")]
+    Truncated {
+        /// Where the part starts.
+        offset: usize,
+        /// How many bytes it announces, padding included.
+        needed: usize,
+        /// How many there are.
+        left: usize,
+    },
+    /// A padding byte is not zero.
+    #[error("the padding at offset {0} of the input is not zero")]
+    Padding(usize),
+    /// A public key is not 64 bytes long.
+    #[error("public key {index} of the input has {length} bytes instead of 64")]
+    PublicKey {
+        /// Which one.
+        index: usize,
+        /// How long it is.
+        length: usize,
+    },
+    /// Bytes after the end.
+    #[error("{0} bytes follow the end of the input")]
+    TrailingBytes(usize),
+}
+
+impl StatelessInput {
+    /// The serialised form, see the [module's documentation](self).
+    ///
+    /// # Panics
+    /// If one part is 4 GiB or longer.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::from(MAGIC);
+        put_u32(&mut out, VERSION as usize);
+        put_bytes(&mut out, &self.chain);
+        put_bytes(&mut out, &self.block);
+        for list in [&self.witness.headers, &self.witness.codes, &self.witness.state] {
+            put_u32(&mut out, list.len());
+            list.iter().for_each(|item| put_bytes(&mut out, item));
+        }
+        put_u32(&mut out, self.public_keys.len());
+        self.public_keys.iter().for_each(|key| put_bytes(&mut out, key.as_slice()));
+        out
+    }
+
+    /// Reads the serialised form; the parts share `bytes`' memory.
+    ///
+    /// # Errors
+    /// [`InputError`] if the bytes are not exactly one input.
+    pub fn decode(bytes: &Bytes) -> Result<Self, InputError> {
+        let mut reader = Reader { bytes, offset: 0 };
+        let magic = reader.take(4)?;
+        if magic[..] != MAGIC {
+            return Err(InputError::Magic(magic[..].try_into().expect("four bytes were taken")));
+        }
+        let version = reader.u32()?;
+        if version != VERSION {
+            return Err(InputError::Version(version));
+        }
+        let input = Self {
+            chain: reader.bytes()?,
+            block: reader.bytes()?,
+            witness: Witness { headers: reader.list()?, codes: reader.list()?, state: reader.list()? },
+            public_keys: reader
+                .list()?
+                .iter()
+                .enumerate()
+                .map(|(index, key)| {
+                    PublicKey::try_from(&key[..])
+                        .map_err(|_| InputError::PublicKey { index, length: key.len() })
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        match bytes.len() - reader.offset {
+            0 => Ok(input),
+            left => Err(InputError::TrailingBytes(left)),
+        }
+    }
+}
+
+fn put_u32(out: &mut Vec<u8>, value: usize) {
+    let value = u32::try_from(value).expect("a part of an input is shorter than 4 GiB");
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_u32(out, bytes.len());
+    out.extend_from_slice(bytes);
+    out.resize(out.len().next_multiple_of(4), 0);
+}
+
+/// A position in the bytes of an input.
+struct Reader<'a> {
+    bytes: &'a Bytes,
+    offset: usize,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, length: usize) -> Result<Bytes, InputError> {
+        let left = self.bytes.len() - self.offset;
+        if length > left {
+            return Err(InputError::Truncated { offset: self.offset, needed: length, left });
+        }
+        let taken = self.bytes.slice(self.offset..self.offset + length);
+        self.offset += length;
+        Ok(taken)
+    }
+
+    fn u32(&mut self) -> Result<u32, InputError> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_le_bytes(bytes[..].try_into().expect("four bytes were taken")))
+    }
+
+    fn bytes(&mut self) -> Result<Bytes, InputError> {
+        let length = self.u32()? as usize;
+        let bytes = self.take(length)?;
+        let padding = self.take(length.wrapping_neg() % 4)?;
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(InputError::Padding(self.offset - padding.len()));
+        }
+        Ok(bytes)
+    }
+
+    fn list(&mut self) -> Result<Vec<Bytes>, InputError> {
+        // The count is untrusted: memory grows with the items that are really there.
+        (0..self.u32()?).map(|_| self.bytes()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> StatelessInput {
+        StatelessInput {
+            chain: Bytes::from_static(&[1, 2, 3]),
+            block: Bytes::from_static(b"block"),
+            witness: Witness {
+                headers: alloc::vec![Bytes::from_static(b"parent")],
+                codes: alloc::vec![Bytes::new(), Bytes::from_static(&[0x60])],
+                state: alloc::vec![Bytes::from_static(&[0xc0; 33])],
+            },
+            public_keys: alloc::vec![PublicKey::repeat_byte(7)],
+        }
+    }
+
+    #[test]
+    fn decodes_what_it_encodes() {
+        for input in [StatelessInput::default(), example()] {
+            let bytes = Bytes::from(input.encode());
+            assert_eq!(bytes.len() % 4, 0);
+            assert_eq!(StatelessInput::decode(&bytes), Ok(input));
+        }
+    }
+
+    #[test]
+    fn refuses_every_truncation_and_extension() {
+        let bytes = example().encode();
+        for end in 0..bytes.len() {
+            let cut = Bytes::copy_from_slice(&bytes[..end]);
+            assert!(matches!(StatelessInput::decode(&cut), Err(InputError::Truncated { .. })), "{end}");
+        }
+        let longer = Bytes::from([&bytes[..], &[0; 4]].concat());
+        assert_eq!(StatelessInput::decode(&longer), Err(InputError::TrailingBytes(4)));
+    }
+
+    #[test]
+    fn refuses_foreign_bytes() {
+        let bytes = example().encode();
+        let altered = |index: usize, value: u8| {
+            let mut bytes = bytes.clone();
+            bytes[index] = value;
+            StatelessInput::decode(&Bytes::from(bytes)).unwrap_err()
+        };
+        assert_eq!(altered(0, b'X'), InputError::Magic(*b"XENO"));
+        assert_eq!(altered(4, 2), InputError::Version(2));
+        assert_eq!(altered(15, 1), InputError::Padding(15));
+        let short_key = bytes.len() - 64 - 4;
+        assert_eq!(altered(short_key, 60), InputError::PublicKey { index: 0, length: 60 });
+    }
+}

@@ -1,0 +1,44 @@
+//! Stateless validation of Ethereum blocks.
+//!
+//! [`validate`] takes a block together with a witness of the state that it touches, executes it
+//! with revm, checks every consensus rule of the execution layer, and answers with the
+//! [`ChainClaim`] that holds. The same code runs natively and inside the zkVM: no I/O, no clock,
+//! no async, and no trust in any part of the input.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod chain;
+mod claim;
+pub mod input;
+
+#[cfg(feature = "evm")]
+mod collision;
+#[cfg(feature = "evm")]
+mod error;
+#[cfg(feature = "evm")]
+mod execute;
+#[cfg(feature = "evm")]
+mod header;
+#[cfg(feature = "evm")]
+mod senders;
+#[cfg(feature = "evm")]
+pub mod state;
+#[cfg(feature = "evm")]
+pub mod trie;
+#[cfg(feature = "evm")]
+mod validate;
+
+pub use chain::ChainSpec;
+pub use claim::ChainClaim;
+pub use input::{InputError, PublicKey, StatelessInput, Witness};
+
+#[cfg(feature = "evm")]
+pub use self::{
+    error::{Subject, ValidationError, Value},
+    execute::{Outcome, State, execute},
+    senders::{SignatureVerifier, public_keys, verify_signature},
+    validate::{Block, Transaction, decode_block, minimize, transition, validate, validate_with},
+};

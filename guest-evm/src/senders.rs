@@ -1,0 +1,81 @@
+//! Who sent a transaction: public keys as hints, checked against signatures.
+
+use crate::{
+    error::ValidationError,
+    input::PublicKey,
+    validate::{Block, Transaction},
+};
+use alloc::vec::Vec;
+use alloy_primitives::{Address, B256, Signature, U256, keccak256, uint};
+
+/// Half of the order of secp256k1, rounded down: the largest `s` of a transaction (EIP-2).
+const MAX_S: U256 = uint!(0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0_U256);
+/// Order of secp256k1.
+const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
+
+/// Whether `ecrecover(hash, v, r, s)` is this very key.
+///
+/// Two keys satisfy the same `(r, s)`, one for each parity of the point R, so an ECDSA verification
+/// is not enough: the parity of R, and that its x is `r` itself, have to be checked too.
+/// `r` and `s` are in range and `s` is low when this is called.
+pub type SignatureVerifier = fn(key: &PublicKey, signature: &Signature, hash: &B256) -> bool;
+
+/// [`SignatureVerifier`] for hosts: recovers the key and compares.
+pub fn verify_signature(key: &PublicKey, signature: &Signature, hash: &B256) -> bool {
+    recover(signature, hash).is_some_and(|recovered| recovered == *key)
+}
+
+/// The senders' public keys of a block's transactions, to be put into an input as hints.
+///
+/// # Errors
+/// [`ValidationError::SignatureRange`] for the first transaction whose signature no key makes.
+pub fn public_keys(block: &Block) -> Result<Vec<PublicKey>, ValidationError> {
+    block
+        .body
+        .transactions
+        .iter()
+        .enumerate()
+        .map(|(index, transaction)| {
+            let signature = transaction.signature();
+            recover(signature, &transaction.signature_hash()).ok_or_else(|| range_error(index, signature))
+        })
+        .collect()
+}
+
+fn recover(signature: &Signature, hash: &B256) -> Option<PublicKey> {
+    let key = signature.recover_from_prehash(hash).ok()?;
+    // The first byte says that the point is not compressed.
+    Some(PublicKey::from_slice(&key.to_encoded_point(false).as_bytes()[1..]))
+}
+
+/// The senders of all transactions, by checking the hinted keys.
+pub(crate) fn check(
+    transactions: &[Transaction],
+    keys: &[PublicKey],
+    verify: SignatureVerifier,
+) -> Result<Vec<Address>, ValidationError> {
+    if keys.len() != transactions.len() {
+        return Err(ValidationError::PublicKeyCount { keys: keys.len(), transactions: transactions.len() });
+    }
+    transactions
+        .iter()
+        .zip(keys)
+        .enumerate()
+        .map(|(index, (transaction, key))| {
+            let signature = transaction.signature();
+            let (r, s) = (signature.r(), signature.s());
+            if r.is_zero() || r >= ORDER || s.is_zero() || s > MAX_S {
+                return Err(range_error(index, signature));
+            }
+            let address = Address::from_slice(&keccak256(key)[12..]);
+            if !verify(key, signature, &transaction.signature_hash()) {
+                return Err(ValidationError::PublicKey { index, address });
+            }
+            Ok(address)
+        })
+        .collect()
+}
+
+fn range_error(index: usize, signature: &Signature) -> ValidationError {
+    ValidationError::SignatureRange { index, r: signature.r(), s: signature.s() }
+}

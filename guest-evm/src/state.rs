@@ -1,0 +1,433 @@
+//! The parent's state, read from a witness and changed by execution.
+
+use crate::{
+    input::Witness,
+    trie::{Preimages, Trie, TrieError},
+};
+use alloc::vec::Vec;
+use alloy_consensus::Header;
+use alloy_primitives::{
+    Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
+    map::{AddressMap, B256Map, HashMap},
+};
+use alloy_rlp::Decodable;
+use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use revm::{
+    Database, DatabaseCommit,
+    database_interface::DBErrorMarker,
+    state::{Account, AccountInfo, Bytecode},
+};
+
+/// Why the state can't be read or updated: the witness lacks something, or is malformed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// The state trie.
+    #[error("in the state trie, for account {address}: {error}")]
+    State {
+        /// The account that was read or updated.
+        address: Address,
+        /// What went wrong.
+        error: TrieError,
+    },
+    /// A storage trie.
+    #[error("in the storage trie of account {address}, for slot {slot}: {error}")]
+    Storage {
+        /// Whose storage.
+        address: Address,
+        /// The slot that was read or updated.
+        slot: U256,
+        /// What went wrong.
+        error: TrieError,
+    },
+    /// A leaf of the state trie that is no account.
+    #[error("the state trie's leaf of account {address} is malformed: {error}")]
+    MalformedAccount {
+        /// Whose leaf.
+        address: Address,
+        /// What its RLP lacks.
+        error: alloy_rlp::Error,
+    },
+    /// A leaf of a storage trie that is no 256-bit number.
+    #[error("the storage of account {address} is malformed at slot {slot}: {error}")]
+    MalformedSlot {
+        /// Whose storage.
+        address: Address,
+        /// Which slot.
+        slot: U256,
+        /// What its RLP lacks.
+        error: alloy_rlp::Error,
+    },
+    /// The witness lacks a code.
+    #[error("the witness lacks the code with hash {0}")]
+    MissingCode(B256),
+    /// The witness lacks a header that `BLOCKHASH` needs.
+    #[error("the witness lacks the header of block {number} with hash {hash}, which BLOCKHASH needs")]
+    MissingHeader {
+        /// The block's number.
+        number: u64,
+        /// Its hash, from its child.
+        hash: B256,
+    },
+    /// A header of the witness does not decode.
+    #[error("the witness's header of block {number} with hash {hash} is malformed: {error}")]
+    MalformedHeader {
+        /// The block's number.
+        number: u64,
+        /// Its hash.
+        hash: B256,
+        /// What its RLP lacks.
+        error: alloy_rlp::Error,
+    },
+    /// A block hash was asked for that no ancestor within reach has.
+    #[error("the hash of block {0} was asked for, which is no ancestor")]
+    NoAncestor(u64),
+}
+
+impl DBErrorMarker for StateError {}
+
+/// The state that a block is executed on: revm's database over a witness.
+///
+/// The first error is kept, so that none can be lost on its way through the executor.
+#[derive(Debug)]
+pub struct WitnessState {
+    nodes: Preimages,
+    codes: Preimages,
+    headers: Preimages,
+    /// Codes that were loaded, analysed once, and those that this block deployed, which the witness
+    /// need not have.
+    bytecodes: B256Map<Bytecode>,
+    trie: Trie,
+    accounts: AddressMap<CachedAccount>,
+    /// Accounts with storage, but without code and nonce.
+    storage_only: Vec<Address>,
+    /// Number of the oldest ancestor whose hash is known, and hashes from the parent's down.
+    ancestors: Vec<B256>,
+    parent_number: u64,
+    error: Option<StateError>,
+}
+
+/// An account as it is now, and what is needed to write it back.
+#[derive(Debug)]
+struct CachedAccount {
+    key: B256,
+    /// As the parent's state has it.
+    original: Option<TrieAccount>,
+    /// As it is now; none if it doesn't exist.
+    info: Option<AccountInfo>,
+    /// The parent's storage; empty once it was wiped.
+    storage: Trie,
+    slots: HashMap<U256, Slot>,
+    /// Whether the parent's storage is gone: destroyed, or created anew.
+    wiped: bool,
+    changed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    original: U256,
+    present: U256,
+}
+
+impl WitnessState {
+    /// The state with the parent's root. `headers` must have the parent's.
+    pub fn new(
+        parent: &Header,
+        parent_hash: B256,
+        nodes: Preimages,
+        codes: Preimages,
+        headers: Preimages,
+    ) -> Self {
+        Self {
+            nodes,
+            codes,
+            headers,
+            bytecodes: B256Map::default(),
+            trie: Trie::from_root(parent.state_root),
+            accounts: AddressMap::default(),
+            storage_only: Vec::new(),
+            ancestors: alloc::vec![parent_hash],
+            parent_number: parent.number,
+            error: None,
+        }
+    }
+
+    /// Adds to the witness, so that what was missing can be asked for again.
+    pub fn add(&mut self, more: Witness) {
+        let Witness { headers, codes, state } = more;
+        for (known, items) in
+            [(&mut self.headers, headers), (&mut self.codes, codes), (&mut self.nodes, state)]
+        {
+            items.into_iter().for_each(|bytes| {
+                known.add(bytes);
+            });
+        }
+    }
+
+    /// The first error there was, if any.
+    pub fn take_error(&mut self) -> Option<StateError> {
+        self.error.take()
+    }
+
+    /// Those accounts read so far that have storage, but neither code nor nonce: nothing can be
+    /// created there (EIP-7610).
+    pub fn storage_only(&self) -> &[Address] {
+        &self.storage_only
+    }
+
+    /// The part of the witness that was used, in an order that only depends on its contents.
+    pub fn into_witness(self) -> Witness {
+        let [headers, codes, state] = [self.headers, self.codes, self.nodes].map(|preimages| {
+            let mut used = preimages.into_used().collect::<Vec<_>>();
+            used.sort_unstable_by_key(|(hash, _)| *hash);
+            used.into_iter().map(|(_, bytes)| bytes).collect()
+        });
+        Witness { headers, codes, state }
+    }
+
+    /// The trie nodes that are revealed, those that the changes made included, and the codes that
+    /// were loaded or deployed. Together with the witness that was read they are the state after
+    /// the block, as far as the witness had the state before. Call it after [`root`](Self::root).
+    pub fn revealed(&mut self) -> (Vec<Bytes>, Vec<Bytes>) {
+        let mut nodes = self.trie.revealed();
+        for account in self.accounts.values_mut() {
+            nodes.extend(account.storage.revealed());
+        }
+        (nodes, self.bytecodes.values().map(Bytecode::original_bytes).collect())
+    }
+
+    /// The state root with all changes so far.
+    ///
+    /// # Errors
+    /// [`StateError`] if the witness lacks nodes that the changes need.
+    pub fn root(&mut self) -> Result<B256, StateError> {
+        let mut removed = Vec::new();
+        for (address, account) in self.accounts.iter_mut().filter(|(_, account)| account.changed) {
+            let Some(leaf) = account.leaf(*address, &mut self.nodes)? else {
+                if account.original.is_some() {
+                    removed.push((*address, account.key));
+                }
+                continue;
+            };
+            if account.original.as_ref() != Some(&leaf) {
+                let value = alloy_rlp::encode(leaf).into();
+                self.trie
+                    .insert(&account.key, value, &mut self.nodes)
+                    .map_err(|error| StateError::State { address: *address, error })?;
+            }
+        }
+        // Last, so that a branch collapses only if it really does in the end: fewer siblings have
+        // to be in the witness.
+        for (address, key) in removed {
+            self.trie.remove(&key, &mut self.nodes).map_err(|error| StateError::State { address, error })?;
+        }
+        Ok(self.trie.hash())
+    }
+
+    fn keep<T>(&mut self, answer: Result<T, StateError>) -> Result<T, StateError> {
+        if let Err(error) = &answer {
+            self.error.get_or_insert_with(|| error.clone());
+        }
+        answer
+    }
+
+    fn load(&mut self, address: Address) -> Result<&mut CachedAccount, StateError> {
+        // Looked up twice, because the borrow checker can't see that a found entry ends here.
+        if !self.accounts.contains_key(&address) {
+            let account = CachedAccount::load(address, &mut self.trie, &mut self.nodes)?;
+            if account.is_storage_only() {
+                self.storage_only.push(address);
+            }
+            self.accounts.insert(address, account);
+        }
+        Ok(self.accounts.get_mut(&address).expect("it was just put there"))
+    }
+
+    fn code(&mut self, hash: B256) -> Result<Bytecode, StateError> {
+        if hash == KECCAK256_EMPTY {
+            return Ok(Bytecode::default());
+        }
+        if let Some(code) = self.bytecodes.get(&hash) {
+            return Ok(code.clone());
+        }
+        let bytes = self.codes.get(&hash).ok_or(StateError::MissingCode(hash))?;
+        // What looks like a delegation (EIP-7702) but isn't one was deployed before EIP-3541.
+        let code = Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes));
+        self.bytecodes.insert(hash, code.clone());
+        Ok(code)
+    }
+
+    fn slot(&mut self, address: Address, slot: U256) -> Result<U256, StateError> {
+        self.load(address)?;
+        let Self { accounts, nodes, .. } = self;
+        let account = accounts.get_mut(&address).expect("it was just loaded");
+        if let Some(slot) = account.slots.get(&slot) {
+            return Ok(slot.present);
+        }
+        let value = account.original_slot(address, slot, nodes)?;
+        account.slots.insert(slot, Slot { original: value, present: value });
+        Ok(value)
+    }
+
+    fn ancestor_hash(&mut self, number: u64) -> Result<B256, StateError> {
+        let depth = self
+            .parent_number
+            .checked_sub(number)
+            .filter(|depth| *depth < 256)
+            .ok_or(StateError::NoAncestor(number))? as usize;
+        while self.ancestors.len() <= depth {
+            let number = self.parent_number - (self.ancestors.len() as u64 - 1);
+            let hash = *self.ancestors.last().expect("the parent is there");
+            let bytes = self.headers.get(&hash).ok_or(StateError::MissingHeader { number, hash })?;
+            let header = Header::decode(&mut &bytes[..]).map_err(|error| StateError::MalformedHeader {
+                number,
+                hash,
+                error,
+            })?;
+            self.ancestors.push(header.parent_hash);
+        }
+        Ok(self.ancestors[depth])
+    }
+
+    fn apply(&mut self, address: Address, change: Account) -> Result<(), StateError> {
+        if !change.is_touched() {
+            return Ok(());
+        }
+        if let Some(code) = change.info.code.as_ref().filter(|code| !code.is_empty()) {
+            self.bytecodes.entry(change.info.code_hash).or_insert_with(|| code.clone());
+        }
+        let account = self.load(address)?;
+        account.changed = true;
+        if change.is_selfdestructed() || change.is_created() || change.info.is_empty() {
+            account.wipe();
+            self.storage_only.retain(|emptied| *emptied != address);
+        }
+        let account = self.load(address)?;
+        // EIP-161: what is touched and empty no longer exists.
+        if change.is_selfdestructed() || change.info.is_empty() {
+            account.info = None;
+            return Ok(());
+        }
+        account.info = Some(change.info);
+        for (slot, value) in change.storage {
+            if !value.is_changed() {
+                continue;
+            }
+            let original = if account.wiped { U256::ZERO } else { value.original_value() };
+            account.slots.entry(slot).or_insert(Slot { original, present: original }).present =
+                value.present_value();
+        }
+        Ok(())
+    }
+}
+
+impl CachedAccount {
+    fn load(address: Address, trie: &mut Trie, nodes: &mut Preimages) -> Result<Self, StateError> {
+        let key = keccak256(address);
+        let leaf = trie.get(&key, nodes).map_err(|error| StateError::State { address, error })?;
+        let original = leaf
+            .map(|leaf| alloy_rlp::decode_exact::<TrieAccount>(&leaf))
+            .transpose()
+            .map_err(|error| StateError::MalformedAccount { address, error })?;
+        let info = original.map(|TrieAccount { nonce, balance, code_hash, .. }| AccountInfo {
+            balance,
+            nonce,
+            code_hash,
+            code: None,
+            ..AccountInfo::default()
+        });
+        let storage = Trie::from_root(original.map_or(EMPTY_ROOT_HASH, |account| account.storage_root));
+        Ok(Self { key, original, info, storage, slots: HashMap::default(), wiped: false, changed: false })
+    }
+
+    /// Whether the parent's state has storage here, but neither code nor nonce.
+    fn is_storage_only(&self) -> bool {
+        self.original.is_some_and(|TrieAccount { nonce, storage_root, code_hash, .. }| {
+            nonce == 0 && code_hash == KECCAK256_EMPTY && storage_root != EMPTY_ROOT_HASH
+        })
+    }
+
+    /// The storage that was, no longer counts.
+    fn wipe(&mut self) {
+        self.wiped = true;
+        self.storage = Trie::default();
+        self.slots.clear();
+    }
+
+    fn original_slot(
+        &mut self,
+        address: Address,
+        slot: U256,
+        nodes: &mut Preimages,
+    ) -> Result<U256, StateError> {
+        let leaf = self.storage.get(&slot_key(slot), nodes).map_err(|error| StateError::Storage {
+            address,
+            slot,
+            error,
+        })?;
+        leaf.map(|leaf| alloy_rlp::decode_exact::<U256>(&leaf))
+            .transpose()
+            .map(Option::unwrap_or_default)
+            .map_err(|error| StateError::MalformedSlot { address, slot, error })
+    }
+
+    /// The leaf to write back, with the storage root of all changes; none for an account that
+    /// doesn't exist.
+    fn leaf(&mut self, address: Address, nodes: &mut Preimages) -> Result<Option<TrieAccount>, StateError> {
+        let Some(AccountInfo { nonce, balance, code_hash, .. }) = self.info else { return Ok(None) };
+        let changed = self.slots.iter().filter(|(_, slot)| slot.original != slot.present);
+        let (removed, set) = changed.partition::<Vec<_>, _>(|(_, slot)| slot.present.is_zero());
+        let storage_error = |slot| move |error| StateError::Storage { address, slot, error };
+        for (slot, Slot { present, .. }) in set {
+            let value = alloy_rlp::encode(present).into();
+            self.storage.insert(&slot_key(*slot), value, nodes).map_err(storage_error(*slot))?;
+        }
+        // Last, as in the state trie.
+        for (slot, _) in removed {
+            self.storage.remove(&slot_key(*slot), nodes).map_err(storage_error(*slot))?;
+        }
+        Ok(Some(TrieAccount { nonce, balance, code_hash, storage_root: self.storage.hash() }))
+    }
+}
+
+fn slot_key(slot: U256) -> B256 {
+    keccak256(slot.to_be_bytes::<32>())
+}
+
+impl Database for WitnessState {
+    type Error = StateError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        let answer = self.load(address).map(|account| account.info.clone());
+        self.keep(answer)
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StateError> {
+        let answer = self.code(code_hash);
+        self.keep(answer)
+    }
+
+    fn storage(&mut self, address: Address, index: U256) -> Result<U256, StateError> {
+        let answer = self.slot(address, index);
+        self.keep(answer)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+        let answer = self.ancestor_hash(number);
+        self.keep(answer)
+    }
+}
+
+impl DatabaseCommit for WitnessState {
+    fn commit(&mut self, changes: AddressMap<Account>) {
+        for (address, change) in changes {
+            let answer = self.apply(address, change);
+            // The trait has no way to answer; the error waits in `self.error`.
+            let _ = self.keep(answer);
+        }
+    }
+}
+
+/// Header and state bytes that are hashed once.
+pub(crate) fn preimages(items: &[Bytes]) -> Preimages {
+    Preimages::new(items.iter().cloned())
+}

@@ -1,0 +1,193 @@
+//! The trie against `alloy-trie`, which builds tries by another method.
+
+use super::*;
+use alloy_primitives::{U256, keccak256};
+use alloy_rlp::Encodable;
+use alloy_trie::root::storage_root_unsorted;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::collections::BTreeMap;
+
+/// The root by `alloy-trie`, for storage values.
+fn reference_root(entries: &BTreeMap<B256, U256>) -> B256 {
+    // `storage_root_unhashed` would hash the keys; these are hashed already.
+    storage_root_unsorted(entries.iter().map(|(key, value)| (*key, *value)))
+}
+
+fn value(number: U256) -> Bytes {
+    alloy_rlp::encode(number).into()
+}
+
+/// Keys that share long prefixes now and then, so that extensions and deep branches occur.
+fn random_key(rng: &mut StdRng) -> B256 {
+    let mut key = keccak256([rng.random_range(0..4u8)]);
+    let shared = *[0, 1, 2, 5, 30, 31].get(rng.random_range(0..6)).unwrap();
+    rng.fill(&mut key[shared..]);
+    key
+}
+
+fn random_value(rng: &mut StdRng) -> U256 {
+    // Short ones make inlined nodes.
+    U256::from(rng.random::<u128>() >> rng.random_range(0..127)).max(U256::ONE)
+}
+
+#[test]
+fn random_changes_agree_with_alloy() {
+    for seed in 0..60 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut reference = BTreeMap::new();
+        let mut trie = Trie::default();
+        let mut none = Preimages::default();
+        for _ in 0..200 {
+            let known = (!reference.is_empty())
+                .then(|| *reference.keys().nth(rng.random_range(0..reference.len())).unwrap());
+            match (rng.random_range(0..5), known) {
+                (0 | 1, Some(key)) => {
+                    reference.remove(&key);
+                    trie.remove(&key, &mut none).unwrap();
+                }
+                (2, Some(key)) => {
+                    let number = random_value(&mut rng);
+                    reference.insert(key, number);
+                    trie.insert(&key, value(number), &mut none).unwrap();
+                }
+                (3, _) => trie.remove(&random_key(&mut rng), &mut none).unwrap(),
+                _ => {
+                    let (key, number) = (random_key(&mut rng), random_value(&mut rng));
+                    reference.insert(key, number);
+                    trie.insert(&key, value(number), &mut none).unwrap();
+                }
+            }
+            assert_eq!(trie.hash(), reference_root(&reference), "seed {seed}");
+        }
+        for (key, number) in &reference {
+            assert_eq!(trie.get(key, &mut none).unwrap(), Some(value(*number)));
+        }
+    }
+}
+
+#[test]
+fn a_witness_is_enough_and_every_node_of_it_is_needed() {
+    for seed in 0..40 {
+        let mut rng = StdRng::seed_from_u64(1000 + seed);
+        let mut reference = BTreeMap::new();
+        let mut full = Trie::default();
+        for _ in 0..rng.random_range(1..150) {
+            let (key, number) = (random_key(&mut rng), random_value(&mut rng));
+            reference.insert(key, number);
+            full.insert(&key, value(number), &mut Preimages::default()).unwrap();
+        }
+        let root = full.hash();
+        let keys = reference.keys().copied().collect::<Vec<_>>();
+        let removed = keys.iter().filter(|_| rng.random_bool(0.3)).copied().collect::<Vec<_>>();
+        let added = (0..5).map(|_| (random_key(&mut rng), random_value(&mut rng))).collect::<Vec<_>>();
+        removed.iter().for_each(|key| {
+            reference.remove(key);
+        });
+        reference.extend(added.iter().copied());
+
+        let change = |nodes: &mut Preimages| {
+            let mut trie = Trie::from_root(root);
+            for (key, number) in &added {
+                trie.insert(key, value(*number), nodes)?;
+            }
+            for key in removed.iter().filter(|key| !added.iter().any(|(added, _)| added == *key)) {
+                trie.remove(key, nodes)?;
+            }
+            Ok::<_, TrieError>(trie.hash())
+        };
+        let mut nodes = Preimages::new(full.revealed());
+        assert_eq!(change(&mut nodes).unwrap(), reference_root(&reference), "seed {seed}");
+        let minimal = nodes.into_used().collect::<Vec<_>>();
+        for (left_out, _) in &minimal {
+            let rest = minimal.iter().filter(|(hash, _)| hash != left_out).map(|(_, bytes)| bytes.clone());
+            match change(&mut Preimages::new(rest)) {
+                Err(TrieError::Missing { hash, .. }) => assert_eq!(hash, *left_out),
+                other => panic!("without {left_out}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn an_absent_key_is_proven_absent_or_an_error() {
+    let mut full = Trie::default();
+    for number in 0..50u8 {
+        full.insert(&keccak256([number]), value(U256::from(number) + U256::ONE), &mut Preimages::default())
+            .unwrap();
+    }
+    let root = full.hash();
+    let absent = keccak256([200]);
+    assert_eq!(Trie::from_root(root).get(&absent, &mut Preimages::new(full.revealed())), Ok(None));
+    assert_eq!(
+        Trie::from_root(root).get(&absent, &mut Preimages::default()),
+        Err(TrieError::Missing { hash: root, path: Vec::new() })
+    );
+}
+
+#[test]
+fn malformed_nodes_are_refused() {
+    let hash = keccak256(b"child");
+    let list = |items: &[&[u8]]| {
+        let payload = items.concat();
+        let mut out = Vec::new();
+        alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut out);
+        out.extend(payload);
+        Bytes::from(out)
+    };
+    let reference = alloy_rlp::encode(hash);
+    let mut seventeen = std::vec![&reference[..]; 17];
+    let cases = [
+        Bytes::new(),
+        Bytes::from_static(&[0xc0]),
+        list(&[&[0x20]]),
+        list(&[&[0x20], &[0x80]]),
+        list(&[&[0x40], &[0x01]]),
+        list(&[&[0x00], &reference]),
+        list(&[&[0x11], &[0x80]]),
+        list(&[&[0x11], &[0x05]]),
+        list(&seventeen),
+        list(&seventeen[..16]),
+        list(&[&[0x20], &[0x01], &[0x01]]),
+        Bytes::from([&list(&[&[0x20], &[0x01]])[..], &[0]].concat()),
+    ];
+    seventeen[16] = &[0x80];
+    assert!(decode::node(&list(&seventeen), hash).is_ok());
+    for bytes in cases {
+        let root = keccak256(&bytes);
+        let answer = Trie::from_root(root).get(&hash, &mut Preimages::new([bytes.clone()]));
+        assert!(matches!(answer, Err(TrieError::Malformed { .. })), "{bytes}: {answer:?}");
+    }
+}
+
+/// A branch below a path of 64 nibbles can't be part of a trie; reading on must not panic.
+#[test]
+fn tries_deeper_than_a_key_are_refused() {
+    let mut branch_items = std::vec![0x80u8; 17];
+    branch_items[0] = 0x80;
+    let leaf = [0xc2, 0x20, 0x01];
+    let payload = [&leaf[..], &leaf[..], &branch_items[2..]].concat();
+    let mut branch = Vec::new();
+    alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut branch);
+    branch.extend(payload);
+    let key = B256::ZERO;
+    let mut extension = Vec::new();
+    let (path, used) = Path::new(&[0; KEY_NIBBLES]).to_hex_prefix(false);
+    let mut items = Vec::new();
+    path[..used].encode(&mut items);
+    items.extend(&branch);
+    alloy_rlp::Header { list: true, payload_length: items.len() }.encode(&mut extension);
+    extension.extend(items);
+    let root = keccak256(&extension);
+    let mut nodes = Preimages::new([Bytes::from(extension)]);
+    let malformed =
+        |answer: Result<(), TrieError>| assert!(matches!(answer, Err(TrieError::Malformed { .. })));
+    malformed(Trie::from_root(root).get(&key, &mut nodes).map(|_| ()));
+    malformed(Trie::from_root(root).insert(&key, value(U256::ONE), &mut nodes));
+    malformed(Trie::from_root(root).remove(&key, &mut nodes));
+}
+
+#[test]
+fn an_empty_trie_has_the_empty_root() {
+    assert_eq!(Trie::default().hash(), EMPTY_ROOT_HASH);
+    assert_eq!(Trie::from_root(EMPTY_ROOT_HASH).get(&B256::ZERO, &mut Preimages::default()), Ok(None));
+}

@@ -1,0 +1,212 @@
+//! Validation of one block: all checks, in order.
+
+use crate::chain::Fork;
+use crate::{
+    ChainClaim, ChainSpec, StatelessInput,
+    error::{Subject, ValidationError, bounded, equal},
+    execute::{Outcome, execute},
+    header,
+    senders::{self, SignatureVerifier, verify_signature},
+    state::{WitnessState, preimages},
+    trie::Preimages,
+};
+use alloc::vec::Vec;
+use alloy_consensus::{
+    EthereumTxEnvelope, Header, Transaction as _, TxEip4844, TxReceipt,
+    proofs::{calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root},
+};
+use alloy_primitives::{B256, Bloom, keccak256};
+use alloy_rlp::Encodable;
+
+/// A transaction of the execution layer, types 0 to 4, as blocks hold it (blobs without sidecars).
+pub type Transaction = EthereumTxEnvelope<TxEip4844>;
+/// A block of the execution layer.
+pub type Block = alloy_consensus::Block<Transaction>;
+
+/// EIP-7934: 10 MiB, less 2 MiB for the beacon block around it.
+const MAX_BLOCK_LENGTH: usize = (10 << 20) - (2 << 20);
+
+/// Decodes a block's RLP.
+///
+/// # Errors
+/// [`ValidationError::BlockRlp`] if it is not exactly one block.
+pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
+    let block: Block = alloy_rlp::decode_exact(rlp).map_err(ValidationError::BlockRlp)?;
+    // The decoder overlooks wrong lengths of the strings around typed transactions.
+    if alloy_rlp::encode(&block) != rlp {
+        let error = alloy_rlp::Error::Custom("it differs from the encoding of the block that it decodes to");
+        return Err(ValidationError::BlockRlp(error));
+    }
+    Ok(block)
+}
+
+/// Checks that the input's block is valid by every rule of the execution layer, and answers with
+/// the claim that this makes true.
+///
+/// Not checked, because they need more than the block: the consensus layer's choice of it, and that
+/// the versioned hashes of blob transactions are those of blobs that are available.
+///
+/// # Errors
+/// [`ValidationError`] with the rule that is broken, and both values where there are two.
+pub fn validate(input: &StatelessInput) -> Result<ChainClaim, ValidationError> {
+    validate_with(input, verify_signature)
+}
+
+/// [`validate`], with another way to check signatures: the zkVM's.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_with(
+    input: &StatelessInput,
+    verify: SignatureVerifier,
+) -> Result<ChainClaim, ValidationError> {
+    run(input, verify).map(|(claim, _)| claim)
+}
+
+/// [`validate`], and the state after the block: for whoever goes on to the block's children.
+///
+/// # Errors
+/// As [`validate`].
+pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), ValidationError> {
+    run(input, verify_signature)
+}
+
+/// Validates the input, and answers with what is left of it without the parts of the witness that
+/// validation never read: each of them would only cost the guest.
+///
+/// # Errors
+/// As [`validate`].
+pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
+    let (claim, state) = run(input, verify_signature)?;
+    let witness = state.into_witness();
+    Ok((StatelessInput { witness, ..input.clone() }, claim))
+}
+
+fn run(
+    input: &StatelessInput,
+    verify: SignatureVerifier,
+) -> Result<(ChainClaim, WitnessState), ValidationError> {
+    let chain = ChainSpec::decode(&input.chain)?;
+    let block = decode_block(&input.block)?;
+    let header = &block.header;
+    header::check_supported(&chain, header)?;
+
+    let mut headers = preimages(&input.witness.headers);
+    let parent = parent(&mut headers, header.parent_hash)?;
+    header::check(&chain, header, &parent)?;
+    check_body(&chain, &block)?;
+    let senders = senders::check(&block.body.transactions, &input.public_keys, verify)?;
+
+    let nodes = preimages(&input.witness.state);
+    let codes = preimages(&input.witness.codes);
+    let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers);
+    let outcome = execute(&chain, &block, &senders, &mut state)?;
+    check_outcome(&chain, header, &outcome)?;
+    equal(Subject::StateRoot, header.state_root, state.root()?)?;
+
+    let claim = ChainClaim {
+        chain_id: chain.chain_id,
+        chain_spec: chain.hash(),
+        first_parent_hash: header.parent_hash,
+        last_block_hash: keccak256(alloy_rlp::encode(header)),
+        last_block_number: header.number,
+        last_state_root: header.state_root,
+        last_receipts_root: header.receipts_root,
+        last_timestamp: header.timestamp,
+        block_count: 1,
+    };
+    Ok((claim, state))
+}
+
+fn parent(headers: &mut Preimages, hash: B256) -> Result<Header, ValidationError> {
+    let bytes = headers.get(&hash).ok_or(ValidationError::MissingParent(hash))?;
+    alloy_rlp::decode_exact(&bytes).map_err(|error| ValidationError::MalformedHeader { hash, error })
+}
+
+/// The body against the header.
+fn check_body(chain: &ChainSpec, block: &Block) -> Result<(), ValidationError> {
+    let (header, body) = (&block.header, &block.body);
+    let fork = chain.fork_at(header.timestamp);
+    equal(Subject::Ommers, body.ommers.len() as u64, 0)?;
+    equal(
+        Subject::TransactionsRoot,
+        header.transactions_root,
+        calculate_transaction_root(&body.transactions),
+    )?;
+    match (header.withdrawals_root, &body.withdrawals) {
+        (Some(root), Some(list)) => equal(Subject::WithdrawalsRoot, root, calculate_withdrawals_root(list))?,
+        (Some(_), None) => return Err(ValidationError::Absent { subject: Subject::Withdrawals, fork }),
+        (None, Some(_)) => return Err(ValidationError::Unexpected { subject: Subject::Withdrawals, fork }),
+        (None, None) => {}
+    }
+    if fork >= Fork::Cancun {
+        let used =
+            body.transactions.iter().filter_map(|transaction| transaction.blob_gas_used()).sum::<u64>();
+        equal(Subject::BlobGasUsed, header.blob_gas_used.unwrap_or_default(), used)?;
+    }
+    if fork >= Fork::Osaka {
+        let length = block.length();
+        bounded(
+            length <= MAX_BLOCK_LENGTH,
+            Subject::BlockLength,
+            length as u64,
+            "at most",
+            MAX_BLOCK_LENGTH as u64,
+        )?;
+    }
+    Ok(())
+}
+
+/// The header against what execution gave, but for the state root.
+fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Result<(), ValidationError> {
+    let fork = chain.fork_at(header.timestamp);
+    equal(Subject::GasUsed, header.gas_used, outcome.gas_used)?;
+    if fork >= Fork::Cancun {
+        equal(Subject::BlobGasUsed, header.blob_gas_used.unwrap_or_default(), outcome.blob_gas_used)?;
+    }
+    let receipts = outcome.receipts.iter().map(TxReceipt::with_bloom_ref).collect::<Vec<_>>();
+    let bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
+    equal(Subject::LogsBloom, header.logs_bloom, bloom)?;
+    equal(Subject::ReceiptsRoot, header.receipts_root, calculate_receipt_root(&receipts))?;
+    if fork >= Fork::Prague {
+        equal(Subject::RequestsHash, header.requests_hash.unwrap_or_default(), requests_hash(outcome))?;
+    }
+    Ok(())
+}
+
+/// EIP-7685, by the precompile that the zkVM accelerates.
+fn requests_hash(outcome: &Outcome) -> B256 {
+    let sha256 = |bytes: &[u8]| revm::precompile::crypto().sha256(bytes);
+    let mut hashes = Vec::new();
+    for request in outcome.requests.iter().filter(|request| request.len() > 1) {
+        hashes.extend_from_slice(&sha256(request));
+    }
+    sha256(&hashes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::{SignableTransaction, TxEip1559};
+    use alloy_primitives::{Bytes, Signature, U256};
+
+    #[test]
+    fn a_block_has_one_encoding() {
+        let transaction = TxEip1559 { input: Bytes::from(alloc::vec![7; 300]), ..TxEip1559::default() };
+        let mut block = Block::default();
+        let signed = transaction.into_signed(Signature::new(U256::ONE, U256::ONE, false));
+        block.body.transactions.push(Transaction::Eip1559(signed));
+        let rlp = alloy_rlp::encode(&block);
+        assert_eq!(decode_block(&rlp).unwrap(), block);
+        for index in 0..rlp.len() {
+            for bit in 0..8 {
+                let mut altered = rlp.clone();
+                altered[index] ^= 1 << bit;
+                assert!(
+                    !decode_block(&altered).is_ok_and(|other| other == block),
+                    "bit {bit} of byte {index}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What can go wrong while proving.
+
+use std::{fmt::Display, io, path::PathBuf};
+
+use alloy_primitives::B256;
+use thiserror::Error;
+use zeno_verifier::{KeyError, ProofFileError, VerifyError};
+
+/// Why there is no execution or no proof.
+#[derive(Debug, Error)]
+pub enum ProverError {
+    /// The guest refused its input: an invalid block, or an input that can't be read.
+    #[error("the guest refused the input: {0}")]
+    Refused(String),
+    /// The guest revealed another claim than the one that was to be proven.
+    #[error("the guest's claim has the digest {revealed}, expected {expected}")]
+    OtherClaim {
+        /// The digest that the guest revealed.
+        revealed: B256,
+        /// The digest of the claim that was to be proven.
+        expected: B256,
+    },
+    /// The machine's configuration in `config/vm.toml` is not one.
+    #[error("config/vm.toml: {0}")]
+    Config(String),
+    /// The guest's ELF file is not one that the machine can run.
+    #[error("the guest's ELF file: {0}")]
+    Elf(String),
+    /// The machine or the proof system failed.
+    #[error("{stage}: {message}")]
+    Machine {
+        /// What was being done.
+        stage: &'static str,
+        /// What the proof system says.
+        message: String,
+    },
+    /// A file of the cache folder can't be read or written.
+    #[error("cache: {}: {source}", .path.display())]
+    Cache {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The proof that was made does not verify.
+    #[error("the proof that was made does not verify, which is a defect of the prover: {0}")]
+    Unsound(#[from] VerifyError),
+    /// The verifying key can't be encoded.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The proof file can't be written.
+    #[error(transparent)]
+    File(#[from] ProofFileError),
+}
+
+impl ProverError {
+    /// An error of the machine or the proof system while `stage` was being done.
+    pub(crate) fn machine(stage: &'static str, error: impl Display) -> Self {
+        // The alternate form of an `eyre` error shows its causes.
+        Self::Machine { stage, message: format!("{error:#}") }
+    }
+}
+
+/// Says of an error of the machine or the proof system what was being done.
+pub(crate) trait Stage<T> {
+    fn stage(self, stage: &'static str) -> Result<T, ProverError>;
+}
+
+impl<T, E: Display> Stage<T> for Result<T, E> {
+    fn stage(self, stage: &'static str) -> Result<T, ProverError> {
+        self.map_err(|error| ProverError::machine(stage, error))
+    }
+}

@@ -1,0 +1,534 @@
+//! Systematic tampering with an input, and the judgement of what validation makes of it.
+
+use alloy_consensus::{Header, proofs::calculate_transaction_root};
+use alloy_primitives::{B256, Bytes, Signature, U256, keccak256, uint};
+use alloy_rlp::Decodable;
+use rand::{Rng, rngs::StdRng, seq::SliceRandom};
+use zeno_guest_evm::{
+    Block, ChainClaim, ChainSpec, PublicKey, StatelessInput, Transaction, ValidationError, decode_block,
+    public_keys, validate,
+};
+
+/// One way to tamper with an input.
+#[derive(Clone, Debug)]
+pub struct Mutation {
+    /// What kind it is, in words.
+    pub class: &'static str,
+    /// The result.
+    pub tampered: Tampered,
+    /// What must come of it, besides what [`judge`] checks of every claim.
+    pub expected: Expected,
+}
+
+/// A tampered input.
+#[derive(Clone, Debug)]
+pub enum Tampered {
+    /// Parts were changed.
+    Input(Box<StatelessInput>),
+    /// These bytes of the encoding are changed by exclusive or.
+    Flipped(Vec<(usize, u8)>),
+    /// The encoding ends here.
+    Truncated(usize),
+    /// The encoding goes on.
+    Extended(Vec<u8>),
+}
+
+/// What must come of a mutation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// An error.
+    Refused,
+    /// The honest claim.
+    Honest,
+    /// An error, or a claim that is true of what is claimed.
+    Either,
+}
+
+/// What came of a mutation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Came {
+    /// An error.
+    Refused,
+    /// The honest claim.
+    Honest,
+    /// A claim about another block, which names that block's own hash.
+    OtherBlock,
+    /// A claim under other rules, which names their own hash.
+    OtherRules,
+}
+
+impl Tampered {
+    /// Decodes, where need be, and validates.
+    ///
+    /// # Errors
+    /// Those of the decoder and of [`validate`].
+    pub fn validate(&self, honest: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
+        let input = match self {
+            Self::Input(input) => (**input).clone(),
+            _ => StatelessInput::decode(&self.encode(honest).into())?,
+        };
+        let claim = validate(&input)?;
+        Ok((input, claim))
+    }
+
+    /// The bytes that the guest would be given.
+    pub fn encode(&self, honest: &StatelessInput) -> Vec<u8> {
+        let mut bytes = match self {
+            Self::Input(input) => input.encode(),
+            _ => honest.encode(),
+        };
+        match self {
+            Self::Input(_) => {}
+            Self::Flipped(flips) => flips.iter().for_each(|(at, mask)| bytes[*at] ^= mask),
+            Self::Truncated(length) => bytes.truncate(*length),
+            Self::Extended(more) => bytes.extend(more),
+        }
+        bytes
+    }
+}
+
+/// Decides what came of a tampered input.
+///
+/// A claim is a lie unless each part of it is what the input itself says, found here without the
+/// validator: the block's hash and fields from its header's bytes, the rules' hash from theirs. It
+/// is the honest claim to the last bit if neither the block nor the rules were touched, and only then.
+///
+/// # Errors
+/// The lie.
+pub fn judge(
+    honest: (&StatelessInput, &ChainClaim),
+    answer: Result<(StatelessInput, ChainClaim), ValidationError>,
+) -> Result<Came, String> {
+    let Ok((input, claim)) = answer else { return Ok(Came::Refused) };
+    let own = own_claim(&input)?;
+    if claim != own {
+        return Err(format!("the claim is {claim:?}, but the input is about {own:?}"));
+    }
+    let untouched = input.block == honest.0.block && input.chain == honest.0.chain;
+    if claim == *honest.1 {
+        return untouched
+            .then_some(Came::Honest)
+            .ok_or("two encodings of one block or chain are accepted".into());
+    }
+    if claim.last_block_hash != honest.1.last_block_hash {
+        return Ok(Came::OtherBlock);
+    }
+    let rules_aside = ChainClaim { chain_id: honest.1.chain_id, chain_spec: honest.1.chain_spec, ..claim };
+    if rules_aside != *honest.1 || input.chain == honest.0.chain || claim.chain_spec == honest.1.chain_spec {
+        return Err(format!("the claim {claim:?} is about the honest block {:?}, but is another", honest.1));
+    }
+    Ok(Came::OtherRules)
+}
+
+/// What an input's block and rules say of themselves.
+fn own_claim(input: &StatelessInput) -> Result<ChainClaim, String> {
+    let malformed =
+        |error: alloy_rlp::Error| format!("a block was accepted whose header is malformed: {error}");
+    let mut items = alloy_rlp::Header::decode_bytes(&mut &input.block[..], true).map_err(malformed)?;
+    let start = items;
+    let header = Header::decode(&mut items).map_err(malformed)?;
+    let header_bytes = &start[..start.len() - items.len()];
+    let spec = ChainSpec::decode(&input.chain).map_err(|error| error.to_string())?;
+    Ok(ChainClaim {
+        chain_id: spec.chain_id,
+        chain_spec: keccak256(&input.chain),
+        first_parent_hash: header.parent_hash,
+        last_block_hash: keccak256(header_bytes),
+        last_block_number: header.number,
+        last_state_root: header.state_root,
+        last_receipts_root: header.receipts_root,
+        last_timestamp: header.timestamp,
+        block_count: 1,
+    })
+}
+
+/// Makes mutations of one input, whose witness must be minimal.
+#[derive(Debug)]
+pub struct Mutator<'a> {
+    honest: &'a StatelessInput,
+    block: Block,
+    rng: &'a mut StdRng,
+    made: Vec<Mutation>,
+}
+
+/// A list of a witness.
+type Field = fn(&mut StatelessInput) -> &mut Vec<Bytes>;
+
+impl<'a> Mutator<'a> {
+    /// For this input.
+    ///
+    /// # Panics
+    /// If its block does not decode.
+    pub fn new(honest: &'a StatelessInput, rng: &'a mut StdRng) -> Self {
+        let block = decode_block(&honest.block).expect("an honest block decodes");
+        Self { honest, block, rng, made: Vec::new() }
+    }
+
+    /// All mutations; `foreign` are parts of another block's witness.
+    pub fn all(mut self, foreign: &[Bytes]) -> Vec<Mutation> {
+        self.witness("state nodes", |input| &mut input.witness.state, foreign);
+        self.witness("codes", |input| &mut input.witness.codes, foreign);
+        self.witness("headers", |input| &mut input.witness.headers, foreign);
+        self.forged_parent();
+        self.keys();
+        self.header_fields();
+        self.transactions();
+        self.block_bytes();
+        self.rules();
+        self.encoding();
+        self.made
+    }
+
+    fn push(&mut self, class: &'static str, expected: Expected, change: impl FnOnce(&mut StatelessInput)) {
+        let mut input = self.honest.clone();
+        change(&mut input);
+        self.made.push(Mutation { class, tampered: Tampered::Input(Box::new(input)), expected });
+    }
+
+    /// Every entry of a list dropped, altered and cut; entries added, doubled and out of order.
+    fn witness(&mut self, name: &'static str, field: Field, foreign: &[Bytes]) {
+        let list = field(&mut self.honest.clone()).clone();
+        let [dropped, altered, cut, added, reordered] = match name {
+            "state nodes" => [
+                "state node dropped",
+                "state node altered",
+                "state node cut",
+                "state nodes added",
+                "state nodes reordered",
+            ],
+            "codes" => ["code dropped", "code altered", "code cut", "codes added", "codes reordered"],
+            _ => [
+                "ancestor dropped",
+                "ancestor altered",
+                "ancestor cut",
+                "ancestors added",
+                "ancestors reordered",
+            ],
+        };
+        for (index, bytes) in list.iter().enumerate() {
+            self.push(dropped, Expected::Refused, |input| {
+                field(input).remove(index);
+            });
+            let altered_bytes = flipped(bytes, self.rng);
+            self.push(altered, Expected::Refused, |input| field(input)[index] = altered_bytes);
+        }
+        for bytes in list.iter().filter(|bytes| !bytes.is_empty()).take(20) {
+            let shorter = bytes.slice(..bytes.len() - 1);
+            let at = list.iter().position(|other| other == bytes).expect("it is there");
+            self.push(cut, Expected::Refused, |input| field(input)[at] = shorter);
+        }
+        for _ in 0..10 {
+            let mut random = vec![0; self.rng.random_range(0..200)];
+            self.rng.fill(&mut random[..]);
+            let at = self.rng.random_range(0..=list.len());
+            self.push(added, Expected::Honest, |input| field(input).insert(at, random.into()));
+            let Some(entry) = foreign.get(self.rng.random_range(0..foreign.len().max(1))).cloned() else {
+                continue;
+            };
+            self.push(added, Expected::Honest, |input| field(input).insert(at, entry));
+        }
+        for count in [1, 2, 5] {
+            self.push(added, Expected::Honest, |input| {
+                let copies = field(input).iter().take(count).cloned().collect::<Vec<_>>();
+                field(input).extend(copies);
+            });
+        }
+        for _ in 0..10 {
+            let mut shuffled = list.clone();
+            shuffled.shuffle(self.rng);
+            self.push(reordered, Expected::Honest, |input| *field(input) = shuffled);
+        }
+    }
+
+    /// Another parent, which the block is made to name: the claim may only be about that block.
+    fn forged_parent(&mut self) {
+        let Some((at, parent)) = self.honest.witness.headers.iter().enumerate().find_map(|(at, bytes)| {
+            (keccak256(bytes) == self.block.header.parent_hash)
+                .then(|| Header::decode(&mut &bytes[..]).ok().map(|header| (at, header)))?
+        }) else {
+            return;
+        };
+        for (_, forged) in header_changes(&parent, self.rng) {
+            let bytes = Bytes::from(alloy_rlp::encode(&forged));
+            let mut block = self.block.clone();
+            block.header.parent_hash = keccak256(&bytes);
+            self.push("parent forged", Expected::Either, |input| {
+                input.witness.headers[at] = bytes;
+                input.block = alloy_rlp::encode(&block).into();
+            });
+        }
+    }
+
+    fn keys(&mut self) {
+        let keys = self.honest.public_keys.clone();
+        let transactions = self.block.body.transactions.clone();
+        for (index, (key, transaction)) in keys.iter().zip(&transactions).enumerate() {
+            let mut set = |class, other: PublicKey| {
+                // Two transactions of one sender have the same key: nothing changes then.
+                let expected = if other == *key { Expected::Honest } else { Expected::Refused };
+                self.push(class, expected, |input| input.public_keys[index] = other);
+            };
+            set("key zeroed", PublicKey::ZERO);
+            set("key negated", negated(key));
+            set("key of another transaction", keys[(index + 1) % keys.len()]);
+            if let Some(other) = other_key(transaction) {
+                set("other key that fits r and s", other);
+            }
+            let bit = self.rng.random_range(0..512);
+            let mut bytes = *key;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            self.push("key with a bit flipped", Expected::Refused, |input| input.public_keys[index] = bytes);
+        }
+        self.push("a key too few", Expected::Refused, |input| {
+            input.public_keys.pop();
+        });
+        self.push("a key too many", Expected::Refused, |input| input.public_keys.push(keys[0]));
+        self.push("no keys", Expected::Refused, |input| input.public_keys.clear());
+    }
+
+    /// Every field of the header, changed in several ways. Some fields are free for the proposer to
+    /// choose, so another block can come of it, and a valid one.
+    fn header_fields(&mut self) {
+        for (free, header) in header_changes(&self.block.header, self.rng) {
+            let block = Block { header, ..self.block.clone() };
+            let (class, expected) = match free {
+                true => ("free header field changed", Expected::Either),
+                false => ("header field changed", Expected::Refused),
+            };
+            self.push(class, expected, |input| input.block = alloy_rlp::encode(&block).into());
+        }
+    }
+
+    /// Transactions dropped, doubled, swapped and altered, with the root that the header has and
+    /// with the root that fits.
+    fn transactions(&mut self) {
+        let count = self.block.body.transactions.len();
+        for index in 0..count {
+            let other = self.rng.random_range(0..count);
+            for class in ["transaction dropped", "transaction doubled", "transactions swapped"] {
+                let mut block = self.block.clone();
+                let list = &mut block.body.transactions;
+                match class {
+                    "transaction dropped" => drop(list.remove(index)),
+                    "transaction doubled" => list.insert(other, list[index].clone()),
+                    _ => list.swap(index, other),
+                }
+                let same = block == self.block;
+                self.push_block(class, if same { Expected::Honest } else { Expected::Refused }, &block);
+                block.header.transactions_root = calculate_transaction_root(&block.body.transactions);
+                self.push_block(class, if same { Expected::Honest } else { Expected::Either }, &block);
+            }
+        }
+    }
+
+    /// With the keys that fit the block.
+    fn push_block(&mut self, class: &'static str, expected: Expected, block: &Block) {
+        let keys = public_keys(block).expect("the signatures are those of the honest block");
+        self.push(class, expected, |input| {
+            input.block = alloy_rlp::encode(block).into();
+            input.public_keys = keys;
+        });
+    }
+
+    /// Bits of the block's RLP flipped, bytes inserted, removed and cut off.
+    fn block_bytes(&mut self) {
+        let bytes = self.honest.block.clone();
+        for _ in 0..200 {
+            let altered = flipped(&bytes, self.rng);
+            // The keys as hinted, or as the altered block would have them.
+            let keys = decode_block(&altered).ok().and_then(|block| public_keys(&block).ok());
+            self.push("bit of the block's RLP flipped", Expected::Either, |input| {
+                input.block = altered;
+                input.public_keys = keys.unwrap_or_else(|| input.public_keys.clone());
+            });
+        }
+        for _ in 0..50 {
+            let at = self.rng.random_range(0..bytes.len());
+            let inserted = self.rng.random();
+            let mut longer = bytes.to_vec();
+            longer.insert(at, inserted);
+            self.push("byte of the block's RLP inserted", Expected::Refused, |input| {
+                input.block = longer.into()
+            });
+            let mut shorter = bytes.to_vec();
+            shorter.remove(at);
+            self.push("byte of the block's RLP removed", Expected::Refused, |input| {
+                input.block = shorter.into()
+            });
+            self.push("block's RLP cut", Expected::Refused, |input| input.block = bytes.slice(..at));
+        }
+    }
+
+    /// Other rules: the claim, if there is one, must name them.
+    fn rules(&mut self) {
+        let spec = ChainSpec::decode(&self.honest.chain).expect("an honest chain decodes");
+        let mut variants = Vec::new();
+        let mut vary = |class, change: &dyn Fn(&mut ChainSpec)| {
+            let mut varied = spec.clone();
+            change(&mut varied);
+            variants.push((class, Bytes::from(varied.encode())));
+        };
+        for chain_id in [0, 1, 2, 5, spec.chain_id + 1, spec.chain_id ^ 1 << 40, u64::MAX] {
+            vary("chain id changed", &|spec| spec.chain_id = chain_id);
+        }
+        for index in 0..spec.forks.len() {
+            for timestamp in [0, 1, self.block.header.timestamp, self.block.header.timestamp + 1, u64::MAX] {
+                vary("fork moved", &|spec| spec.forks[index].timestamp = timestamp);
+            }
+            vary("fork removed", &|spec| {
+                spec.forks.remove(index);
+            });
+            vary("forks cut off", &|spec| spec.forks.truncate(index));
+            for value in [0, 1, 7, u64::from(u32::MAX), u64::MAX] {
+                vary("blob schedule changed", &|spec| {
+                    spec.forks[index].blobs.iter_mut().for_each(|blobs| blobs.target = value);
+                });
+                vary("blob schedule changed", &|spec| {
+                    spec.forks[index].blobs.iter_mut().for_each(|blobs| blobs.max = value);
+                });
+                vary("blob schedule changed", &|spec| {
+                    spec.forks[index]
+                        .blobs
+                        .iter_mut()
+                        .for_each(|blobs| blobs.base_fee_update_fraction = value);
+                });
+            }
+        }
+        for merge_block in [None, Some(0), Some(1), Some(u64::MAX)] {
+            vary("merge moved", &|spec| spec.merge_block = merge_block);
+        }
+        vary("merge moved", &|spec| spec.terminal_total_difficulty += U256::ONE);
+        for contract in [None, Some(alloy_primitives::Address::repeat_byte(1))] {
+            vary("deposit contract changed", &|spec| spec.deposit_contract = contract);
+        }
+        for time in [Some(0), Some(u64::MAX)] {
+            vary("end of the known rules moved", &|spec| spec.unsupported_from = time);
+        }
+        for (class, chain) in variants {
+            self.push(class, Expected::Either, |input| input.chain = chain);
+        }
+        for _ in 0..50 {
+            let chain = flipped(&self.honest.chain, self.rng);
+            self.push("bit of the rules flipped", Expected::Either, |input| input.chain = chain);
+        }
+    }
+
+    /// The serialised form: bits flipped, cut off, and more after it.
+    fn encoding(&mut self) {
+        let length = self.honest.encode().len();
+        let mut add = |class, tampered, expected| self.made.push(Mutation { class, tampered, expected });
+        for _ in 0..300 {
+            let count = self.rng.random_range(1..4);
+            let flips = (0..count)
+                .map(|_| (self.rng.random_range(0..length), 1 << self.rng.random_range(0..8)))
+                .collect();
+            add("bits of the encoding flipped", Tampered::Flipped(flips), Expected::Either);
+        }
+        for _ in 0..50 {
+            let end = self.rng.random_range(0..length);
+            add("encoding cut", Tampered::Truncated(end), Expected::Refused);
+        }
+        for count in 1..9 {
+            add("encoding extended", Tampered::Extended(vec![0; count]), Expected::Refused);
+        }
+    }
+}
+
+/// `bytes` with one bit flipped, or with one byte if there are none.
+fn flipped(bytes: &Bytes, rng: &mut StdRng) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    if bytes.is_empty() {
+        return vec![rng.random()].into();
+    }
+    let at = rng.random_range(0..bytes.len());
+    bytes[at] ^= 1 << rng.random_range(0..8);
+    bytes.into()
+}
+
+/// The point with the same x and the other y.
+fn negated(key: &PublicKey) -> PublicKey {
+    /// Modulus of the field of secp256k1.
+    const PRIME: U256 = uint!(0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f_U256);
+    let y = U256::from_be_slice(&key[32..]);
+    let mut key = *key;
+    key[32..].copy_from_slice(&(PRIME - y).to_be_bytes::<32>());
+    key
+}
+
+/// The key that satisfies a transaction's `(r, s)` with the other parity of R: as an ECDSA
+/// signature, it is valid for this key too.
+pub fn other_key(transaction: &Transaction) -> Option<PublicKey> {
+    let signature = transaction.signature();
+    let other = Signature::new(signature.r(), signature.s(), !signature.v());
+    let key = other.recover_from_prehash(&transaction.signature_hash()).ok()?;
+    Some(PublicKey::from_slice(&key.to_encoded_point(false).as_bytes()[1..]))
+}
+
+/// The header with one field changed, for every field and in several ways, and whether a valid
+/// block can have the change: whoever proposes a block may choose the extra data and, within
+/// bounds, the gas limit, and the consensus layer gives the randomness.
+fn header_changes(header: &Header, rng: &mut StdRng) -> Vec<(bool, Header)> {
+    let mut changed = Vec::new();
+    let mut change = |free, change: &dyn Fn(&mut Header)| {
+        let mut other = header.clone();
+        change(&mut other);
+        if other != *header {
+            changed.push((free, other));
+        }
+    };
+    let hashes: [fn(&mut Header) -> Option<&mut B256>; 9] = [
+        |header| Some(&mut header.parent_hash),
+        |header| Some(&mut header.ommers_hash),
+        |header| Some(&mut header.state_root),
+        |header| Some(&mut header.transactions_root),
+        |header| Some(&mut header.receipts_root),
+        |header| header.withdrawals_root.as_mut(),
+        |header| header.parent_beacon_block_root.as_mut(),
+        |header| header.requests_hash.as_mut(),
+        |header| Some(&mut header.mix_hash),
+    ];
+    for (index, hash) in hashes.into_iter().enumerate() {
+        let (random, bit) = (rng.random::<[u8; 32]>(), rng.random_range(0..256));
+        let free = index == hashes.len() - 1;
+        change(free, &|header| hash(header).into_iter().for_each(|hash| *hash = B256::ZERO));
+        change(free, &|header| hash(header).into_iter().for_each(|hash| *hash = random.into()));
+        change(free, &|header| hash(header).into_iter().for_each(|hash| hash[bit / 8] ^= 1 << (bit % 8)));
+    }
+    let numbers: [fn(&mut Header) -> Option<&mut u64>; 7] = [
+        |header| Some(&mut header.number),
+        |header| Some(&mut header.gas_used),
+        |header| Some(&mut header.timestamp),
+        |header| header.base_fee_per_gas.as_mut(),
+        |header| header.blob_gas_used.as_mut(),
+        |header| header.excess_blob_gas.as_mut(),
+        |header| Some(&mut header.gas_limit),
+    ];
+    for (index, number) in numbers.into_iter().enumerate() {
+        let free = index == numbers.len() - 1;
+        let random = rng.random::<u64>();
+        let values: [&dyn Fn(u64) -> u64; 5] =
+            [&|value| value.wrapping_add(1), &|value| value.wrapping_sub(1), &|_| 0, &|_| u64::MAX, &|_| {
+                random
+            }];
+        for value in values {
+            change(free, &|header| number(header).into_iter().for_each(|number| *number = value(*number)));
+        }
+    }
+    let bit = rng.random_range(0..2048);
+    change(false, &|header| header.logs_bloom[bit / 8] ^= 1 << (bit % 8));
+    change(false, &|header| header.difficulty += U256::ONE);
+    change(false, &|header| header.nonce[7] ^= 1);
+    change(false, &|header| header.beneficiary[19] ^= 1);
+    change(false, &|header| header.extra_data = vec![7; 33].into());
+    change(true, &|header| header.extra_data = vec![7; 32].into());
+    change(true, &|header| header.extra_data = Bytes::new());
+    // Fields of other forks. RLP has them in a row, so only the last one can go alone.
+    change(false, &|header| header.requests_hash = None);
+    change(false, &|header| header.requests_hash = Some(B256::ZERO));
+    change(false, &|header| header.block_access_list_hash = Some(B256::ZERO));
+    change(false, &|header| {
+        header.block_access_list_hash = Some(B256::ZERO);
+        header.slot_number = Some(1);
+    });
+    changed
+}

@@ -1,0 +1,255 @@
+//! A node that knows a few blocks and parts of their states: answers to JSON-RPC.
+
+use crate::{
+    devchain::DevChain,
+    mainnet::Recorded,
+    rpc_server::{Call, Reply},
+};
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use alloy_rpc_types_eth as rpc_types;
+use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use zeno_guest_evm::{
+    Block, StatelessInput, Transaction, decode_block, transition,
+    trie::{Preimages, Trie},
+};
+
+/// What a node answers for a few blocks, from what was recorded of them.
+#[derive(Debug)]
+pub struct ReplayNode {
+    chain_id: u64,
+    blocks: Vec<ReplayBlock>,
+    nodes: Mutex<Preimages>,
+    codes: Mutex<Preimages>,
+}
+
+#[derive(Clone, Debug)]
+struct ReplayBlock {
+    hash: B256,
+    header: Header,
+    /// As `eth_getBlockByHash` has it with full transactions.
+    json: Value,
+    raw: Option<Bytes>,
+    witness: Option<Value>,
+}
+
+/// Why there is no result.
+type Refusal = (i64, String);
+
+impl ReplayNode {
+    /// A node with a recorded block and its parent. It has the state of both as far as the witness
+    /// and the block's execution reveal it.
+    ///
+    /// # Panics
+    /// If the record is malformed.
+    pub fn of_record(record: &Recorded) -> Self {
+        let mut node = Self::of_input(&record.input());
+        let block = node.blocks.last_mut().expect("the block was just put there");
+        block.json = record.block.clone();
+        block.witness = Some(record.witness.clone());
+        node
+    }
+
+    /// A node with an input's block and the headers of its witness.
+    ///
+    /// # Panics
+    /// If the input isn't valid.
+    pub fn of_input(input: &StatelessInput) -> Self {
+        let (claim, mut state) = transition(input).expect("the input is valid");
+        let (nodes, codes) = state.revealed();
+        let witness = &input.witness;
+        let mut blocks = witness
+            .headers
+            .iter()
+            .map(|rlp| {
+                let header: Header = alloy_rlp::decode_exact(rlp).expect("the header is valid");
+                let mut json = json!({ "hash": keccak256(rlp), "transactions": [], "uncles": [] });
+                merge(&mut json, serde_json::to_value(&header).expect("a header is JSON"));
+                ReplayBlock { hash: keccak256(rlp), header, json, raw: None, witness: None }
+            })
+            .collect::<Vec<_>>();
+        let block = decode_block(&input.block).expect("the block is valid");
+        let lists = json!({
+            "state": witness.state, "codes": witness.codes, "headers": witness.headers, "keys": [],
+        });
+        blocks.push(ReplayBlock { witness: Some(lists), ..ReplayBlock::new(block) });
+        Self {
+            chain_id: claim.chain_id,
+            blocks,
+            nodes: Preimages::new(witness.state.iter().cloned().chain(nodes)).into(),
+            codes: Preimages::new(witness.codes.iter().cloned().chain(codes)).into(),
+        }
+    }
+
+    /// The node, knowing the whole state of a chain.
+    #[must_use]
+    pub fn with_state(self, chain: &DevChain) -> Self {
+        let (nodes, codes) = chain.state();
+        let add = |known: &Mutex<Preimages>, items: &[Bytes]| {
+            let mut known = known.lock().expect("nothing panicked");
+            items.iter().for_each(|item| {
+                known.add(item.clone());
+            });
+        };
+        add(&self.nodes, nodes);
+        add(&self.codes, codes);
+        self
+    }
+
+    /// The node, with one more block, whose state it doesn't know.
+    ///
+    /// # Panics
+    /// If a transaction isn't signed.
+    #[must_use]
+    pub fn with_block(mut self, block: Block) -> Self {
+        self.blocks.push(ReplayBlock::new(block));
+        self
+    }
+
+    /// Answers a call as a node with all of these methods would.
+    pub fn answer(&self, call: &Call) -> Reply {
+        match self.result(&call.method, &call.params) {
+            Ok(value) => Reply::Result(value),
+            Err((code, message)) => Reply::Error(code, message),
+        }
+    }
+
+    fn result(&self, method: &str, params: &Value) -> Result<Value, Refusal> {
+        let first = &params[0];
+        match method {
+            "eth_chainId" => Ok(json!(format!("{:#x}", self.chain_id))),
+            "eth_getBlockByHash" | "eth_getBlockByNumber" => {
+                let Some(block) = self.block(first)? else { return Ok(Value::Null) };
+                Ok(block.json(params[1].as_bool().unwrap_or_default()))
+            }
+            "debug_getRawBlock" => Ok(json!(self.known(first)?.raw)),
+            "debug_executionWitness" | "debug_executionWitnessByBlockHash" => {
+                self.known(first)?.witness.clone().ok_or_else(|| (-32000, "no witness was recorded".into()))
+            }
+            "eth_getProof" => self.proof(argument(first)?, argument(&params[1])?, self.known(&params[2])?),
+            "eth_getCode" => self.code(argument(first)?, self.known(&params[1])?),
+            _ => Err((-32601, format!("the method {method} does not exist/is not available"))),
+        }
+    }
+
+    fn known(&self, id: &Value) -> Result<&ReplayBlock, Refusal> {
+        self.block(id)?.ok_or_else(|| (-32000, "header not available".into()))
+    }
+
+    /// By hash, number, tag, or an object with the hash (EIP-1898).
+    fn block(&self, id: &Value) -> Result<Option<&ReplayBlock>, Refusal> {
+        let id = id.get("blockHash").unwrap_or(id);
+        let text: String = argument(id)?;
+        Ok(match text.as_str() {
+            "latest" | "safe" | "finalized" => self.blocks.last(),
+            text if text.len() == 66 => self.blocks.iter().find(|block| block.hash.to_string() == text),
+            _ => {
+                let number: U256 = argument(id)?;
+                self.blocks.iter().find(|block| U256::from(block.header.number) == number)
+            }
+        })
+    }
+
+    /// The value at a key, and the nodes on the way from the root to where the way ends.
+    fn walk(&self, root: B256, key: B256) -> Result<(Option<Bytes>, Vec<Bytes>), Refusal> {
+        let mut nodes = self.nodes.lock().expect("nothing panicked");
+        let mut trie = Trie::from_root(root);
+        // What was recorded ends somewhere, as the state of a pruned node does.
+        let value =
+            trie.get(&key, &mut nodes).map_err(|error| (-32000, format!("missing trie node: {error}")))?;
+        Ok((value, trie.revealed()))
+    }
+
+    fn account(
+        &self,
+        address: Address,
+        block: &ReplayBlock,
+    ) -> Result<(Option<TrieAccount>, Vec<Bytes>), Refusal> {
+        let (leaf, nodes) = self.walk(block.header.state_root, keccak256(address))?;
+        Ok((leaf.map(|leaf| alloy_rlp::decode_exact(leaf).expect("the leaf is an account")), nodes))
+    }
+
+    fn proof(&self, address: Address, slots: Vec<U256>, block: &ReplayBlock) -> Result<Value, Refusal> {
+        let (account, account_proof) = self.account(address, block)?;
+        let account = account.unwrap_or_default();
+        let storage_proof = slots
+            .into_iter()
+            .map(|slot| {
+                let (value, proof) = match account.storage_root {
+                    root if root == EMPTY_ROOT_HASH => (None, Vec::new()),
+                    root => self.walk(root, keccak256(slot.to_be_bytes::<32>()))?,
+                };
+                let value = value.map_or(U256::ZERO, |leaf| alloy_rlp::decode_exact(leaf).expect("a number"));
+                Ok(json!({ "key": B256::from(slot), "value": value, "proof": proof }))
+            })
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        Ok(json!({
+            "address": address,
+            "balance": account.balance,
+            "nonce": format!("{:#x}", account.nonce),
+            "codeHash": account.code_hash,
+            "storageHash": account.storage_root,
+            "accountProof": account_proof,
+            "storageProof": storage_proof,
+        }))
+    }
+
+    fn code(&self, address: Address, block: &ReplayBlock) -> Result<Value, Refusal> {
+        let (account, _) = self.account(address, block)?;
+        let hash = account.map_or(KECCAK256_EMPTY, |account| account.code_hash);
+        if hash == KECCAK256_EMPTY {
+            return Ok(json!("0x"));
+        }
+        let code = self.codes.lock().expect("nothing panicked").get(&hash);
+        Ok(json!(code.ok_or_else(|| (-32000, format!("code {hash} is not found")))?))
+    }
+}
+
+impl ReplayBlock {
+    fn new(block: Block) -> Self {
+        let header = block.header.clone();
+        let raw = Some(alloy_rlp::encode(&block).into());
+        let json = serde_json::to_value(rpc_block(block)).expect("a block is JSON");
+        Self { hash: header.hash_slow(), header, json, raw, witness: None }
+    }
+
+    fn json(&self, full: bool) -> Value {
+        let mut json = self.json.clone();
+        if !full && let Some(transactions) = json["transactions"].as_array_mut() {
+            transactions.iter_mut().for_each(|transaction| *transaction = transaction["hash"].take());
+        }
+        json
+    }
+}
+
+fn rpc_block(block: Block) -> rpc_types::Block<rpc_types::Transaction<Transaction>> {
+    use alloy_consensus::transaction::SignerRecoverable;
+    let header = rpc_types::Header::new(block.header.clone());
+    let transactions = block
+        .body
+        .transactions
+        .into_iter()
+        .map(|transaction| rpc_types::Transaction {
+            inner: transaction.try_into_recovered().expect("the transactions are signed"),
+            block_hash: Some(header.hash),
+            block_number: Some(header.inner.number),
+            transaction_index: None,
+            effective_gas_price: None,
+            block_timestamp: None,
+        })
+        .collect();
+    rpc_types::Block::new(header, rpc_types::BlockTransactions::Full(transactions))
+        .with_withdrawals(block.body.withdrawals)
+}
+
+fn merge(object: &mut Value, more: Value) {
+    let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) else { return };
+    object.extend(more);
+}
+
+fn argument<T: DeserializeOwned>(value: &Value) -> Result<T, Refusal> {
+    serde_json::from_value(value.clone()).map_err(|error| (-32602, format!("invalid argument: {error}")))
+}

@@ -1,0 +1,130 @@
+//! One operation with the outcome that a native library gives, and the comparison with the VM's.
+
+use alloy_primitives::{Address, B256, Signature, U256, keccak256};
+use revm::precompile::{PrecompileSpecId, PrecompileStatus, Precompiles};
+use std::sync::{LazyLock, Mutex};
+use zeno_prover::{Execution, Guest, Prover, ProverError, default_cache_folder};
+
+const CRYPTO_CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/guest/crypto-check.elf");
+
+static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
+    let elf = std::fs::read(CRYPTO_CHECK)
+        .expect("config/guest/crypto-check.elf is there; scripts/build-guest makes it");
+    let guest = Guest::from_elf(&elf).expect("crypto-check.elf is a guest");
+    Mutex::new(Prover::new(guest, default_cache_folder()))
+});
+
+/// An operation of `crypto-check`, its input, and the right outcome.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    operation: u8,
+    input: Vec<u8>,
+    expected: Vec<u8>,
+}
+
+impl Case {
+    /// A call of an Osaka precompile, with what revm's native libraries answer.
+    pub(crate) fn precompile(name: impl Into<String>, address: u16, input: &[u8]) -> Self {
+        Self::precompile_of(PrecompileSpecId::OSAKA, name, address, input)
+    }
+
+    /// A call of a precompile of Prague or Osaka.
+    pub(crate) fn precompile_of(
+        fork: PrecompileSpecId,
+        name: impl Into<String>,
+        address: u16,
+        input: &[u8],
+    ) -> Self {
+        let operation = if fork == PrecompileSpecId::OSAKA { 1 } else { 0 };
+        let expected = native_precompile(fork, address, input);
+        let input = [&address.to_be_bytes(), input].concat();
+        Self { name: name.into(), operation, input, expected }
+    }
+
+    /// The check of a signature against a hinted key: right if the k256 library recovers that key.
+    pub(crate) fn verify(
+        name: impl Into<String>,
+        key: &[u8],
+        signature: &Signature,
+        hash: &[u8; 32],
+    ) -> Self {
+        let recovered = signature.recover_from_prehash(&B256::from(hash)).ok();
+        let right = recovered.is_some_and(|k| k.to_encoded_point(false).as_bytes()[1..] == *key);
+        let input = [key, &encode_signature(signature, hash)].concat();
+        Self { name: name.into(), operation: 2, input, expected: vec![right.into()] }
+    }
+
+    /// Recovery of a signer through alloy-consensus.
+    pub(crate) fn recover(name: impl Into<String>, signature: &Signature, hash: &[u8; 32]) -> Self {
+        let address = signature.recover_address_from_prehash(&B256::from(hash));
+        let expected = address.map(|address| address.to_vec()).unwrap_or_default();
+        Self { name: name.into(), operation: 3, input: encode_signature(signature, hash), expected }
+    }
+
+    /// Keccak-256 of `data` at `offset` bytes into a buffer, against the tiny-keccak or sha3 that alloy uses here.
+    pub(crate) fn keccak(offset: u8, data: &[u8]) -> Self {
+        let input = [&[offset], vec![0xa5; offset.into()].as_slice(), data].concat();
+        let name = format!("keccak of {} bytes at offset {offset}", data.len());
+        Self { name, operation: 4, input, expected: keccak256(data).to_vec() }
+    }
+
+    /// Whether the native library accepts: a signature that is right, a precompile call that does not halt.
+    pub(crate) fn accepts(&self) -> bool {
+        self.expected != [0] && self.expected != b"halt"
+    }
+
+    /// Whether the native library's output ends with a one, as that of the precompiles that answer yes or no.
+    pub(crate) fn outputs_one(&self) -> bool {
+        self.expected.len() == 40 && self.expected.last() == Some(&1)
+    }
+}
+
+/// Success: gas and output. Else how it ended; why is no consensus matter.
+fn native_precompile(fork: PrecompileSpecId, address: u16, input: &[u8]) -> Vec<u8> {
+    let address = Address::left_padding_from(&address.to_be_bytes());
+    let precompile = Precompiles::new(fork).get(&address).expect("a precompile of the fork");
+    let output = precompile.execute(input, u64::MAX, 0).expect("no precompile fails fatally");
+    match output.status {
+        PrecompileStatus::Success => [&output.gas_used.to_be_bytes()[..], &output.bytes].concat(),
+        PrecompileStatus::Revert => b"revert".to_vec(),
+        PrecompileStatus::Halt(_) => b"halt".to_vec(),
+    }
+}
+
+fn encode_signature(signature: &Signature, hash: &[u8; 32]) -> Vec<u8> {
+    let (r, s): (U256, U256) = (signature.r(), signature.s());
+    [&r.to_be_bytes::<32>()[..], &s.to_be_bytes::<32>(), &[signature.v().into()], hash].concat()
+}
+
+/// Runs the cases in the VM.
+pub(crate) fn execute(cases: &[Case]) -> Result<Execution, ProverError> {
+    let mut input = Vec::new();
+    for case in cases {
+        input.push(case.operation);
+        input.extend_from_slice(&(case.input.len() as u32).to_le_bytes());
+        input.extend_from_slice(&case.input);
+    }
+    PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).execute(&input)
+}
+
+/// Runs the cases in the VM and panics with the names of those whose outcome is not the native one.
+pub(crate) fn check(cases: &[Case]) {
+    assert!(!cases.is_empty(), "no cases");
+    let right = |cases: &[Case]| {
+        let outcomes: Vec<_> = cases.iter().flat_map(|case| keccak256(&case.expected).0).collect();
+        execute(cases).map(|execution| execution.digest == keccak256(outcomes))
+    };
+    if matches!(right(cases), Ok(true)) {
+        return;
+    }
+    let wrong: Vec<_> = cases
+        .iter()
+        .filter_map(|case| match right(std::slice::from_ref(case)) {
+            Ok(true) => None,
+            Ok(false) => Some(case.name.clone()),
+            Err(error) => Some(format!("{}: {error}", case.name)),
+        })
+        .collect();
+    panic!("{} of {} outcomes differ from the native ones: {wrong:#?}", wrong.len(), cases.len());
+}

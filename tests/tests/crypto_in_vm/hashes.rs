@@ -1,0 +1,57 @@
+//! Keccak-256, SHA-256 and the precompiles that stay software.
+
+use crate::{
+    bytes,
+    case::{Case, check},
+    seeded,
+};
+
+const SHA256: u16 = 2;
+const RIPEMD160: u16 = 3;
+const IDENTITY: u16 = 4;
+const BLAKE2F: u16 = 9;
+
+#[test]
+fn keccak() {
+    let mut rng = seeded(1);
+    let mut cases = Vec::new();
+    for length in 0..=300 {
+        cases.push(Case::keccak((length % 4) as u8, &bytes(&mut rng, length)));
+    }
+    // Around one and two blocks of 136 bytes, at every alignment.
+    for length in [0, 1, 3, 31, 32, 64, 132, 133, 134, 135, 136, 137, 139, 271, 272, 273, 10_000] {
+        for offset in 0..4 {
+            cases.push(Case::keccak(offset, &bytes(&mut rng, length)));
+        }
+    }
+    check(&cases);
+}
+
+#[test]
+fn sha256() {
+    let mut rng = seeded(2);
+    let lengths = (0..=200).chain([247, 248, 255, 256, 257, 1000, 4096]);
+    let cases: Vec<_> = lengths
+        .map(|length| Case::precompile(format!("{length} bytes"), SHA256, &bytes(&mut rng, length)))
+        .collect();
+    check(&cases);
+}
+
+#[test]
+fn software_hashes() {
+    let mut rng = seeded(3);
+    let mut cases = Vec::new();
+    for length in [0, 1, 55, 56, 63, 64, 65, 200] {
+        let input = bytes(&mut rng, length);
+        cases.push(Case::precompile(format!("ripemd of {length}"), RIPEMD160, &input));
+        cases.push(Case::precompile(format!("identity of {length}"), IDENTITY, &input));
+    }
+    for (rounds, flag) in [(0u32, 0u8), (1, 1), (12, 1), (12, 0), (100, 1), (12, 2)] {
+        let mut input = rounds.to_be_bytes().to_vec();
+        input.extend(bytes(&mut rng, 208));
+        input.push(flag);
+        cases.push(Case::precompile(format!("blake2f, {rounds} rounds, flag {flag}"), BLAKE2F, &input));
+    }
+    cases.push(Case::precompile("blake2f, short input", BLAKE2F, &[0; 212]));
+    check(&cases);
+}

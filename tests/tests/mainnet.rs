@@ -1,0 +1,161 @@
+//! Recorded mainnet blocks: validated natively, and fetched from a replaying node by both ways.
+
+use std::{sync::Arc, time::Instant};
+use zeno_guest_evm::{StatelessInput, minimize, validate};
+use zeno_tests::{
+    mainnet::{Recorded, recorded},
+    replay::ReplayNode,
+    rpc_server::{Call, Reply, RpcServer},
+};
+use zeno_witness_fetch::{BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, Progress};
+
+#[test]
+fn recorded_witnesses_validate() {
+    for record in recorded() {
+        let input = record.input();
+        let mut best = f64::INFINITY;
+        for _ in 0..5 {
+            let start = Instant::now();
+            let claim = validate(&input).unwrap_or_else(|error| panic!("{}: {error}", record.number));
+            best = best.min(start.elapsed().as_secs_f64());
+            assert_eq!((claim.last_block_hash, claim.last_block_number), (record.hash, record.number));
+        }
+        let (smaller, claim) = minimize(&input).unwrap();
+        assert_eq!(validate(&smaller).unwrap(), claim);
+        println!(
+            "{}: validated in {:.1} ms; {} bytes, minimal {} bytes",
+            record.number,
+            1e3 * best,
+            input.encode().len(),
+            smaller.encode().len()
+        );
+    }
+}
+
+/// Serves a record, but for the methods that `has` doesn't have.
+async fn serve(record: &Recorded, has: impl Fn(&Call) -> bool + Send + Sync + 'static) -> RpcServer {
+    let node = ReplayNode::of_record(record);
+    RpcServer::start(move |call| {
+        if has(call) {
+            node.answer(call)
+        } else {
+            Reply::Error(-32601, format!("the method {} does not exist", call.method))
+        }
+    })
+    .await
+}
+
+fn progress() -> Progress {
+    Arc::new(|event: Event| println!("  {event}"))
+}
+
+async fn fetch(
+    server: &RpcServer,
+    method: Method,
+    selector: BlockSelector,
+) -> Result<StatelessInput, FetchError> {
+    let options = FetchOptions { method, ..FetchOptions::new(server.url()) };
+    Fetcher::new(options)?.fetch(&selector, progress()).await
+}
+
+fn check(record: &Recorded, input: &StatelessInput) {
+    let claim = validate(input).unwrap();
+    assert_eq!((claim.last_block_hash, claim.last_block_number), (record.hash, record.number));
+    assert_eq!(input.block, record.raw_block);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetched_by_execution_witness() {
+    for record in recorded() {
+        // The clients differ in which of the variants they have.
+        let variants: [fn(&Call) -> bool; 3] = [
+            |_| true,
+            |call| call.method != "debug_executionWitnessByBlockHash",
+            |call| {
+                let by_hash = call.params[0].as_str().is_some_and(|text| text.len() == 66);
+                !call.method.starts_with("debug_executionWitness") || !by_hash
+            },
+        ];
+        for has in variants {
+            let server = serve(&record, has).await;
+            for selector in [
+                BlockSelector::Number(record.number),
+                BlockSelector::Hash(record.hash),
+                BlockSelector::Latest,
+            ] {
+                let input = fetch(&server, Method::ExecutionWitness, selector).await.unwrap();
+                check(&record, &input);
+                // What is handed on is minimal already.
+                assert_eq!(minimize(&input).unwrap().0, input);
+            }
+            assert_eq!(server.count("eth_getProof"), 0);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetched_by_proofs() {
+    for record in recorded() {
+        let server = serve(&record, |call| !call.method.starts_with("debug_")).await;
+        let start = Instant::now();
+        let input = fetch(&server, Method::Auto, BlockSelector::Number(record.number)).await.unwrap();
+        check(&record, &input);
+        println!(
+            "{}: fetched by proofs in {:.1} s, {} eth_getProof, {} eth_getCode; {} bytes",
+            record.number,
+            start.elapsed().as_secs_f64(),
+            server.count("eth_getProof"),
+            server.count("eth_getCode"),
+            input.encode().len()
+        );
+        // Both ways lead to the same bytes.
+        let (recorded, _) = minimize(&record.input()).unwrap();
+        assert_eq!(input, recorded);
+    }
+}
+
+/// A node that takes only numbers in state queries.
+#[tokio::test(flavor = "multi_thread")]
+async fn fetched_by_proofs_by_number() {
+    let Some(record) = recorded().into_iter().next() else { return };
+    let node = ReplayNode::of_record(&record);
+    let server = RpcServer::start(move |call| {
+        let by_hash =
+            call.params.as_array().is_some_and(|params| params.iter().any(|param| param.is_object()));
+        match by_hash {
+            true => Reply::Error(-32602, "invalid argument: cannot unmarshal object into string".into()),
+            false => node.answer(call),
+        }
+    })
+    .await;
+    let input = fetch(&server, Method::Proofs, BlockSelector::Hash(record.hash)).await.unwrap();
+    check(&record, &input);
+}
+
+/// A witness that lacks something is completed by proofs.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incomplete_execution_witness_is_completed() {
+    for record in recorded() {
+        let mut less = record.clone();
+        for field in ["state", "codes"] {
+            let list = less.witness[field].as_array_mut().unwrap();
+            let mut index = 0;
+            list.retain(|_| {
+                index += 1;
+                index % 10 != 0
+            });
+        }
+        less.witness["headers"] = serde_json::Value::Null;
+        let node = ReplayNode::of_record(&record);
+        let server = RpcServer::start(move |call| match call.method.as_str() {
+            "debug_executionWitnessByBlockHash" => Reply::Result(less.witness.clone()),
+            _ => node.answer(call),
+        })
+        .await;
+        let error = fetch(&server, Method::ExecutionWitness, BlockSelector::Latest).await.unwrap_err();
+        assert!(matches!(error, FetchError::IncompleteWitness { .. }), "{error}");
+        let selector = BlockSelector::Hash(record.hash);
+        let input = fetch(&server, Method::Auto, selector).await.unwrap();
+        check(&record, &input);
+    }
+}

@@ -1,0 +1,75 @@
+//! Tampering: whatever is changed in an input, the claim is the honest one or there is an error. If
+//! the block or the rules themselves are changed, a claim may only be about those.
+
+use alloy_primitives::Bytes;
+use rand::{SeedableRng, rngs::StdRng};
+use rayon::prelude::*;
+use std::{
+    collections::BTreeMap,
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+use zeno_guest_evm::{StatelessInput, minimize};
+use zeno_tests::{
+    mainnet,
+    mutate::{Came, Expected, Mutation, Mutator, judge},
+};
+
+fn example() -> StatelessInput {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/example/input.zeno");
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    StatelessInput::decode(&Bytes::from(bytes)).expect("the committed example decodes")
+}
+
+/// Makes all mutations of `input`, judges each, prints the tally, and answers with their number.
+fn tamper(name: &str, input: &StatelessInput, foreign: &[Bytes], seed: u64) -> usize {
+    let (honest, claim) = minimize(input).expect("the honest input is valid");
+    let mutations = Mutator::new(&honest, &mut StdRng::seed_from_u64(seed)).all(foreign);
+    let judged = mutations
+        .par_iter()
+        .map(|mutation| {
+            let Mutation { class, tampered, expected } = mutation;
+            let answer = catch_unwind(AssertUnwindSafe(|| tampered.validate(&honest)))
+                .map_err(|_| format!("{class}: validation panicked on {tampered:?}"))?;
+            let came = judge((&honest, &claim), answer)
+                .map_err(|lie| format!("{class}: {lie}, for {tampered:?}"))?;
+            let fits = match expected {
+                Expected::Refused => came == Came::Refused,
+                Expected::Honest => came == Came::Honest,
+                Expected::Either => true,
+            };
+            fits.then_some((*class, came))
+                .ok_or_else(|| format!("{class}: must be {expected:?}, but was {came:?}, for {tampered:?}"))
+        })
+        .collect::<Result<Vec<_>, String>>()
+        .unwrap_or_else(|failure| panic!("{name}: {failure}"));
+
+    let mut tally = BTreeMap::<_, BTreeMap<_, usize>>::new();
+    let mut total = BTreeMap::<_, usize>::new();
+    for (class, came) in &judged {
+        *tally.entry(class).or_default().entry(came).or_default() += 1;
+        *total.entry(came).or_default() += 1;
+    }
+    println!("{name}: {} mutations: {total:?}", judged.len());
+    for (class, counts) in tally {
+        println!("    {class:35} {counts:?}");
+    }
+    judged.len()
+}
+
+#[test]
+fn no_mutation_of_the_example_makes_a_lie() {
+    let foreign = (0..50u8).map(|byte| Bytes::from(vec![byte; 40])).collect::<Vec<_>>();
+    let count = tamper("example block", &example(), &foreign, 1);
+    assert!(count >= 1000, "only {count} mutations");
+}
+
+#[test]
+fn no_mutation_of_a_mainnet_block_makes_a_lie() {
+    let Some(recorded) = mainnet::recorded().into_iter().next() else { return };
+    let example = example();
+    let foreign = [&example.witness.state[..], &example.witness.codes, &example.witness.headers].concat();
+    let count = tamper("mainnet block 22615247", &recorded.input(), &foreign, 2);
+    assert!(count >= 1000, "only {count} mutations");
+}

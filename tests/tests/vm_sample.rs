@@ -1,0 +1,126 @@
+//! The guest in the virtual machine against the same code run natively: a sample of the official
+//! tests, a mainnet block, and the example block with tampered copies. What one accepts the other
+//! accepts, with the same claim; what one refuses the other refuses, and for the same reason.
+
+use alloy_primitives::Bytes;
+use rand::{SeedableRng, rngs::StdRng, seq::IteratorRandom, seq::SliceRandom};
+use std::{
+    fs,
+    path::Path,
+    sync::{LazyLock, Mutex},
+};
+use zeno_guest_evm::{ChainClaim, StatelessInput, ValidationError, decode_block, minimize};
+use zeno_prover::{Guest, Prover, ProverError, default_cache_folder};
+use zeno_tests::{
+    mainnet,
+    mutate::Mutator,
+    official::{self, Judged},
+};
+
+/// Gas of the longest block of an official test that is worth the time.
+const MAX_GAS: u64 = 2_000_000;
+
+/// Blocks of one test that go through the virtual machine: so many valid ones, and so many others.
+const MAX_BLOCKS: usize = 2;
+
+static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
+    let guest = Guest::committed().expect("the committed guest is a program");
+    Mutex::new(Prover::new(guest, default_cache_folder()))
+});
+
+/// Runs the guest, and checks that it answers as the native validation did.
+fn agree(input: &[u8], native: Result<&ChainClaim, &ValidationError>) -> Result<(), String> {
+    let answer = PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).execute(input);
+    match (native, answer) {
+        (Ok(claim), Ok(execution)) if execution.digest == claim.digest() => Ok(()),
+        (Ok(claim), Ok(execution)) => Err(format!(
+            "the guest reveals {}, but the native digest is {}",
+            execution.digest,
+            claim.digest()
+        )),
+        (Err(error), Err(ProverError::Refused(reason))) if reason.contains(&error.to_string()) => Ok(()),
+        (Err(error), Err(ProverError::Refused(reason))) => {
+            Err(format!("native says: {error}; the guest says: {reason}"))
+        }
+        (native, answer) => Err(format!("native says {native:?}, the guest {answer:?}")),
+    }
+}
+
+/// One test of the file with blocks that are short enough, chosen by chance; each of its blocks that
+/// is an input at all goes through the virtual machine. Answers with how many were valid and not.
+fn run_one(file: &Path, invalid: bool, rng: &mut StdRng) -> [usize; 2] {
+    let tests = official::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let candidates = tests.into_iter().filter(|(_, test)| !invalid || test.has_invalid_block());
+    let Some((name, test)) = candidates.choose(rng) else { return [0, 0] };
+    let mut counts = [0, 0];
+    let mut failure = None;
+    test.run(&mut |judged| {
+        let (input, native) = match judged {
+            Judged::Valid(input, claim) => (input, Ok(claim)),
+            Judged::Refused(Some(input), error) => (input, Err(error)),
+            Judged::Refused(None, _) => return,
+        };
+        let gas = decode_block(&input.block).map_or(0, |block| block.header.gas_used);
+        let count = &mut counts[usize::from(native.is_err())];
+        if failure.is_some() || gas > MAX_GAS || *count >= MAX_BLOCKS {
+            return;
+        }
+        *count += 1;
+        failure = agree(&input.encode(), native).err();
+    })
+    .unwrap_or_else(|error| panic!("{name}: {error}"));
+    if let Some(failure) = failure {
+        panic!("{name}: {failure}");
+    }
+    println!("{name}: {} valid, {} invalid", counts[0], counts[1]);
+    counts
+}
+
+#[test]
+fn a_sample_of_the_official_tests() {
+    let folder = official::folder();
+    let Ok(mut files) = official::files(&folder) else {
+        return println!("skipped: {} can't be read (set ETHEREUM_TESTS_DIR)", folder.display());
+    };
+    let mut rng = StdRng::seed_from_u64(2026);
+    files.shuffle(&mut rng);
+    let (with_invalid, others): (Vec<_>, Vec<_>) =
+        files.iter().partition(|file| file.components().any(|part| part.as_os_str() == "InvalidBlocks"));
+    let mut total = [0, 0];
+    let sample = others.iter().take(28).map(|file| (file, false));
+    for (file, invalid) in sample.chain(with_invalid.iter().take(12).map(|file| (file, true))) {
+        let counts = run_one(file, invalid, &mut rng);
+        total = [total[0] + counts[0], total[1] + counts[1]];
+    }
+    println!("{} valid and {} invalid blocks of official tests agree", total[0], total[1]);
+    assert!(total[0] >= 20 && total[1] >= 5, "the sample is too small: {total:?}");
+}
+
+#[test]
+fn the_example_and_tampered_copies_of_it() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/example/input.zeno");
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let input = StatelessInput::decode(&Bytes::from(bytes)).expect("the committed example decodes");
+    let (honest, claim) = minimize(&input).expect("the example is valid");
+    agree(&honest.encode(), Ok(&claim)).unwrap();
+
+    // One of each class, the classes about keys and signatures above all.
+    let mut rng = StdRng::seed_from_u64(7);
+    let mut mutations = Mutator::new(&honest, &mut rng).all(&[]);
+    mutations.shuffle(&mut rng);
+    mutations.sort_by_key(|mutation| mutation.class);
+    mutations.dedup_by_key(|mutation| mutation.class);
+    for mutation in &mutations {
+        let native = mutation.tampered.validate(&honest).map(|(_, claim)| claim);
+        agree(&mutation.tampered.encode(&honest), native.as_ref())
+            .unwrap_or_else(|failure| panic!("{}: {failure}", mutation.class));
+    }
+    println!("the example and {} tampered copies of it agree", mutations.len());
+}
+
+#[test]
+fn a_mainnet_block() {
+    let Some(recorded) = mainnet::recorded().into_iter().next() else { return };
+    let (input, claim) = minimize(&recorded.input()).expect("the block is valid");
+    agree(&input.encode(), Ok(&claim)).unwrap();
+}

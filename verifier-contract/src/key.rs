@@ -1,0 +1,119 @@
+//! The verifying key of a guest program on a virtual machine.
+
+use alloy_primitives::{B256, U256};
+use openvm_stark_backend::{StarkProtocolConfig, hasher::MerkleHasher, p3_field::PrimeField32};
+use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config, Digest, F};
+use openvm_verify_stark_host::vk::VmStarkVerifyingKey;
+use thiserror::Error;
+
+/// The key of the guest in `config/guest`, made by `prover`'s example `guest-commitments`.
+static COMMITTED: &[u8] = include_bytes!("../../config/guest/verifying-key");
+/// The first eight bytes of every verifying key.
+const MAGIC: [u8; 8] = *b"ZENOVK\x01\0";
+
+/// What a proof of one guest program on one virtual machine is checked against.
+#[derive(Clone, Debug)]
+pub struct VerifyingKey {
+    pub(crate) stark: VmStarkVerifyingKey,
+    app_exe_commitment: B256,
+    app_vm_commitment: B256,
+}
+
+/// Why bytes are not a verifying key.
+#[derive(Debug, Error)]
+pub enum KeyError {
+    /// The bytes don't start as a key of this program's format does.
+    #[error("not a Zeno verifying key of format 1")]
+    Foreign,
+    /// The bytes don't decode or encode.
+    #[error("damaged verifying key: {0}")]
+    Damaged(#[from] bitcode::Error),
+}
+
+impl VerifyingKey {
+    /// The key of the guest that this program was built with.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the file `config/guest/verifying-key` was not a key at build time.
+    pub fn committed() -> Result<Self, KeyError> {
+        Self::decode(COMMITTED)
+    }
+
+    /// Wraps a key of the proof system.
+    pub fn new(stark: VmStarkVerifyingKey) -> Self {
+        let app_exe_commitment = commitment(&stark.baseline.app_exe_commit);
+        let app_vm_commitment = commitment(&vm_digest(&stark));
+        Self { stark, app_exe_commitment, app_vm_commitment }
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote. A key decides what is believed: take it from the same
+    /// place as the program, never from whom a proof comes from.
+    ///
+    /// # Errors
+    /// [`KeyError`] when `bytes` is something else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, KeyError> {
+        let key = bytes.strip_prefix(&MAGIC).ok_or(KeyError::Foreign)?;
+        Ok(Self::new(bitcode::deserialize(key)?))
+    }
+
+    /// The key's bytes: eight bytes of mark and version, and the proof system's key in `bitcode`.
+    ///
+    /// # Errors
+    /// [`KeyError::Damaged`] when `bitcode` refuses the key.
+    pub fn encode(&self) -> Result<Vec<u8>, KeyError> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(bitcode::serialize(&self.stark)?);
+        Ok(bytes)
+    }
+
+    /// The commitments to the verifying keys of each circuit between the machine and the final proof, by name:
+    /// what [`app_vm_commitment`](Self::app_vm_commitment) is a digest of, and the last circuit's.
+    pub fn components(&self) -> impl Iterator<Item = (&'static str, B256)> {
+        let baseline = &self.stark.baseline;
+        let circuits = [
+            ("machine", baseline.app_vk_commit),
+            ("leaf", baseline.leaf_vk_commit),
+            ("internal_for_leaf", baseline.internal_for_leaf_vk_commit),
+            ("internal_recursive", baseline.internal_recursive_vk_commit),
+        ];
+        let hasher = BabyBearPoseidon2Config::default_from_params(self.stark.mvk.inner.params.clone());
+        circuits.into_iter().map(move |(name, commit)| {
+            (name, commitment(&hasher.hasher().compress(commit.cached_commit, commit.vk_pre_hash)))
+        })
+    }
+
+    /// Commitment to the guest program: its code, initial memory and entry point.
+    pub fn app_exe_commitment(&self) -> B256 {
+        self.app_exe_commitment
+    }
+
+    /// Commitment to the virtual machine and to the circuits that aggregate its proofs.
+    pub fn app_vm_commitment(&self) -> B256 {
+        self.app_vm_commitment
+    }
+}
+
+/// The digest of the commitments to the verifying keys of the machine, of the leaf circuit and of the first
+/// internal circuit: the number that the proof system calls the application's VM commitment.
+fn vm_digest(key: &VmStarkVerifyingKey) -> Digest {
+    let baseline = &key.baseline;
+    let digests: Vec<F> =
+        [baseline.app_vk_commit, baseline.leaf_vk_commit, baseline.internal_for_leaf_vk_commit]
+            .iter()
+            .flat_map(|commit| [commit.cached_commit, commit.vk_pre_hash])
+            .flatten()
+            .collect();
+    let config = BabyBearPoseidon2Config::default_from_params(key.mvk.inner.params.clone());
+    config.hasher().hash_slice(&digests)
+}
+
+/// A digest as one big-endian number, its elements being the digits in base p from the lowest on. The EVM
+/// verifier of the same proof system shows commitments in this form, as one element of BN254's scalar field.
+fn commitment(digest: &Digest) -> B256 {
+    let base = U256::from(F::ORDER_U32);
+    digest
+        .iter()
+        .rev()
+        .fold(U256::ZERO, |sum, digit| sum * base + U256::from(digit.as_canonical_u32()))
+        .into()
+}

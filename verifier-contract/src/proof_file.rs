@@ -1,0 +1,457 @@
+//! The proof file: what is claimed, by which guest on which machine, and the proof.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use alloy_primitives::{B256, U256, keccak256};
+use thiserror::Error;
+use zeno_guest_evm::ChainClaim;
+
+/// The first eight bytes of every proof file.
+const MAGIC: [u8; 8] = *b"ZENOPRF\0";
+/// The layout that this crate writes and reads, see [`ProofFile::encode`].
+const FORMAT_VERSION: u32 = 1;
+/// Longest `prover` or `proof_system`, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+/// Longest proof, in bytes. A STARK of today is a tenth of it; what is longer is refused unread.
+pub const MAX_PROOF_BYTES: usize = 8 << 20;
+/// Longest file, in bytes: the proof and room for everything around it.
+const MAX_FILE_BYTES: usize = MAX_PROOF_BYTES + 4096;
+const CHECKSUM_BYTES: usize = 32;
+
+/// What the proof bytes of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofKind {
+    /// One aggregated STARK, which [`verify_stark`](crate::verify_stark) checks.
+    Stark,
+    /// A Halo2-KZG proof for the EVM. The number is reserved; nothing makes or checks one yet.
+    Evm,
+}
+
+impl ProofKind {
+    fn code(self) -> u32 {
+        match self {
+            Self::Stark => 1,
+            Self::Evm => 2,
+        }
+    }
+
+    fn from_code(code: u32) -> Option<Self> {
+        [Self::Stark, Self::Evm].into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// The name that the command line uses: `stark` or `evm`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stark => "stark",
+            Self::Evm => "evm",
+        }
+    }
+}
+
+/// A proof and everything that it is checked against except the verifying key.
+///
+/// Reading one checks its form only. Whether its claim holds, [`verify_stark`](crate::verify_stark) says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofFile {
+    /// What [`proof`](Self::proof) is.
+    pub kind: ProofKind,
+    /// What is claimed.
+    pub claim: ChainClaim,
+    /// Commitment to the guest program: its code, initial memory and entry point.
+    pub app_exe_commitment: B256,
+    /// Commitment to the virtual machine that ran it and to the circuits that aggregated the run.
+    pub app_vm_commitment: B256,
+    /// The proof system and the version of its format, such as `openvm 2.0`.
+    pub proof_system: String,
+    /// The program that made the proof, such as `zeno 0.1.0`. For people; nothing depends on it.
+    pub prover: String,
+    /// The proof itself.
+    pub proof: Vec<u8>,
+}
+
+/// Why a file is not a proof file that this program understands.
+#[derive(Debug, Error)]
+pub enum ProofFileError {
+    /// The file could not be opened, read or written.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is of another kind altogether.
+    #[error("not a Zeno proof: the file does not start with \"ZENOPRF\"")]
+    Foreign,
+    /// The file is shorter than what it announces.
+    #[error("truncated: {what} needs {needed} more bytes and {left} are left")]
+    Truncated {
+        /// What was being read.
+        what: &'static str,
+        /// Bytes that it needs.
+        needed: usize,
+        /// Bytes that are left.
+        left: usize,
+    },
+    /// The file goes on after its end.
+    #[error("{0} bytes follow the end of the proof")]
+    TrailingBytes(usize),
+    /// The file is of a format that this program doesn't know.
+    #[error("proof format {0} is not known, this program reads format {FORMAT_VERSION}")]
+    UnsupportedVersion(u32),
+    /// The file's kind of proof is not known.
+    #[error("proof kind {0} is not known, this program knows 1 (stark) and 2 (evm)")]
+    UnknownKind(u32),
+    /// A field is longer than it can be.
+    #[error("{what} is {length} bytes long, more than the {limit} allowed")]
+    TooLong {
+        /// The field.
+        what: &'static str,
+        /// The length that the file announces.
+        length: u64,
+        /// The longest that is allowed.
+        limit: usize,
+    },
+    /// A field of text holds something else than printable ASCII.
+    #[error("{0} is not printable ASCII")]
+    NotText(&'static str),
+    /// A number of the claim doesn't fit its type.
+    #[error("{0} of the claim is larger than 2^64 - 1")]
+    NumberTooLarge(&'static str),
+    /// The file was altered or damaged.
+    #[error("altered or damaged: the checksum is {actual}, the file says {stated}")]
+    Checksum {
+        /// keccak256 of the file's bytes before the checksum.
+        actual: B256,
+        /// The checksum in the file.
+        stated: B256,
+    },
+}
+
+impl ProofFile {
+    /// The file's bytes. Numbers are little-endian, except the claim's:
+    ///
+    /// | bytes | what |
+    /// |---|---|
+    /// | 8 | `ZENOPRF\0` |
+    /// | 4 | version of this layout, 1 |
+    /// | 4 | kind: 1 STARK, 2 EVM |
+    /// | 288 | the claim, as [`ChainClaim::abi_encode`] writes it |
+    /// | 32 | commitment to the guest program |
+    /// | 32 | commitment to the virtual machine |
+    /// | 1 + n | proof system, printable ASCII |
+    /// | 1 + n | prover, printable ASCII |
+    /// | 8 + n | the proof |
+    /// | 32 | keccak256 of everything before |
+    ///
+    /// # Errors
+    /// [`ProofFileError::TooLong`] or [`ProofFileError::NotText`] when a field doesn't fit the layout.
+    pub fn encode(&self) -> Result<Vec<u8>, ProofFileError> {
+        let mut out = Vec::with_capacity(self.proof.len() + 1024);
+        out.extend(MAGIC);
+        out.extend(FORMAT_VERSION.to_le_bytes());
+        out.extend(self.kind.code().to_le_bytes());
+        out.extend(self.claim.abi_encode());
+        out.extend(self.app_exe_commitment);
+        out.extend(self.app_vm_commitment);
+        for (what, text) in
+            [("the proof system's name", &self.proof_system), ("the prover's name", &self.prover)]
+        {
+            check_length(what, text.len() as u64, MAX_NAME_BYTES)?;
+            check_text(what, text.as_bytes())?;
+            out.push(text.len() as u8);
+            out.extend(text.as_bytes());
+        }
+        check_length("the proof", self.proof.len() as u64, MAX_PROOF_BYTES)?;
+        out.extend((self.proof.len() as u64).to_le_bytes());
+        out.extend(&self.proof);
+        let checksum = keccak256(&out);
+        out.extend(checksum);
+        Ok(out)
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// Every variant of [`ProofFileError`] except [`Io`](ProofFileError::Io): a file that is foreign,
+    /// truncated, altered or too new is refused with that reason.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ProofFileError> {
+        let shared = bytes.len().min(MAGIC.len());
+        if bytes[..shared] != MAGIC[..shared] {
+            return Err(ProofFileError::Foreign);
+        }
+        let mut rest = Cursor(bytes);
+        rest.array::<{ MAGIC.len() }>("the file's mark")?;
+        let version = u32::from_le_bytes(rest.array("the format version")?);
+        if version != FORMAT_VERSION {
+            return Err(ProofFileError::UnsupportedVersion(version));
+        }
+        let kind = u32::from_le_bytes(rest.array("the kind of proof")?);
+        let kind = ProofKind::from_code(kind).ok_or(ProofFileError::UnknownKind(kind))?;
+        let claim = rest.array("the claim")?;
+        let app_exe_commitment = rest.array("the program's commitment")?.into();
+        let app_vm_commitment = rest.array("the machine's commitment")?.into();
+        let proof_system = rest.text("the proof system's name")?;
+        let prover = rest.text("the prover's name")?;
+        let length = u64::from_le_bytes(rest.array("the proof's length")?);
+        check_length("the proof", length, MAX_PROOF_BYTES)?;
+        let proof = rest.take("the proof", length as usize)?.to_vec();
+        let signed = &bytes[..bytes.len() - rest.0.len()];
+        let stated = rest.array::<CHECKSUM_BYTES>("the checksum")?.into();
+        if !rest.0.is_empty() {
+            return Err(ProofFileError::TrailingBytes(rest.0.len()));
+        }
+        let actual = keccak256(signed);
+        if actual != stated {
+            return Err(ProofFileError::Checksum { actual, stated });
+        }
+        // After the checksum, so that a damaged claim is called damaged.
+        let claim = decode_claim(&claim)?;
+        Ok(Self { kind, claim, app_exe_commitment, app_vm_commitment, proof_system, prover, proof })
+    }
+
+    /// Reads a proof file, refusing to read more than the longest one.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), and [`ProofFileError::Io`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ProofFileError> {
+        let path = path.as_ref();
+        let io_error = |source| ProofFileError::Io { path: path.to_owned(), source };
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(io_error)?;
+        file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io_error)?;
+        let shared = bytes.len().min(MAGIC.len());
+        if bytes.len() > MAX_FILE_BYTES && bytes[..shared] == MAGIC[..shared] {
+            return Err(ProofFileError::TooLong {
+                what: "the file",
+                length: bytes.len() as u64,
+                limit: MAX_FILE_BYTES,
+            });
+        }
+        Self::decode(&bytes)
+    }
+
+    /// Writes the file whole or not at all: to a temporary file beside `path`, which then takes its name.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), and [`ProofFileError::Io`].
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ProofFileError> {
+        let path = path.as_ref();
+        let bytes = self.encode()?;
+        write_atomically(path, &bytes).map_err(|source| ProofFileError::Io { path: path.to_owned(), source })
+    }
+}
+
+/// Writes `bytes` to a temporary file in the folder of `path`, and renames it to `path` once it is on disk.
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    // The user's umask decides who may read a proof, as for any file; the default would be the owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".zeno-").suffix(".tmp").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// The bytes that are left to read.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, what: &'static str, length: usize) -> Result<&'a [u8], ProofFileError> {
+        let left = self.0.len();
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(ProofFileError::Truncated {
+            what,
+            needed: length,
+            left,
+        })?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], ProofFileError> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(what, N)?);
+        Ok(array)
+    }
+
+    fn text(&mut self, what: &'static str) -> Result<String, ProofFileError> {
+        let [length] = self.array(what)?;
+        check_length(what, length.into(), MAX_NAME_BYTES)?;
+        let bytes = self.take(what, length.into())?;
+        check_text(what, bytes)?;
+        Ok(bytes.iter().map(|&byte| char::from(byte)).collect())
+    }
+}
+
+fn check_length(what: &'static str, length: u64, limit: usize) -> Result<(), ProofFileError> {
+    if length > limit as u64 {
+        return Err(ProofFileError::TooLong { what, length, limit });
+    }
+    Ok(())
+}
+
+/// Printable, because the text of a stranger's file is shown on terminals and in logs.
+fn check_text(what: &'static str, bytes: &[u8]) -> Result<(), ProofFileError> {
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        Ok(())
+    } else {
+        Err(ProofFileError::NotText(what))
+    }
+}
+
+/// The inverse of [`ChainClaim::abi_encode`].
+fn decode_claim(bytes: &[u8; ChainClaim::ENCODED_LEN]) -> Result<ChainClaim, ProofFileError> {
+    let word = |index: usize| B256::from_slice(&bytes[32 * index..32 * (index + 1)]);
+    let number = |index: usize, name| {
+        u64::try_from(U256::from_be_bytes(word(index).0)).map_err(|_| ProofFileError::NumberTooLarge(name))
+    };
+    Ok(ChainClaim {
+        chain_id: number(0, "the chain id")?,
+        chain_spec: word(1),
+        first_parent_hash: word(2),
+        last_block_hash: word(3),
+        last_block_number: number(4, "the block number")?,
+        last_state_root: word(5),
+        last_receipts_root: word(6),
+        last_timestamp: number(7, "the timestamp")?,
+        block_count: number(8, "the block count")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> ProofFile {
+        ProofFile {
+            kind: ProofKind::Stark,
+            claim: ChainClaim {
+                chain_id: 1,
+                chain_spec: B256::repeat_byte(1),
+                first_parent_hash: B256::repeat_byte(2),
+                last_block_hash: B256::repeat_byte(3),
+                last_block_number: 22_615_247,
+                last_state_root: B256::repeat_byte(4),
+                last_receipts_root: B256::repeat_byte(5),
+                last_timestamp: u64::MAX,
+                block_count: 7,
+            },
+            app_exe_commitment: B256::repeat_byte(6),
+            app_vm_commitment: B256::repeat_byte(7),
+            proof_system: "openvm 2.0".into(),
+            prover: "zeno 0.1.0".into(),
+            proof: (0..1000u32).map(|i| (i * i) as u8).collect(),
+        }
+    }
+
+    /// Overwrites the checksum, so that what comes before it is judged on its own.
+    fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+        let end = bytes.len() - CHECKSUM_BYTES;
+        let checksum = keccak256(&bytes[..end]);
+        bytes[end..].copy_from_slice(checksum.as_slice());
+        bytes
+    }
+
+    #[test]
+    fn reads_what_it_wrote() {
+        for kind in [ProofKind::Stark, ProofKind::Evm] {
+            let file = ProofFile { kind, ..example() };
+            assert_eq!(ProofFile::decode(&file.encode().unwrap()).unwrap(), file);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.proof");
+            file.write(&path).unwrap();
+            assert_eq!(ProofFile::read(&path).unwrap(), file);
+            // Nothing but the file is left behind.
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn refuses_every_truncation() {
+        let bytes = example().encode().unwrap();
+        for length in 0..bytes.len() {
+            let error = ProofFile::decode(&bytes[..length]).unwrap_err();
+            assert!(matches!(error, ProofFileError::Truncated { .. }), "{length}: {error}");
+        }
+    }
+
+    #[test]
+    fn refuses_every_altered_bit() {
+        let bytes = example().encode().unwrap();
+        for position in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut altered = bytes.clone();
+                altered[position] ^= 1 << bit;
+                let error = ProofFile::decode(&altered).unwrap_err();
+                match position {
+                    0..8 => assert!(matches!(error, ProofFileError::Foreign), "{error}"),
+                    8..12 => assert!(matches!(error, ProofFileError::UnsupportedVersion(_)), "{error}"),
+                    12..16 => assert!(
+                        matches!(error, ProofFileError::UnknownKind(_) | ProofFileError::Checksum { .. }),
+                        "{error}"
+                    ),
+                    16..368 => assert!(matches!(error, ProofFileError::Checksum { .. }), "{error}"),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_trailing_bytes() {
+        let mut bytes = example().encode().unwrap();
+        bytes.push(0);
+        assert!(matches!(ProofFile::decode(&bytes), Err(ProofFileError::TrailingBytes(1))));
+    }
+
+    #[test]
+    fn refuses_foreign_files() {
+        for bytes in [b"\x7fELF\x01\x01\x01\0".as_slice(), b"{", b"ZENOPRg\0"] {
+            assert!(matches!(ProofFile::decode(bytes), Err(ProofFileError::Foreign)));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        std::fs::write(&path, vec![1; MAX_FILE_BYTES + 1]).unwrap();
+        assert!(matches!(ProofFile::read(&path), Err(ProofFileError::Foreign)));
+        assert!(matches!(ProofFile::read(folder.path().join("absent")), Err(ProofFileError::Io { .. })));
+    }
+
+    #[test]
+    fn refuses_lengths_beyond_the_limits() {
+        let bytes = example().encode().unwrap();
+        // The proof's length stands before the proof and the checksum.
+        let at = bytes.len() - CHECKSUM_BYTES - 1000 - 8;
+        let mut long = bytes.clone();
+        long[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert!(matches!(ProofFile::decode(&sealed(long)), Err(ProofFileError::TooLong { .. })));
+        let mut name = bytes.clone();
+        name[368] = 65;
+        assert!(matches!(ProofFile::decode(&sealed(name)), Err(ProofFileError::TooLong { .. })));
+        let mut control = bytes;
+        control[369] = 0x1b;
+        assert!(matches!(ProofFile::decode(&sealed(control)), Err(ProofFileError::NotText(_))));
+        let oversized = ProofFile { proof: vec![0; MAX_PROOF_BYTES + 1], ..example() };
+        assert!(matches!(oversized.encode(), Err(ProofFileError::TooLong { .. })));
+    }
+
+    #[test]
+    fn refuses_numbers_that_do_not_fit() {
+        let bytes = example().encode().unwrap();
+        for (word, name) in [(0, "chain id"), (4, "block number"), (7, "timestamp"), (8, "block count")] {
+            let mut altered = bytes.clone();
+            altered[16 + 32 * word + 23] = 1;
+            let error = ProofFile::decode(&sealed(altered)).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which block is meant.
+
+use alloy_primitives::{B256, U64};
+use std::{fmt, str::FromStr};
+
+/// A block, as a user names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockSelector {
+    /// By number, on the node's canonical chain.
+    Number(u64),
+    /// By hash.
+    Hash(B256),
+    /// The node's newest block.
+    Latest,
+    /// The newest block that is safe from reorganisations under honest-majority assumptions.
+    Safe,
+    /// The newest finalised block.
+    Finalized,
+}
+
+impl BlockSelector {
+    /// The block parameter of the `…ByNumber` methods; none for a hash.
+    pub(crate) fn number_or_tag(self) -> Option<String> {
+        Some(match self {
+            Self::Number(number) => format!("{number:#x}"),
+            Self::Hash(_) => return None,
+            Self::Latest => "latest".into(),
+            Self::Safe => "safe".into(),
+            Self::Finalized => "finalized".into(),
+        })
+    }
+}
+
+/// What is no block selector.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{0}\" names no block: give a number, a hexadecimal number, a block hash, latest, safe or finalized"
+)]
+pub struct SelectorError(String);
+
+impl FromStr for BlockSelector {
+    type Err = SelectorError;
+
+    fn from_str(text: &str) -> Result<Self, SelectorError> {
+        let parsed = match text {
+            "latest" => Some(Self::Latest),
+            "safe" => Some(Self::Safe),
+            "finalized" => Some(Self::Finalized),
+            _ => match text.strip_prefix("0x") {
+                // Only a whole hash has so many digits; a number has sixteen at most.
+                Some(digits) if digits.len() == 64 => text.parse().ok().map(Self::Hash),
+                Some(digits) if !digits.is_empty() => {
+                    U64::from_str_radix(digits, 16).ok().map(|number| Self::Number(number.to()))
+                }
+                Some(_) => None,
+                None if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok().map(Self::Number),
+                None => None,
+            },
+        };
+        parsed.ok_or_else(|| SelectorError(text.into()))
+    }
+}
+
+impl fmt::Display for BlockSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Hash(hash) => hash.fmt(f),
+            Self::Latest => f.write_str("latest"),
+            Self::Safe => f.write_str("safe"),
+            Self::Finalized => f.write_str("finalized"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_what_it_shows() {
+        let selectors = [
+            BlockSelector::Number(0),
+            BlockSelector::Number(u64::MAX),
+            BlockSelector::Hash(B256::repeat_byte(0xab)),
+            BlockSelector::Latest,
+            BlockSelector::Safe,
+            BlockSelector::Finalized,
+        ];
+        for selector in selectors {
+            assert_eq!(selector.to_string().parse(), Ok(selector));
+        }
+        assert_eq!("0x1591047".parse(), Ok(BlockSelector::Number(22_614_087)));
+    }
+
+    #[test]
+    fn refuses_what_names_no_block() {
+        let too_large = "18446744073709551616";
+        let short_hash = format!("0x{}", "a".repeat(63));
+        for text in ["", "0x", "newest", "-1", "+1", "1e3", " 1", "0xzz", "pending", too_large, &short_hash] {
+            assert_eq!(text.parse::<BlockSelector>(), Err(SelectorError(text.into())), "{text}");
+        }
+    }
+}
