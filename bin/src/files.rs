@@ -1,22 +1,18 @@
 //! Files that are written whole or not at all.
 
 use crate::failure::Failure;
+use atomic_write_file::AtomicWriteFile;
 use std::{
     io::Write,
     path::{Path, PathBuf},
 };
 
-/// Writes `bytes` beside `path`, then renames: whoever reads never sees a part of it.
+/// Writes `bytes` to `path`, whole or not at all.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = folder(path);
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = AtomicWriteFile::open(path)?;
         file.write_all(bytes)?;
-        // Temporary files are private; this one is to be as any other.
-        #[cfg(unix)]
-        file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        file.persist(path).map(|_| ()).map_err(|error| error.error)
+        file.commit()
     };
     write().map_err(|error| Failure::file(path, format_args!("can't be written: {error}")))
 }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use std::{
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// Runs `zeno` in `folder`, without what the environment says about nodes.
@@ -97,13 +98,41 @@ fn an_invalid_block_exits_with_1() {
     }
 }
 
-/// The main job: a proof of the example, verified; altered copies refused.
+/// Starts a proof and sends it Ctrl-C's signal as soon as the first segment's proof is kept.
+fn interrupt_after_first_segment(folder: &Path, args: &[&str]) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_zeno"))
+        .args(args)
+        .current_dir(folder)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("zeno starts");
+    let lines = BufReader::new(process.stderr.take().expect("stderr is piped")).lines();
+    let mut said = Vec::new();
+    for line in lines {
+        let line = line.expect("stderr is text");
+        if line.contains("proving segment 2") {
+            let id = process.id().to_string();
+            assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+        }
+        said.push(line);
+    }
+    assert_eq!(process.wait().unwrap().code(), Some(130), "{said:?}");
+    assert!(said.last().is_some_and(|line| line.contains("interrupted")), "{said:?}");
+    assert!(!folder.join("example.proof").exists(), "an interrupted proof leaves no file");
+}
+
+/// The main job: a proof of the example, interrupted and resumed, and verified; altered copies refused.
 #[test]
 fn proves_and_verifies_the_example() {
     let folder = tempfile::tempdir().unwrap();
-    let (proved, status) = json(folder.path(), &["prove", "--out", "example.proof"]);
+    let prove = ["--cache-dir", "cache", "prove", "--out", "example.proof"];
+    interrupt_after_first_segment(folder.path(), &prove);
+    let (proved, status) = json(folder.path(), &prove);
     assert_eq!(status, 0, "{proved}");
     assert_eq!(proved["proof_kind"], "stark");
+    assert_eq!(proved["stages"]["restored"], 1, "the first segment's proof was found: {proved}");
+    let work = std::fs::read_dir(folder.path().join("cache/work")).unwrap().count();
+    assert_eq!(work, 0, "what was kept for the second run is removed at its end");
 
     let (verified, status) = json(folder.path(), &["verify", "example.proof"]);
     assert_eq!(status, 0, "{verified}");

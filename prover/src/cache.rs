@@ -7,6 +7,7 @@ use std::{
 };
 
 use alloy_primitives::{B256, keccak256};
+use atomic_write_file::AtomicWriteFile;
 use tracing::warn;
 
 use crate::ProverError;
@@ -44,14 +45,11 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, ProverError> {
 /// Writes `content` and its checksum, whole or not at all.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), ProverError> {
     let written = || -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().prefix(".zeno-").suffix(".tmp").tempfile_in(folder)?;
+        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        let mut file = AtomicWriteFile::open(path)?;
         file.write_all(content)?;
         file.write_all(keccak256(content).as_slice())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        file.commit()
     };
     written().map_err(|source| ProverError::Cache { path: path.to_owned(), source })
 }

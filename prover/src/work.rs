@@ -4,6 +4,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use alloy_primitives::{B256, Keccak256};
@@ -16,6 +17,9 @@ use tracing::{info, warn};
 use crate::{ProverError, cache, error::Stage, machine::StarkProof};
 
 type PublicValuesProof = UserPublicValuesProof<DIGEST_SIZE, F>;
+
+/// How long after its last proof a run counts as abandoned.
+const ABANDONED_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The folder of one run: a file for each proof.
 #[derive(Debug)]
@@ -32,10 +36,12 @@ impl Work {
             hasher.update(part);
         }
         let name: B256 = hasher.finalize();
-        let folder = cache.join("work").join(&name.to_string()[2..34]);
+        let runs = cache.join("work");
+        let folder = runs.join(&name.to_string()[2..34]);
         if folder.exists() {
             info!(folder = %folder.display(), "going on with an interrupted run");
         }
+        remove_abandoned(&runs, &folder, SystemTime::now());
         Self { folder }
     }
 
@@ -61,14 +67,9 @@ impl Work {
         cache::write(&self.path("public-values"), &bytes)
     }
 
-    /// Removes all of it. It is only a cache, so a failure is logged and no more.
+    /// Removes all of it.
     pub(crate) fn remove(&self) {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                warn!(folder = %self.folder.display(), %error, "the finished work can't be removed");
-            }
-            _ => {}
-        }
+        remove(&self.folder);
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ProverError> {
@@ -77,5 +78,58 @@ impl Work {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+}
+
+/// Removes the folders of runs that nobody came back to: a block's proofs take some hundred megabytes.
+fn remove_abandoned(runs: &Path, current: &Path, now: SystemTime) {
+    let Ok(folders) = fs::read_dir(runs) else { return };
+    for folder in folders.flatten() {
+        // A folder's time is the one of the last file that was put into it.
+        let age =
+            folder.metadata().and_then(|metadata| metadata.modified()).map(|time| now.duration_since(time));
+        if let Ok(Ok(age)) = age
+            && age > ABANDONED_AFTER
+            && folder.path() != current
+        {
+            info!(folder = %folder.path().display(), "removing an abandoned run");
+            remove(&folder.path());
+        }
+    }
+}
+
+/// Removes a folder with all that is in it. It is only a cache, so a failure is logged and no more.
+fn remove(folder: &Path) {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            warn!(folder = %folder.display(), %error, "work that is no longer needed can't be removed");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abandoned_runs_go_and_recent_ones_stay() {
+        let cache = tempfile::tempdir().unwrap();
+        let run = |input: &[u8]| {
+            let work = Work::open(cache.path(), &[b"guest"], input);
+            cache::write(&work.path("segment-0"), b"proof").unwrap();
+            work
+        };
+        let (first, second) = (run(b"first"), run(b"second"));
+        assert_ne!(first.folder, second.folder);
+        assert!(first.read("segment-0").unwrap().is_some());
+
+        let later = SystemTime::now() + ABANDONED_AFTER + Duration::from_secs(60);
+        remove_abandoned(&cache.path().join("work"), &second.folder, later);
+        assert!(!first.folder.exists());
+        assert!(second.folder.exists(), "the run that is going on stays however old it is");
+        second.remove();
+        second.remove();
+        assert!(!second.folder.exists());
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use alloy_primitives::{B256, U256, keccak256};
+use atomic_write_file::AtomicWriteFile;
 use thiserror::Error;
 use zeno_guest_evm::ChainClaim;
 
@@ -235,32 +236,20 @@ impl ProofFile {
         Self::decode(&bytes)
     }
 
-    /// Writes the file whole or not at all: to a temporary file beside `path`, which then takes its name.
+    /// Writes the file whole or not at all.
     ///
     /// # Errors
     /// As [`encode`](Self::encode), and [`ProofFileError::Io`].
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ProofFileError> {
         let path = path.as_ref();
         let bytes = self.encode()?;
-        write_atomically(path, &bytes).map_err(|source| ProofFileError::Io { path: path.to_owned(), source })
+        let write = || {
+            let mut file = AtomicWriteFile::open(path)?;
+            file.write_all(&bytes)?;
+            file.commit()
+        };
+        write().map_err(|source| ProofFileError::Io { path: path.to_owned(), source })
     }
-}
-
-/// Writes `bytes` to a temporary file in the folder of `path`, and renames it to `path` once it is on disk.
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    // The user's umask decides who may read a proof, as for any file; the default would be the owner alone.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".zeno-").suffix(".tmp").tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// The bytes that are left to read.

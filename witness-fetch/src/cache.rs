@@ -1,6 +1,7 @@
 //! Inputs on disk, by chain and block hash.
 
 use alloy_primitives::{B256, Bytes, keccak256};
+use atomic_write_file::AtomicWriteFile;
 use std::{
     fs, io,
     io::Write,
@@ -47,7 +48,7 @@ impl Cache {
     /// Keeps an input. It appears whole or not at all.
     pub(crate) fn store(&self, spec: &ChainSpec, block: B256, input: &StatelessInput) {
         let path = self.path(spec, block);
-        if let Err(error) = write_atomically(&path, &input.encode()) {
+        if let Err(error) = write(&path, &input.encode()) {
             warn!(path = %path.display(), %error, "the input can't be cached");
         }
     }
@@ -68,12 +69,9 @@ fn check(bytes: &Bytes, spec: &ChainSpec, block: B256) -> Result<StatelessInput,
     Ok(input)
 }
 
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    let mut file = AtomicWriteFile::open(path)?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    file.commit()
 }
