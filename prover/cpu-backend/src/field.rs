@@ -1,0 +1,67 @@
+//! The fields of the proof system, and their vectors.
+//!
+//! A vector ("packing") holds as many elements as the processor's registers do, 16 with AVX-512, 8 with AVX2, 4 with
+//! NEON; which, is chosen when the program is built. Arrays over a hypercube are kept in **bit-reversed order**: the
+//! variable that a sumcheck binds next is the index's highest bit, so that folding pairs the first half of an array
+//! with the second, vector by vector, and never within one.
+
+use p3_baby_bear::BabyBear;
+use p3_field::{BasedVectorSpace, ExtensionField, Field, PackedValue, extension::BinomialExtensionField};
+
+/// The base field.
+pub(crate) type F = BabyBear;
+/// The extension of degree 4 that challenges are drawn from.
+pub(crate) type EF = BinomialExtensionField<BabyBear, 4>;
+/// A vector of base field elements.
+pub(crate) type P = <F as Field>::Packing;
+/// A vector of extension field elements, coordinate by coordinate.
+pub(crate) type EP = <EF as ExtensionField<F>>::ExtensionPacking;
+
+/// How many elements a vector holds.
+pub(crate) const LANES: usize = P::WIDTH;
+pub(crate) const LOG_LANES: usize = LANES.trailing_zeros() as usize;
+
+/// The vector whose lane `l` is `element(l)`.
+pub(crate) fn pack(element: impl Fn(usize) -> EF) -> EP {
+    let elements: [EF; LANES] = std::array::from_fn(element);
+    EP::from_basis_coefficients_fn(|coordinate| {
+        P::from_fn(|lane| elements[lane].as_basis_coefficients_slice()[coordinate])
+    })
+}
+
+/// All elements of an array, packed. Its length is a multiple of [`LANES`].
+pub(crate) fn pack_all(elements: &[EF]) -> Vec<EP> {
+    elements.chunks_exact(LANES).map(|chunk| pack(|lane| chunk[lane])).collect()
+}
+
+/// One element of a vector.
+pub(crate) fn lane(vector: EP, lane: usize) -> EF {
+    EF::from_basis_coefficients_fn(|coordinate| {
+        let coordinates: &[P] = vector.as_basis_coefficients_slice();
+        coordinates[coordinate].as_slice()[lane]
+    })
+}
+
+/// The sum of a vector's elements.
+pub(crate) fn sum_lanes(vector: EP) -> EF {
+    EF::from_basis_coefficients_fn(|coordinate| {
+        let coordinates: &[P] = vector.as_basis_coefficients_slice();
+        coordinates[coordinate].as_slice().iter().copied().sum::<F>()
+    })
+}
+
+/// `tables[k]` holds eq(point[k..], y) for all y on the hypercube, in bit-reversed order: point[k] belongs to the
+/// highest bit of the index. The last table is the one of no variables, [1].
+pub(crate) fn eq_tables(point: &[EF]) -> Vec<Vec<EF>> {
+    use p3_field::PrimeCharacteristicRing;
+    let mut tables = vec![vec![EF::ONE]];
+    for &x in point.iter().rev() {
+        let last: &Vec<EF> = &tables[tables.len() - 1];
+        let high: Vec<EF> = last.iter().map(|&value| value * x).collect();
+        tables.push(
+            last.iter().zip(&high).map(|(&value, &high)| value - high).chain(high.iter().copied()).collect(),
+        );
+    }
+    tables.reverse();
+    tables
+}

@@ -1,0 +1,209 @@
+//! The first round of the batch sumcheck, whose variable ranges over the group of order 2^l_skip ("univariate skip").
+//!
+//! Block by block of 2^l_skip rows, each column is interpolated and evaluated on cosets of the group, and the
+//! constraints there. A vector holds the same place of as many blocks, so that the small Fourier transforms and the
+//! constraints alike are operations on whole vectors.
+
+use openvm_stark_backend::poly_common::UnivariatePoly;
+use p3_field::{Field, PrimeCharacteristicRing, TwoAdicField};
+use p3_matrix::dense::RowMajorMatrix;
+use p3_util::reverse_bits_len;
+use rayon::prelude::*;
+
+use crate::{
+    field::{EF, EP, F, LANES, P, pack, sum_lanes},
+    program::{Functional, PackedBase},
+    table::Table,
+};
+
+/// The weights with which a table's results are summed.
+pub(crate) struct Weighted {
+    /// λ^k for each constraint, over the table's program.
+    pub(crate) constraints: Functional,
+    /// Numerators and denominators over the table's program.
+    pub(crate) joint: [Functional; 2],
+    /// The same over the table's program of interactions alone.
+    pub(crate) interactions: [Functional; 2],
+}
+
+/// The Fourier transforms of the group of order 2^log_size, of many columns at once.
+struct SmallFourier {
+    log_size: usize,
+    /// ω^k and ω^-k for k below half the size.
+    twiddles: Vec<F>,
+    inverse_twiddles: Vec<F>,
+}
+
+impl SmallFourier {
+    fn new(log_size: usize) -> Self {
+        let omega = F::two_adic_generator(log_size);
+        let powers = |base: F| base.powers().take((1usize << log_size) / 2).collect();
+        Self { log_size, twiddles: powers(omega), inverse_twiddles: powers(omega.inverse()) }
+    }
+
+    /// Values on the group to coefficients in bit-reversed order, times the group's size.
+    #[inline]
+    fn interpolate(&self, values: &mut [P]) {
+        for layer in (0..self.log_size).rev() {
+            let half = 1 << layer;
+            let stride = values.len() / (2 * half);
+            for block in values.chunks_exact_mut(2 * half) {
+                let (low, high) = block.split_at_mut(half);
+                for (k, (low, high)) in low.iter_mut().zip(high).enumerate() {
+                    let (a, b) = (*low, *high);
+                    *low = a + b;
+                    *high = (a - b) * P::from(self.inverse_twiddles[k * stride]);
+                }
+            }
+        }
+    }
+
+    /// Coefficients in bit-reversed order to values on the group.
+    #[inline]
+    fn evaluate(&self, values: &mut [P]) {
+        for layer in 0..self.log_size {
+            let half = 1 << layer;
+            let stride = values.len() / (2 * half);
+            for block in values.chunks_exact_mut(2 * half) {
+                let (low, high) = block.split_at_mut(half);
+                for (k, (low, high)) in low.iter_mut().zip(high).enumerate() {
+                    let (a, b) = (*low, *high * P::from(self.twiddles[k * stride]));
+                    *low = a + b;
+                    *high = a - b;
+                }
+            }
+        }
+    }
+}
+
+/// The buffers of one thread, and its sums: for each coset and point, constraints, numerators, denominators.
+struct Scratch {
+    coefficients: Vec<P>,
+    values: Vec<P>,
+    slots: Vec<P>,
+    sums: Vec<[EP; 3]>,
+}
+
+/// The round polynomials of a table, without the factor eq(ξ, Z): of the constraints, the numerators and the
+/// denominators. `eq` holds the blocks' weights in bit-reversed order.
+pub(crate) fn polynomials(table: &Table<'_>, eq: &[EF], weighted: &Weighted) -> [UnivariatePoly<EF>; 3] {
+    let empty = || UnivariatePoly::new(vec![]);
+    let has_interactions = !table.interactions.is_empty();
+    let cosets = table.degree;
+    if cosets == 0 {
+        return [empty(), empty(), empty()];
+    }
+    let size = 1usize << table.l_skip;
+    let fourier = SmallFourier::new(table.l_skip);
+    let shifts: Vec<F> = F::GENERATOR.powers().skip(1).take(cosets).collect();
+    let scale = F::from_usize(size).inverse();
+    // What brings coefficients to a coset, in their order.
+    let twists: Vec<Vec<F>> = shifts
+        .iter()
+        .map(|shift| {
+            let powers: Vec<F> = shift.powers().take(size).map(|power| power * scale).collect();
+            (0..size).map(|index| powers[reverse_bits_len(index, table.l_skip)]).collect()
+        })
+        .collect();
+    let variables = &table.program.variables;
+    let of_interactions: Vec<usize> = table
+        .interactions_program
+        .variables
+        .iter()
+        .map(|variable| variables.binary_search(variable).unwrap_or_else(|_| unreachable!("it is a part")))
+        .collect();
+
+    let new = || Scratch {
+        coefficients: vec![P::ZERO; size * variables.len()],
+        values: vec![P::ZERO; size * variables.len()],
+        slots: vec![P::ZERO; table.program.slots.max(table.interactions_program.slots)],
+        sums: vec![[EP::ZERO; 3]; size * cosets],
+    };
+    let tile = |mut scratch: Scratch, tile: usize| {
+        let Scratch { coefficients, values, slots, sums } = &mut scratch;
+        let blocks = table.blocks(tile);
+        let weight = pack(|lane| eq.get(tile * LANES + lane).copied().unwrap_or(EF::ZERO));
+        for z in 0..size {
+            let rows = blocks.map(|block| (block << table.l_skip) + z);
+            for (column, &variable) in coefficients.chunks_exact_mut(size).zip(variables) {
+                column[z] = table.gather(variable, &rows);
+            }
+        }
+        coefficients.chunks_exact_mut(size).for_each(|column| fourier.interpolate(column));
+        for (coset, twist) in twists.iter().enumerate() {
+            let interactions_only = coset + 1 == cosets;
+            if interactions_only && !has_interactions {
+                break;
+            }
+            for (to, from) in values.chunks_exact_mut(size).zip(coefficients.chunks_exact(size)) {
+                for ((to, &from), &twist) in to.iter_mut().zip(from).zip(twist) {
+                    *to = from * P::from(twist);
+                }
+                fourier.evaluate(to);
+            }
+            for z in 0..size {
+                let sums = &mut sums[coset * size + z];
+                let [numerators, denominators] = if interactions_only {
+                    for (slot, &variable) in slots.iter_mut().zip(&of_interactions) {
+                        *slot = values[variable * size + z];
+                    }
+                    table.interactions_program.run::<PackedBase>(slots);
+                    &weighted.interactions
+                } else {
+                    for (slot, column) in slots.iter_mut().zip(values.chunks_exact(size)) {
+                        *slot = column[z];
+                    }
+                    table.program.run::<PackedBase>(slots);
+                    sums[0] += weight * weighted.constraints.apply::<PackedBase>(slots);
+                    &weighted.joint
+                };
+                if has_interactions {
+                    sums[1] += weight * numerators.apply::<PackedBase>(slots);
+                    sums[2] += weight * denominators.apply::<PackedBase>(slots);
+                }
+            }
+        }
+        scratch
+    };
+    let zero = || vec![[EF::ZERO; 3]; size * cosets];
+    let sums = (0..table.tiles())
+        .into_par_iter()
+        .fold(new, tile)
+        .map(|scratch| scratch.sums.into_iter().map(|sums| sums.map(sum_lanes)).collect::<Vec<_>>())
+        .reduce(zero, |mut sums, more| {
+            for (sums, more) in sums.iter_mut().zip(more) {
+                sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+            }
+            sums
+        });
+
+    // Rows are points of the group, columns are cosets.
+    let interpolate = |which: usize, cosets: usize, factor: &dyn Fn(F) -> F| {
+        let values = (0..size)
+            .flat_map(|z| (0..cosets).map(move |coset| (z, coset)))
+            .map(|(z, coset)| sums[coset * size + z][which] * factor(shifts[coset]))
+            .collect();
+        if cosets == 0 {
+            return empty();
+        }
+        UnivariatePoly::from_geometric_cosets_evals_idft(
+            RowMajorMatrix::new(values, cosets),
+            F::GENERATOR,
+            F::GENERATOR,
+        )
+    };
+    // The constraints vanish on the group, so their sum is a multiple of Z^size - 1, which is constant on a coset.
+    let quotient =
+        interpolate(0, cosets - 1, &|shift| (shift.exp_power_of_2(table.l_skip) - F::ONE).inverse());
+    let mut constraints = vec![EF::ZERO; quotient.coeffs().len() + size];
+    for (index, &coefficient) in quotient.coeffs().iter().enumerate() {
+        constraints[index] -= coefficient;
+        constraints[index + size] += coefficient;
+    }
+    let constraints = UnivariatePoly::new(constraints);
+    if !has_interactions {
+        return [constraints, empty(), empty()];
+    }
+    let norm = table.norm();
+    [constraints, interpolate(1, cosets, &|_| norm), interpolate(2, cosets, &|_| F::ONE)]
+}
