@@ -119,6 +119,9 @@ pub(crate) struct ProveArgs {
     /// The kind of proof.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) proof: ProofArg,
+    /// What computes it. The proof is the same, byte for byte.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendArg,
     /// Where to write the proof [default: block-NUMBER.proof].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -132,6 +135,25 @@ pub(crate) enum ProofArg {
     Stark,
     /// A Halo2-KZG proof for a contract. Not built yet.
     Evm,
+}
+
+/// What computes proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendArg {
+    /// This project's device.
+    #[default]
+    Zeno,
+    /// The proof system's own device: slower, and the reference.
+    Stock,
+}
+
+impl From<BackendArg> for zeno_prover::Backend {
+    fn from(backend: BackendArg) -> Self {
+        match backend {
+            BackendArg::Zeno => Self::Zeno,
+            BackendArg::Stock => Self::Stock,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

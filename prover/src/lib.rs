@@ -16,6 +16,7 @@
 //! those into one above, until one is left. What has been proven is kept in the cache folder until the end, so
 //! that a run that was interrupted goes on where it was.
 
+mod backend;
 mod cache;
 mod error;
 mod execute;
@@ -28,6 +29,7 @@ mod prove;
 mod stdout;
 mod work;
 
+pub use backend::Backend;
 pub use cache::default_cache_folder;
 pub use error::ProverError;
 pub use execute::Execution;

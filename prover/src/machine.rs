@@ -40,6 +40,8 @@ pub const SEGMENT_MEMORY: usize = 3 << 30;
 pub(crate) const SEGMENT_INTERACTIONS: u64 = 1 << 25;
 
 pub(crate) type Engine = DefaultStarkEngine;
+/// The matrices and the committed data of every device here.
+pub(crate) type DeviceBackend = <Engine as StarkEngine>::PB;
 pub(crate) type Vm = VirtualMachine<Engine, SdkVmCpuBuilder>;
 pub(crate) type AppKey = openvm_sdk::keygen::AppProvingKey<SdkVmConfig>;
 pub(crate) type Exe = openvm_sdk::openvm_circuit::arch::instructions::exe::VmExe<F>;

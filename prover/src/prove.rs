@@ -16,12 +16,11 @@ use openvm_circuit::{
         program::trace::compute_exe_commit_from_mem_config,
     },
 };
-use openvm_continuations::prover::ChildVkKind;
 use openvm_sdk::{
     F, SC,
     prover::{AggProver, verify_app_proof},
 };
-use openvm_stark_backend::{StarkEngine, codec::Encode};
+use openvm_stark_backend::codec::Encode;
 use openvm_stark_sdk::config::baby_bear_poseidon2::{DIGEST_SIZE, Digest};
 use openvm_verify_stark_host::{
     VmStarkProof,
@@ -31,7 +30,7 @@ use tracing::info;
 use zeno_verifier::{ChainClaim, PROOF_SYSTEM, ProofFile, ProofKind, VerifyingKey, verify_stark};
 
 use crate::{
-    Execution, Guest, Progress, ProverError, Step,
+    Backend, Execution, Guest, Progress, ProverError, Step,
     error::Stage,
     execute::{self, streams},
     keys,
@@ -44,6 +43,7 @@ pub struct Prover {
     guest: Guest,
     cache: PathBuf,
     progress: Arc<dyn Progress>,
+    backend: Backend,
     app_key: OnceLock<AppKey>,
 }
 
@@ -89,12 +89,24 @@ impl Proved {
 impl Prover {
     /// A prover of `guest`, with keys and unfinished work in the folder `cache`.
     pub fn new(guest: Guest, cache: impl Into<PathBuf>) -> Self {
-        Self { guest, cache: cache.into(), progress: Arc::new(()), app_key: OnceLock::new() }
+        Self {
+            guest,
+            cache: cache.into(),
+            progress: Arc::new(()),
+            backend: Backend::default(),
+            app_key: OnceLock::new(),
+        }
     }
 
     /// Tells `progress` of each step.
     pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
+        self
+    }
+
+    /// Computes proofs with `backend`.
+    pub fn with_backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
         self
     }
 
@@ -229,7 +241,7 @@ impl Prover {
                 let context = vm
                     .generate_proving_ctx(system_records, record_arenas)
                     .stage("filling a segment's tables")?;
-                let proof = vm.engine.prove(vm.pk(), context).stage("proving a segment")?;
+                let proof = self.backend.prove_segment(&vm, context)?;
                 if last {
                     let values =
                         user_public_values.insert(prove_public_values(&vm, &to_state.memory.memory)?);
@@ -272,18 +284,7 @@ impl Prover {
                         if let Some(proof) = work.proof(&name)? {
                             return Ok((proof, (), true));
                         }
-                        let recursive = &aggregation.internal_recursive_prover;
-                        let proof = match layer {
-                            0 => {
-                                aggregation.leaf_prover.agg_prove_no_def::<Engine>(children, ChildVkKind::App)
-                            }
-                            1 => aggregation
-                                .internal_for_leaf_prover
-                                .agg_prove_no_def::<Engine>(children, ChildVkKind::Standard),
-                            2 => recursive.agg_prove_no_def::<Engine>(children, ChildVkKind::Standard),
-                            _ => recursive.agg_prove_no_def::<Engine>(children, ChildVkKind::RecursiveSelf),
-                        }
-                        .stage("aggregating")?;
+                        let proof = self.backend.aggregate(aggregation, layer, children)?;
                         work.save(&name, &proof)?;
                         Ok((proof, (), false))
                     })?;

@@ -29,7 +29,9 @@ pub(crate) fn prove(cli: &Cli, args: &ProveArgs, report: &mut Report) -> Result<
     let out = files::destination(args.out.as_ref(), claim.last_block_number, "proof");
     files::check_writable(&out)?;
 
-    let prover = Prover::new(Guest::committed()?, cli.cache_folder()).with_progress(display.clone());
+    let prover = Prover::new(Guest::committed()?, cli.cache_folder())
+        .with_progress(display.clone())
+        .with_backend(args.backend.into());
     let proved = prover.prove(&loaded.bytes, &claim)?;
     proved.write(&out)?;
     report.proof_kind = Some(proved.file.kind.name());
