@@ -22,15 +22,12 @@ library BlockHeaders {
         (uint256 at, uint256 end) = Rlp.bounds(header);
         at = Rlp.wholeList(at, end);
         for (uint256 field; field <= TIMESTAMP; ++field) {
-            uint256 value;
             if (at == end) revert InvalidHeader(field);
             if (field == STATE_ROOT) (stateRoot, at) = Rlp.word(at, end);
             else if (field == RECEIPTS_ROOT) (receiptsRoot, at) = Rlp.word(at, end);
-            else if (field == NUMBER || field == TIMESTAMP) {
-                (value, at) = Rlp.integer(at, end, 8);
-                if (field == NUMBER) number = uint64(value);
-                else timestamp = uint64(value);
-            } else (, at) = Rlp.string_(at, end);
+            else if (field == NUMBER) (number, at) = Rlp.integer64(at, end);
+            else if (field == TIMESTAMP) (timestamp, at) = Rlp.integer64(at, end);
+            else (, at) = Rlp.string_(at, end);
         }
     }
 }

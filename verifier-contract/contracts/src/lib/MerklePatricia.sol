@@ -103,28 +103,31 @@ library MerklePatricia {
         uint256 first = Rlp.byteAt(items);
         if (items < end && first != EMPTY && first < 0xc0) {
             (uint256 path, uint256 second) = Rlp.string_(items, end);
-            (uint256 payload, uint256 next, bool list) = Rlp.item(second, end);
-            if (next == end) {
-                uint256 length;
-                bool leaf;
-                bool matches;
-                unchecked {
-                    (length, leaf, matches) = _path(path, second - path, rest, nibbles);
-                }
-                if (leaf) {
-                    if (list) revert Rlp.RlpWrongKind(Rlp.byteAt(second));
-                    if (payload == end) revert EmptyLeaf();
-                    // A leaf is on the key's path only if its own ends where the key's does.
-                    return matches && length == nibbles
-                        ? (type(uint256).max, payload, end)
-                        : (type(uint256).max, end, end);
-                }
-                if (length == 0) revert InvalidPath(Rlp.byteAt(path));
-                _requireReference(second, next);
-                return matches ? (length, second, next) : (type(uint256).max, end, end);
-            }
+            (, uint256 next, ) = Rlp.item(second, end);
+            if (next == end) return _short(path, second, end, rest, nibbles);
         }
         return _branch(items, end, rest, nibbles);
+    }
+
+    /// @dev As `_step`, for a leaf or an extension: its path stands from `path` to `second`, and from there to `end`
+    /// the value or the reference.
+    function _short(
+        uint256 path,
+        uint256 second,
+        uint256 end,
+        uint256 rest,
+        uint256 nibbles
+    ) private pure returns (uint256 walked, uint256 start, uint256 stop) {
+        (uint256 length, bool leaf, bool matches) = _path(path, second - path, rest, nibbles);
+        if (leaf) {
+            (start, ) = Rlp.string_(second, end);
+            if (start == end) revert EmptyLeaf();
+            // A leaf is on the key's path only if its own ends where the key's does.
+            return (type(uint256).max, matches && length == nibbles ? start : end, end);
+        }
+        if (length == 0) revert InvalidPath(Rlp.byteAt(path));
+        _requireReference(second, end);
+        return matches ? (length, second, end) : (type(uint256).max, end, end);
     }
 
     /// @dev As `_step`, for a branch. All seventeen items are gone through.

@@ -40,14 +40,14 @@ library Rlp {
     /// @notice Reads the header of the item at `at`.
     /// @return payload Where the item's content starts.
     /// @return next Where the content ends, and the next item starts; at most `end`.
-    /// @return list Whether the item is a list.
-    function item(uint256 at, uint256 end) internal pure returns (uint256 payload, uint256 next, bool list) {
+    /// @return isList Whether the item is a list.
+    function item(uint256 at, uint256 end) internal pure returns (uint256 payload, uint256 next, bool isList) {
         unchecked {
             if (at >= end) revert RlpTruncated(1, 0);
             uint256 prefix = byteAt(at);
             if (prefix < 0x80) return (at, at + 1, false);
-            list = prefix >= 0xc0;
-            uint256 length = prefix - (list ? 0xc0 : 0x80);
+            isList = prefix >= 0xc0;
+            uint256 length = prefix - (isList ? 0xc0 : 0x80);
             payload = at + 1;
             if (length > 55) {
                 uint256 lengthBytes = length - 55;
@@ -101,6 +101,15 @@ library Rlp {
                 value := shr(sub(256, shl(3, length)), mload(payload))
             }
         }
+    }
+
+    /// @notice Reads the number at `at`, of at most eight bytes.
+    function integer64(uint256 at, uint256 end) internal pure returns (uint64 value, uint256 next) {
+        uint256 wide;
+        (wide, next) = integer(at, end, 8);
+        // Eight bytes fit.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        value = uint64(wide);
     }
 
     /// @notice Reads the string of 32 bytes at `at`.

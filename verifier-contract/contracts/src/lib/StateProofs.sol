@@ -42,14 +42,12 @@ library StateProofs {
         if (!exists) return found;
         (uint256 at, uint256 end) = Rlp.bounds(value);
         at = Rlp.wholeList(at, end);
-        uint256 nonce;
-        (nonce, at) = Rlp.integer(at, end, 8);
+        (found.nonce, at) = Rlp.integer64(at, end);
         (found.balance, at) = Rlp.integer(at, end, 32);
         (found.storageRoot, at) = Rlp.word(at, end);
         (found.codeHash, at) = Rlp.word(at, end);
         Rlp.requireEnd(at, end);
         found.exists = true;
-        found.nonce = uint64(nonce);
     }
 
     /// @notice The storage root of an account, or of an account that doesn't exist the empty trie's.
