@@ -175,7 +175,7 @@ contract MerklePatriciaTest is Base {
         bytes memory value = RlpWriter.str("value");
         bytes memory hash = RlpWriter.str(abi.encodePacked(keccak256("a node")));
         // Strings instead of nodes, and other counts of items.
-        _refused(hex"80", Rlp.RlpWrongKind.selector);
+        _refused(hex"81ff", Rlp.RlpWrongKind.selector);
         _refused(hex"01", Rlp.RlpWrongKind.selector);
         _refused(hex"", Rlp.RlpTruncated.selector);
         _refused(hex"c0", MerklePatricia.WrongItemCount.selector);

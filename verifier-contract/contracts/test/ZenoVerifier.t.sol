@@ -102,12 +102,12 @@ contract ZenoVerifierTest is Base {
         }
     }
 
-    function testFuzz_refusesNumbersBeyondTheirType(uint256 field, uint192 excess) public {
+    function testFuzz_refusesNumbersBeyondTheirType(uint256 field, uint192 excess) public view {
         VM.assume(excess != 0);
         ChainClaim memory claim;
         bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (claim, _proof("dirty")));
         uint8[4] memory numbers = [0, 4, 7, 8];
-        uint256 at = 4 + 32 * numbers[field % 4];
+        uint256 at = 4 + 32 * uint256(numbers[field % 4]);
         for (uint256 i; i < 24; ++i) call[at + i] = bytes24(uint192(excess))[i];
         (bool success, ) = address(_verifier).staticcall(call);
         eq("accepted", success, false);
