@@ -11,6 +11,7 @@ contract ZenoVerifierInsecureDev is ZenoVerifierBase {
     /// @notice The verifying key stems from the development SRS.
     bool public constant override INSECURE_SRS = true;
 
+    /// @notice Pins the commitments of the guest and of the virtual machine.
     /// @param halo2Verifier The verifier that OpenVM generated for the same SRS.
     constructor(
         IOpenVmHalo2Verifier halo2Verifier

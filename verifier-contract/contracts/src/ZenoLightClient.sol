@@ -41,33 +41,69 @@ contract ZenoLightClient {
     }
 
     /// @notice The verifier's keys stem from the insecure SRS, and that was not explicitly allowed.
+    /// @param verifier The verifier.
     error InsecureVerifier(address verifier);
     /// @notice The header given is not that of the trusted block.
+    /// @param expected The trusted hash.
+    /// @param actual The hash of the header given.
     error WrongTrustedHeader(bytes32 expected, bytes32 actual);
     /// @notice The claim is about another chain.
+    /// @param expected The id of the chain that is followed.
+    /// @param actual The claim's.
     error WrongChainId(uint64 expected, uint64 actual);
     /// @notice The claim is about a chain with other rules.
+    /// @param expected The rules of the chain that is followed.
+    /// @param actual The claim's.
     error WrongChainSpec(bytes32 expected, bytes32 actual);
     /// @notice The claim covers no block, or more than its last block has ancestors.
+    /// @param blockCount How many blocks the claim covers.
+    /// @param lastBlockNumber Number of its last block.
     error WrongBlockCount(uint64 blockCount, uint64 lastBlockNumber);
     /// @notice The first block's parent is no block that this client knows.
+    /// @param head Hash of the head, what a next claim has to go on from.
+    /// @param firstParentHash What the claim goes on from.
     error UnknownParent(bytes32 head, bytes32 firstParentHash);
     /// @notice The claim's first parent is the head and its numbers don't fit the head's.
+    /// @param expected The number that the last block has to have after the head.
+    /// @param actual The claim's.
     error WrongNumber(uint64 expected, uint64 actual);
     /// @notice The claim's last block is on the followed chain already.
+    /// @param blockHash Hash of that block.
     error AlreadyProven(bytes32 blockHash);
     /// @notice The claim's last block is known as competing already.
+    /// @param blockHash Hash of that block.
     error AlreadyReported(bytes32 blockHash);
     /// @notice No block of this number is known: not proven yet, inside a run, or overwritten in the ring.
+    /// @param number The number.
     error UnknownBlock(uint64 number);
     /// @notice No competing block of this hash is known.
+    /// @param blockHash The hash.
     error UnknownCompetingBlock(bytes32 blockHash);
     /// @notice The block has no receipt at this index.
+    /// @param number Number of the block.
+    /// @param index Position of the transaction in the block, from 0.
     error NoReceipt(uint64 number, uint64 index);
 
     /// @notice The client starts to follow a chain.
-    event Started(uint64 indexed number, bytes32 indexed blockHash, bytes32 stateRoot, bytes32 receiptsRoot, uint64 timestamp);
+    /// @param number Number of the trusted block.
+    /// @param blockHash Its hash.
+    /// @param stateRoot State root after it.
+    /// @param receiptsRoot Its receipts root.
+    /// @param timestamp Its timestamp in seconds.
+    event Started(
+        uint64 indexed number,
+        bytes32 indexed blockHash,
+        bytes32 stateRoot,
+        bytes32 receiptsRoot,
+        uint64 timestamp
+    );
     /// @notice The head has moved on by `blockCount` blocks.
+    /// @param number Number of the new head.
+    /// @param blockHash Its hash.
+    /// @param stateRoot State root after it.
+    /// @param receiptsRoot Its receipts root.
+    /// @param timestamp Its timestamp in seconds.
+    /// @param blockCount How many blocks the claim covers.
     event Advanced(
         uint64 indexed number,
         bytes32 indexed blockHash,
@@ -77,6 +113,11 @@ contract ZenoLightClient {
         uint64 blockCount
     );
     /// @notice A block was proven that descends from a known block which isn't the head.
+    /// @param parentHash The block of the followed chain that it descends from.
+    /// @param blockHash Its hash.
+    /// @param conflictsWith The block at the same height of the followed chain, zero if none is known.
+    /// @param number Its number.
+    /// @param stateRoot State root after it.
     event Competing(
         bytes32 indexed parentHash,
         bytes32 indexed blockHash,
@@ -107,6 +148,7 @@ contract ZenoLightClient {
     mapping(bytes32 => CompetingBlock) private _competing;
     mapping(bytes32 => bytes32[]) private _competingOf;
 
+    /// @notice Starts from a trusted block.
     /// @param verifier The verifier that decides on claims.
     /// @param chainId EIP-155 id of the chain.
     /// @param chainSpec keccak256 of the chain's rules.
@@ -194,34 +236,44 @@ contract ZenoLightClient {
     }
 
     /// @notice The last block of the followed chain.
+    /// @return The block.
     function head() external view returns (ProvenBlock memory) {
         return _ring[headNumber % RING_SIZE];
     }
 
     /// @notice The block of this number, if it is the last of a claim and still in the ring.
+    /// @param number Number of the block.
+    /// @return The block.
     function provenBlock(uint64 number) public view returns (ProvenBlock memory) {
         if (!isProven(number)) revert UnknownBlock(number);
         return _ring[number % RING_SIZE];
     }
 
     /// @notice Whether `provenBlock` knows the block of this number.
+    /// @param number Number of the block.
+    /// @return Whether it is known.
     function isProven(uint64 number) public view returns (bool) {
         ProvenBlock storage entry = _ring[number % RING_SIZE];
         return entry.number == number && entry.blockHash != 0;
     }
 
     /// @notice State root after the block of this number.
+    /// @param number Number of the block.
+    /// @return The root.
     function stateRoot(uint64 number) external view returns (bytes32) {
         return _at(number).stateRoot;
     }
 
     /// @notice Receipts root of the block of this number.
+    /// @param number Number of the block.
+    /// @return The root.
     function receiptsRoot(uint64 number) external view returns (bytes32) {
         return _at(number).receiptsRoot;
     }
 
     /// @notice How many competing blocks are known that go on from a block of the followed chain.
     /// @param parentHash Hash of that block.
+    /// @return The number of them.
     function competingCount(bytes32 parentHash) external view returns (uint256) {
         return _competingOf[parentHash].length;
     }
@@ -229,11 +281,14 @@ contract ZenoLightClient {
     /// @notice The hash of a competing block, in the order of reporting.
     /// @param parentHash Hash of the block of the followed chain that it goes on from.
     /// @param index Position, below `competingCount(parentHash)`.
+    /// @return The hash.
     function competingHash(bytes32 parentHash, uint256 index) external view returns (bytes32) {
         return _competingOf[parentHash][index];
     }
 
     /// @notice The competing block of this hash.
+    /// @param blockHash The hash.
+    /// @return The block, with what it competes with.
     function competingBlock(bytes32 blockHash) external view returns (CompetingBlock memory) {
         if (_competing[blockHash].proven.blockHash == 0) revert UnknownCompetingBlock(blockHash);
         return _competing[blockHash];
@@ -243,6 +298,7 @@ contract ZenoLightClient {
     /// @param number Number of the block.
     /// @param account The address.
     /// @param accountProof `accountProof` of `eth_getProof`.
+    /// @return The account.
     function verifyAccount(
         uint64 number,
         address account,
@@ -257,6 +313,7 @@ contract ZenoLightClient {
     /// @param slot Index of the slot, as `SLOAD` takes it.
     /// @param accountProof `accountProof` of `eth_getProof`.
     /// @param storageProof `storageProof[].proof` of `eth_getProof`.
+    /// @return The value of the slot.
     function verifyStorage(
         uint64 number,
         address account,
@@ -273,6 +330,7 @@ contract ZenoLightClient {
     /// @param number Number of the block.
     /// @param index Position of the transaction in the block, from 0.
     /// @param receiptProof The nodes of the receipts trie, from the root down to the receipt's leaf.
+    /// @return The receipt's bytes.
     function verifyReceipt(
         uint64 number,
         uint64 index,
@@ -289,6 +347,9 @@ contract ZenoLightClient {
     }
 
     /// @dev Reverts unless the claim goes on from a known block below the head, to a block that isn't known yet.
+    /// @param claim The claim.
+    /// @param parentNumber Number of the block that it goes on from.
+    /// @param headHash Hash of the head.
     /// @return conflictsWith Hash of the known block at the height of the claim's last, zero if there is none.
     function _requireCompeting(
         ChainClaim calldata claim,

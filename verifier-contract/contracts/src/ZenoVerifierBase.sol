@@ -18,9 +18,12 @@ import {IZenoVerifier} from "./IZenoVerifier.sol";
 /// reduced are refused here.
 abstract contract ZenoVerifierBase is IZenoVerifier {
     /// @notice There is no contract at the address of the Halo2 verifier.
+    /// @param halo2Verifier The address.
     error NoHalo2Verifier(address halo2Verifier);
 
     /// @notice A commitment is not an element of BN254's scalar field.
+    /// @param commitment The commitment.
+    /// @param bound What it has to be less than.
     error CommitmentOutOfRange(bytes32 commitment, uint256 bound);
 
     /// @notice Length of a proof in bytes.
@@ -45,6 +48,7 @@ abstract contract ZenoVerifierBase is IZenoVerifier {
     /// @inheritdoc IZenoVerifier
     bytes32 public immutable override APP_VM_COMMIT;
 
+    /// @notice Pins what is trusted.
     /// @param halo2Verifier The verifier that OpenVM generated for the SRS in use.
     /// @param appExeCommit Commitment to the guest program.
     /// @param appVmCommit Commitment to the virtual machine and aggregation circuits.

@@ -11,6 +11,7 @@ contract {NAME} is ZenoVerifierBase {
     /// @notice {INSECURE_NOTICE}
     bool public constant override INSECURE_SRS = {INSECURE_SRS};
 
+    /// @notice Pins the commitments of the guest and of the virtual machine.
     /// @param halo2Verifier The verifier that OpenVM generated for the same SRS.
     constructor(
         IOpenVmHalo2Verifier halo2Verifier

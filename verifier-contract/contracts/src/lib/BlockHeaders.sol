@@ -6,6 +6,7 @@ import {Rlp} from "./Rlp.sol";
 /// @title Fields of a block header
 library BlockHeaders {
     /// @notice The header ends before a field that every header has.
+    /// @param field Position of the field in the header.
     error InvalidHeader(uint256 field);
 
     /// @dev Positions in the header's list, section 4.4 of the yellow paper.
@@ -16,6 +17,10 @@ library BlockHeaders {
 
     /// @notice Reads what a light client keeps of a header. Forks append fields; those are not looked into.
     /// @param header RLP of the header; its keccak256 is the block's hash.
+    /// @return stateRoot State root after the block.
+    /// @return receiptsRoot Root of its receipts.
+    /// @return number Its number.
+    /// @return timestamp Its timestamp in seconds.
     function decode(
         bytes memory header
     ) internal pure returns (bytes32 stateRoot, bytes32 receiptsRoot, uint64 number, uint64 timestamp) {

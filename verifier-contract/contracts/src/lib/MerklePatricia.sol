@@ -12,18 +12,29 @@ import {Rlp} from "./Rlp.sol";
 /// the key's are checked to be empty, a hash, or an embedded node, whose own content is not looked into.
 library MerklePatricia {
     /// @notice The proof ends before the node that has to come next.
+    /// @param index Position in the proof that it would have.
+    /// @param expected Its hash.
     error MissingNode(uint256 index, bytes32 expected);
     /// @notice A node of the proof has another hash than its parent, or the root, says.
+    /// @param index Position in the proof.
+    /// @param expected The hash that its parent, or the root, says.
+    /// @param actual Its hash.
     error WrongNode(uint256 index, bytes32 expected, bytes32 actual);
     /// @notice The proof goes on after the node that settles it.
+    /// @param used How many nodes settle the key.
+    /// @param given How many the proof has.
     error UnusedNodes(uint256 used, uint256 given);
     /// @notice A node below 32 bytes, which has to be embedded in its parent, stands on its own.
+    /// @param index Position in the proof.
+    /// @param length Length of the node.
     error NodeNotEmbedded(uint256 index, uint256 length);
     /// @notice A node has neither two nor seventeen items.
     error WrongItemCount();
     /// @notice The path of a leaf or an extension is not encoded as it has to be.
+    /// @param prefix First byte of the path.
     error InvalidPath(uint256 prefix);
     /// @notice A reference is neither empty, nor a hash, nor an embedded node.
+    /// @param prefix First byte of the reference.
     error InvalidReference(uint256 prefix);
     /// @notice A leaf has no value.
     error EmptyLeaf();

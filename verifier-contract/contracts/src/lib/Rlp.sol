@@ -4,22 +4,32 @@ pragma solidity ^0.8.19;
 /// @title Strict reading of RLP in memory
 /// @notice Recursive length prefix as in appendix B of the yellow paper. Only the one canonical encoding of an item is
 /// accepted: the shortest form of a length, and a byte below 0x80 as itself.
-/// @dev Positions are addresses in memory. `end` is where the enclosing item or buffer ends; nothing beyond it is
+/// @dev Positions are addresses in memory. All functions read at `at`, and answer with the content or where it starts,
+/// and with `next`, where the next item starts. `end` is where the enclosing item or buffer ends; nothing beyond it is
 /// taken for a part of an item.
 library Rlp {
     /// @notice An item goes on beyond the end of what encloses it.
+    /// @param needed Bytes that the item takes.
+    /// @param available Bytes that there are.
     error RlpTruncated(uint256 needed, uint256 available);
     /// @notice A length or a byte is not encoded in its shortest form.
+    /// @param prefix First byte of the item.
     error RlpNotCanonical(uint256 prefix);
     /// @notice A list stands where a string has to, or the other way round.
+    /// @param prefix First byte of the item.
     error RlpWrongKind(uint256 prefix);
     /// @notice A string has another length than it has to.
+    /// @param expected The length that it has to have.
+    /// @param actual Its length.
     error RlpWrongLength(uint256 expected, uint256 actual);
     /// @notice A number is longer than its type allows.
+    /// @param limit The most bytes that it may have.
+    /// @param actual The bytes that it has.
     error RlpIntegerTooLong(uint256 limit, uint256 actual);
     /// @notice A number starts with a zero byte.
     error RlpLeadingZero();
     /// @notice Bytes follow the last item.
+    /// @param count How many.
     error RlpTrailingBytes(uint256 count);
 
     /// @notice Where `data` starts and ends in memory.

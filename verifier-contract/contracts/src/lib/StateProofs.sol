@@ -28,6 +28,7 @@ library StateProofs {
     /// @param stateRoot State root, which the caller trusts.
     /// @param addr The address.
     /// @param proof `accountProof` of `eth_getProof`.
+    /// @return found The account.
     function account(
         bytes32 stateRoot,
         address addr,
@@ -51,6 +52,8 @@ library StateProofs {
     }
 
     /// @notice The storage root of an account, or of an account that doesn't exist the empty trie's.
+    /// @param owner The account.
+    /// @return The root.
     function storageRootOf(Account memory owner) internal pure returns (bytes32) {
         return owner.exists ? owner.storageRoot : MerklePatricia.EMPTY_ROOT;
     }
@@ -59,6 +62,7 @@ library StateProofs {
     /// @param storageRoot Storage root of the account, which the caller trusts.
     /// @param slot Index of the slot, as `SLOAD` takes it.
     /// @param proof `storageProof[].proof` of `eth_getProof`.
+    /// @return content The value.
     function storageSlot(
         bytes32 storageRoot,
         bytes32 slot,
