@@ -9,10 +9,7 @@ interface IOpenVmHalo2Verifier {
     /// @param proofData The twelve limbs of the KZG accumulator, then the proof: words of 32 bytes, big-endian.
     /// @param appExeCommit Commitment to the guest program, an element of BN254's scalar field.
     /// @param appVmCommit Commitment to the virtual machine and to the circuits that aggregate its proofs.
-    function verify(
-        bytes calldata publicValues,
-        bytes calldata proofData,
-        bytes32 appExeCommit,
-        bytes32 appVmCommit
-    ) external view;
+    function verify(bytes calldata publicValues, bytes calldata proofData, bytes32 appExeCommit, bytes32 appVmCommit)
+        external
+        view;
 }

@@ -91,11 +91,7 @@ contract ZenoLightClient {
     /// @param receiptsRoot Its receipts root.
     /// @param timestamp Its timestamp in seconds.
     event Started(
-        uint64 indexed number,
-        bytes32 indexed blockHash,
-        bytes32 stateRoot,
-        bytes32 receiptsRoot,
-        uint64 timestamp
+        uint64 indexed number, bytes32 indexed blockHash, bytes32 stateRoot, bytes32 receiptsRoot, uint64 timestamp
     );
     /// @notice The head has moved on by `blockCount` blocks.
     /// @param number Number of the new head.
@@ -225,13 +221,7 @@ contract ZenoLightClient {
         } else {
             _competing[proven.blockHash] = CompetingBlock(proven, claim.firstParentHash, conflictsWith);
             _competingOf[claim.firstParentHash].push(proven.blockHash);
-            emit Competing(
-                claim.firstParentHash,
-                proven.blockHash,
-                conflictsWith,
-                proven.number,
-                proven.stateRoot
-            );
+            emit Competing(claim.firstParentHash, proven.blockHash, conflictsWith, proven.number, proven.stateRoot);
         }
     }
 
@@ -299,11 +289,11 @@ contract ZenoLightClient {
     /// @param account The address.
     /// @param accountProof `accountProof` of `eth_getProof`.
     /// @return The account.
-    function verifyAccount(
-        uint64 number,
-        address account,
-        bytes[] calldata accountProof
-    ) external view returns (StateProofs.Account memory) {
+    function verifyAccount(uint64 number, address account, bytes[] calldata accountProof)
+        external
+        view
+        returns (StateProofs.Account memory)
+    {
         return StateProofs.account(_at(number).stateRoot, account, accountProof);
     }
 
@@ -331,11 +321,11 @@ contract ZenoLightClient {
     /// @param index Position of the transaction in the block, from 0.
     /// @param receiptProof The nodes of the receipts trie, from the root down to the receipt's leaf.
     /// @return The receipt's bytes.
-    function verifyReceipt(
-        uint64 number,
-        uint64 index,
-        bytes[] calldata receiptProof
-    ) external view returns (bytes memory) {
+    function verifyReceipt(uint64 number, uint64 index, bytes[] calldata receiptProof)
+        external
+        view
+        returns (bytes memory)
+    {
         (bool found, bytes memory receipt) = StateProofs.listEntry(_at(number).receiptsRoot, index, receiptProof);
         if (!found) revert NoReceipt(number, index);
         return receipt;
@@ -351,11 +341,11 @@ contract ZenoLightClient {
     /// @param parentNumber Number of the block that it goes on from.
     /// @param headHash Hash of the head.
     /// @return conflictsWith Hash of the known block at the height of the claim's last, zero if there is none.
-    function _requireCompeting(
-        ChainClaim calldata claim,
-        uint64 parentNumber,
-        bytes32 headHash
-    ) private view returns (bytes32 conflictsWith) {
+    function _requireCompeting(ChainClaim calldata claim, uint64 parentNumber, bytes32 headHash)
+        private
+        view
+        returns (bytes32 conflictsWith)
+    {
         ProvenBlock storage parent = _ring[parentNumber % RING_SIZE];
         if (parent.number != parentNumber || parent.blockHash != claim.firstParentHash) {
             revert UnknownParent(headHash, claim.firstParentHash);

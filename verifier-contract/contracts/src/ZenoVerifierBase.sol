@@ -62,10 +62,12 @@ abstract contract ZenoVerifierBase is IZenoVerifier {
     }
 
     /// @inheritdoc IZenoVerifier
-    function verifyClaim(
-        ChainClaim calldata claim,
-        bytes calldata proof
-    ) external view override returns (bytes32 digest) {
+    function verifyClaim(ChainClaim calldata claim, bytes calldata proof)
+        external
+        view
+        override
+        returns (bytes32 digest)
+    {
         // Reverts when a number of the claim has bits beyond its type.
         digest = keccak256(abi.encode(claim));
         if (proof.length != PROOF_LENGTH) revert ProofLength(PROOF_LENGTH, proof.length);
@@ -80,11 +82,11 @@ abstract contract ZenoVerifierBase is IZenoVerifier {
         }
     }
 
-    /// @dev Reverts unless the words of `proof` from `start` to before `end` are less than `bound`.
+    /// @dev Reverts unless the words of `proof` from `start` to before `end` are less than `bound`. The caller has
+    /// checked that the proof has so many.
     function _requireBelow(uint256 bound, bytes calldata proof, uint256 start, uint256 end) private pure {
-        for (uint256 index = start; index < end; ) {
+        for (uint256 index = start; index < end;) {
             uint256 word;
-            // The caller has checked that the proof has PROOF_END words.
             assembly ("memory-safe") {
                 word := calldataload(add(proof.offset, shl(5, index)))
             }

@@ -39,7 +39,9 @@ contract MerklePatriciaTest is Base {
             _check(_cases[i]);
             if (_cases[i].found) ++found;
         }
-        require(found > 50 && _cases.length - found > 50, "the vectors have few keys that are there, or few that aren't");
+        require(
+            found > 50 && _cases.length - found > 50, "the vectors have few keys that are there, or few that aren't"
+        );
     }
 
     function testFuzz_refusesAnAlteredByte(uint256 which, uint256 node, uint256 place, uint8 change) public {
@@ -65,12 +67,12 @@ contract MerklePatriciaTest is Base {
         Case memory chosen = _chosen(which);
         length %= chosen.proof.length;
         bytes[] memory cut = new bytes[](length);
-        for (uint256 i; i < length; ++i) cut[i] = chosen.proof[i];
+        for (uint256 i; i < length; ++i) {
+            cut[i] = chosen.proof[i];
+        }
         VM.expectRevert(
             abi.encodeWithSelector(
-                MerklePatricia.MissingNode.selector,
-                length,
-                length == 0 ? chosen.root : keccak256(chosen.proof[length])
+                MerklePatricia.MissingNode.selector, length, length == 0 ? chosen.root : keccak256(chosen.proof[length])
             )
         );
         _trie.get(chosen.root, chosen.key, cut);
@@ -80,7 +82,9 @@ contract MerklePatriciaTest is Base {
         Case memory chosen = _chosen(which);
         uint256 used = chosen.proof.length;
         bytes[] memory longer = new bytes[](used + 1);
-        for (uint256 i; i < used; ++i) longer[i] = chosen.proof[i];
+        for (uint256 i; i < used; ++i) {
+            longer[i] = chosen.proof[i];
+        }
         longer[used] = extra;
         VM.expectRevert(abi.encodeWithSelector(MerklePatricia.UnusedNodes.selector, used, used + 1));
         _trie.get(chosen.root, chosen.key, longer);
@@ -121,12 +125,10 @@ contract MerklePatriciaTest is Base {
     }
 
     /// @dev As above, from a leaf with a byte changed and the root fitted to it.
-    function testFuzz_readsACanonicalLeafOnlyNearLeaves(
-        bytes memory value,
-        bytes32 key,
-        uint256 place,
-        uint8 change
-    ) public view {
+    function testFuzz_readsACanonicalLeafOnlyNearLeaves(bytes memory value, bytes32 key, uint256 place, uint8 change)
+        public
+        view
+    {
         bytes memory node = RlpWriter.short(abi.encodePacked(hex"20", key), RlpWriter.str(value));
         place %= node.length;
         node[place] = bytes1(uint8(node[place]) ^ change);
@@ -137,8 +139,7 @@ contract MerklePatriciaTest is Base {
         VM.assume(value.length != 0);
         // The branch takes the first nibble, an odd path of the leaf the other seven.
         bytes memory leaf = RlpWriter.short(
-            abi.encodePacked(bytes1((uint8(key[0]) & 0x0f) | 0x30), bytes3(key << 8)),
-            RlpWriter.str(value)
+            abi.encodePacked(bytes1((uint8(key[0]) & 0x0f) | 0x30), bytes3(key << 8)), RlpWriter.str(value)
         );
         bool embedded = leaf.length < 32;
         bytes memory child = embedded ? leaf : RlpWriter.str(abi.encodePacked(keccak256(leaf)));
@@ -154,16 +155,13 @@ contract MerklePatriciaTest is Base {
     }
 
     function test_emptyTrie() public {
-        (bool found, ) = _trie.get(MerklePatricia.EMPTY_ROOT, hex"12", new bytes[](0));
+        (bool found,) = _trie.get(MerklePatricia.EMPTY_ROOT, hex"12", new bytes[](0));
         eq("found without nodes", found, false);
-        (found, ) = _trie.get(MerklePatricia.EMPTY_ROOT, hex"12", _proof(hex"80"));
+        (found,) = _trie.get(MerklePatricia.EMPTY_ROOT, hex"12", _proof(hex"80"));
         eq("found with the root", found, false);
         VM.expectRevert(
             abi.encodeWithSelector(
-                MerklePatricia.WrongNode.selector,
-                uint256(0),
-                MerklePatricia.EMPTY_ROOT,
-                keccak256(hex"c0")
+                MerklePatricia.WrongNode.selector, uint256(0), MerklePatricia.EMPTY_ROOT, keccak256(hex"c0")
             )
         );
         _trie.get(MerklePatricia.EMPTY_ROOT, hex"12", _proof(hex"c0"));
@@ -184,7 +182,9 @@ contract MerklePatriciaTest is Base {
         _refused(hex"c28080", MerklePatricia.WrongItemCount.selector);
         _refused(RlpWriter.list(bytes.concat(hex"20", value, value)), MerklePatricia.InvalidReference.selector);
         bytes memory sixteen;
-        for (uint256 i; i < 16; ++i) sixteen = bytes.concat(sixteen, hex"80");
+        for (uint256 i; i < 16; ++i) {
+            sixteen = bytes.concat(sixteen, hex"80");
+        }
         _refused(RlpWriter.list(sixteen), MerklePatricia.WrongItemCount.selector);
         _refused(RlpWriter.list(bytes.concat(sixteen, hex"8080")), MerklePatricia.WrongItemCount.selector);
         _refused(RlpWriter.list(bytes.concat(sixteen, hex"c0")), Rlp.RlpWrongKind.selector);
@@ -214,10 +214,7 @@ contract MerklePatriciaTest is Base {
             _refused(RlpWriter.branch(index, hex"01", ""), MerklePatricia.InvalidReference.selector);
         }
         // A branch whose last child runs over its end.
-        _refused(
-            RlpWriter.list(hex"808080808080808080808080808080a0"),
-            MerklePatricia.WrongItemCount.selector
-        );
+        _refused(RlpWriter.list(hex"808080808080808080808080808080a0"), MerklePatricia.WrongItemCount.selector);
         // Bytes after the node.
         _refused(bytes.concat(RlpWriter.short(hex"20", value), hex"00"), Rlp.RlpTrailingBytes.selector);
     }

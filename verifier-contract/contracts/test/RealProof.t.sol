@@ -36,10 +36,12 @@ contract RealProofTest is Base {
         bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (_claim, _proof));
         address verifier = address(_verifier);
         uint256 before = gasleft();
-        (bool success, ) = verifier.staticcall(call);
+        (bool success,) = verifier.staticcall(call);
         uint256 gas = before - gasleft() + 21_000;
         eq("accepted", success, true);
-        for (uint256 i; i < call.length; ++i) gas += call[i] == 0 ? 4 : 16;
+        for (uint256 i; i < call.length; ++i) {
+            gas += call[i] == 0 ? 4 : 16;
+        }
         emit Gas(gas);
         require(gas <= 400_000, "verification takes more than 400,000 gas");
     }
@@ -75,7 +77,7 @@ contract RealProofTest is Base {
         bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (_claim, _proof));
         place = 4 + (place % (9 * 32));
         call[place] = bytes1(uint8(call[place]) ^ change);
-        (bool success, ) = address(_verifier).staticcall(call);
+        (bool success,) = address(_verifier).staticcall(call);
         eq("accepted", success, false);
     }
 

@@ -20,10 +20,10 @@ contract RlpTest is Base {
         uint256[8] memory lengths = [uint256(0), 1, 54, 55, 56, 57, 255, 256];
         for (uint256 i; i < lengths.length; ++i) {
             bytes memory payload = new bytes(lengths[i]);
-            (bytes memory read, ) = _reader.item(RlpWriter.list(payload));
+            (bytes memory read,) = _reader.item(RlpWriter.list(payload));
             eq("length", read.length, payload.length);
         }
-        (bytes memory big, ) = _reader.item(RlpWriter.str(new bytes(70_000)));
+        (bytes memory big,) = _reader.item(RlpWriter.str(new bytes(70_000)));
         eq("length", big.length, 70_000);
     }
 
@@ -51,7 +51,9 @@ contract RlpTest is Base {
         bytes memory data = isList ? RlpWriter.list(payload) : RlpWriter.str(payload);
         length = within(length, 0, data.length - 1);
         bytes memory cut = new bytes(length);
-        for (uint256 i; i < length; ++i) cut[i] = data[i];
+        for (uint256 i; i < length; ++i) {
+            cut[i] = data[i];
+        }
         VM.expectPartialRevert(Rlp.RlpTruncated.selector);
         _reader.item(cut);
     }

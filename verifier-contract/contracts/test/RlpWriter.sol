@@ -18,7 +18,9 @@ library RlpWriter {
 
     /// @dev Big-endian without leading zeros.
     function trimmed(uint256 value) internal pure returns (bytes memory out) {
-        for (; value != 0; value >>= 8) out = bytes.concat(bytes1(uint8(value)), out);
+        for (; value != 0; value >>= 8) {
+            out = bytes.concat(bytes1(uint8(value)), out);
+        }
     }
 
     function header(uint8 base, uint256 length) internal pure returns (bytes memory) {
@@ -35,7 +37,9 @@ library RlpWriter {
     /// @dev A branch whose only child, encoded already, stands at `index`, with a value.
     function branch(uint256 index, bytes memory child, bytes memory value) internal pure returns (bytes memory) {
         bytes memory items;
-        for (uint256 i; i < 16; ++i) items = bytes.concat(items, i == index ? child : bytes(hex"80"));
+        for (uint256 i; i < 16; ++i) {
+            items = bytes.concat(items, i == index ? child : bytes(hex"80"));
+        }
         return list(bytes.concat(items, str(value)));
     }
 }

@@ -85,13 +85,9 @@ contract StateProofsTest is Base {
         _refusedAccount(RlpWriter.list(hex"0101"), Rlp.RlpTruncated.selector);
         _refusedAccount(RlpWriter.list(bytes.concat(hex"0101", roots, hex"80")), Rlp.RlpTrailingBytes.selector);
         _refusedAccount(
-            RlpWriter.list(bytes.concat(hex"89010000000000000000", hex"01", roots)),
-            Rlp.RlpIntegerTooLong.selector
+            RlpWriter.list(bytes.concat(hex"89010000000000000000", hex"01", roots)), Rlp.RlpIntegerTooLong.selector
         );
-        _refusedAccount(
-            RlpWriter.list(bytes.concat(hex"01a101", new bytes(32), roots)),
-            Rlp.RlpIntegerTooLong.selector
-        );
+        _refusedAccount(RlpWriter.list(bytes.concat(hex"01a101", new bytes(32), roots)), Rlp.RlpIntegerTooLong.selector);
         _refusedAccount(RlpWriter.list(bytes.concat(hex"0001", roots)), Rlp.RlpLeadingZero.selector);
         _refusedAccount(RlpWriter.list(bytes.concat(hex"01820001", roots)), Rlp.RlpLeadingZero.selector);
         _refusedAccount(RlpWriter.list(bytes.concat(hex"c001", roots)), Rlp.RlpWrongKind.selector);
@@ -136,9 +132,7 @@ contract StateProofsTest is Base {
 
     function _account(uint64 nonce, uint256 balance, bytes32 root, bytes32 code) private pure returns (bytes memory) {
         return
-            RlpWriter.list(
-                bytes.concat(RlpWriter.number(nonce), RlpWriter.number(balance), _word(root), _word(code))
-            );
+            RlpWriter.list(bytes.concat(RlpWriter.number(nonce), RlpWriter.number(balance), _word(root), _word(code)));
     }
 
     function _accountLeaf(address addr, bytes memory account) private pure returns (bytes memory) {

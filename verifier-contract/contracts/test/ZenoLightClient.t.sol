@@ -19,15 +19,10 @@ contract ZenoLightClientTest is Base {
     bytes32 private _startHash = VM.parseJsonBytes32(_json, ".blockHash");
     uint64 private _start = uint64(VM.parseJsonUint(_json, ".number"));
     VerifierDouble private _verifier = new VerifierDouble(false);
-    ZenoLightClient private _client =
-        new ZenoLightClient(_verifier, CHAIN_ID, CHAIN_SPEC, _startHash, _header, false);
+    ZenoLightClient private _client = new ZenoLightClient(_verifier, CHAIN_ID, CHAIN_SPEC, _startHash, _header, false);
 
     event Started(
-        uint64 indexed number,
-        bytes32 indexed blockHash,
-        bytes32 stateRoot,
-        bytes32 receiptsRoot,
-        uint64 timestamp
+        uint64 indexed number, bytes32 indexed blockHash, bytes32 stateRoot, bytes32 receiptsRoot, uint64 timestamp
     );
     event Advanced(
         uint64 indexed number,
@@ -146,18 +141,14 @@ contract ZenoLightClientTest is Base {
         _advance(claim);
         claim.chainId = CHAIN_ID;
         claim.chainSpec = "others";
-        VM.expectRevert(
-            abi.encodeWithSelector(ZenoLightClient.WrongChainSpec.selector, CHAIN_SPEC, bytes32("others"))
-        );
+        VM.expectRevert(abi.encodeWithSelector(ZenoLightClient.WrongChainSpec.selector, CHAIN_SPEC, bytes32("others")));
         _advance(claim);
     }
 
     function test_refusesClaimsOutOfOrder() public {
         ChainClaim memory first = _after(_startHash, _start, 1, "a");
         ChainClaim memory second = _after(first.lastBlockHash, first.lastBlockNumber, 1, "b");
-        VM.expectRevert(
-            abi.encodeWithSelector(ZenoLightClient.UnknownParent.selector, _startHash, first.lastBlockHash)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ZenoLightClient.UnknownParent.selector, _startHash, first.lastBlockHash));
         _advance(second);
         _advance(first);
         _advance(second);
@@ -182,17 +173,11 @@ contract ZenoLightClientTest is Base {
         _advance(claim);
         claim.blockCount = claim.lastBlockNumber + 1;
         VM.expectRevert(
-            abi.encodeWithSelector(
-                ZenoLightClient.WrongBlockCount.selector,
-                claim.blockCount,
-                claim.lastBlockNumber
-            )
+            abi.encodeWithSelector(ZenoLightClient.WrongBlockCount.selector, claim.blockCount, claim.lastBlockNumber)
         );
         _advance(claim);
         claim.blockCount = 2;
-        VM.expectRevert(
-            abi.encodeWithSelector(ZenoLightClient.WrongNumber.selector, _start + 2, claim.lastBlockNumber)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ZenoLightClient.WrongNumber.selector, _start + 2, claim.lastBlockNumber));
         _advance(claim);
     }
 
@@ -207,14 +192,12 @@ contract ZenoLightClientTest is Base {
     function testFuzz_refusesAnAlteredClaim(uint256 place, uint8 change) public {
         VM.assume(change != 0);
         ChainClaim memory claim = _after(_startHash, _start, 1, "a");
-        bytes memory call = abi.encodeCall(
-            ZenoLightClient.advance,
-            (claim, abi.encodePacked(keccak256(abi.encode(claim))))
-        );
+        bytes memory call =
+            abi.encodeCall(ZenoLightClient.advance, (claim, abi.encodePacked(keccak256(abi.encode(claim)))));
         // The claim's nine words come first; then the proof's offset, its length and the proof, one word each.
         place = 4 + (place % (9 * 32));
         call[place] = bytes1(uint8(call[place]) ^ change);
-        (bool success, ) = address(_client).call(call);
+        (bool success,) = address(_client).call(call);
         eq("accepted", success, false);
         eq("head", _client.head().blockHash, _startHash);
     }
@@ -227,13 +210,7 @@ contract ZenoLightClientTest is Base {
 
         ChainClaim memory rival = _after(_startHash, _start, 1, "rival");
         VM.expectEmit(true, true, true, true);
-        emit Competing(
-            _startHash,
-            rival.lastBlockHash,
-            first.lastBlockHash,
-            rival.lastBlockNumber,
-            rival.lastStateRoot
-        );
+        emit Competing(_startHash, rival.lastBlockHash, first.lastBlockHash, rival.lastBlockNumber, rival.lastStateRoot);
         eq("extended", _advance(rival), false);
         // The followed chain is as it was.
         _isHead(second);
@@ -254,11 +231,7 @@ contract ZenoLightClientTest is Base {
         _advance(rival);
         // What goes on from a competing block is not followed.
         VM.expectRevert(
-            abi.encodeWithSelector(
-                ZenoLightClient.UnknownParent.selector,
-                second.lastBlockHash,
-                rival.lastBlockHash
-            )
+            abi.encodeWithSelector(ZenoLightClient.UnknownParent.selector, second.lastBlockHash, rival.lastBlockHash)
         );
         _advance(_after(rival.lastBlockHash, rival.lastBlockNumber, 1, "rival's child"));
         // A second rival stands beside the first.
@@ -351,24 +324,22 @@ contract ZenoLightClientTest is Base {
     }
 
     /// @dev A claim that goes on from a block, with a last block made of `seed`.
-    function _after(
-        bytes32 parentHash,
-        uint64 parentNumber,
-        uint64 count,
-        bytes32 seed
-    ) private pure returns (ChainClaim memory) {
-        return
-            ChainClaim({
-                chainId: CHAIN_ID,
-                chainSpec: CHAIN_SPEC,
-                firstParentHash: parentHash,
-                lastBlockHash: keccak256(abi.encode("hash", parentHash, seed)),
-                lastBlockNumber: parentNumber + count,
-                lastStateRoot: keccak256(abi.encode("state", parentHash, seed)),
-                lastReceiptsRoot: keccak256(abi.encode("receipts", parentHash, seed)),
-                lastTimestamp: 1_748_860_800 + 12 * (parentNumber + count),
-                blockCount: count
-            });
+    function _after(bytes32 parentHash, uint64 parentNumber, uint64 count, bytes32 seed)
+        private
+        pure
+        returns (ChainClaim memory)
+    {
+        return ChainClaim({
+            chainId: CHAIN_ID,
+            chainSpec: CHAIN_SPEC,
+            firstParentHash: parentHash,
+            lastBlockHash: keccak256(abi.encode("hash", parentHash, seed)),
+            lastBlockNumber: parentNumber + count,
+            lastStateRoot: keccak256(abi.encode("state", parentHash, seed)),
+            lastReceiptsRoot: keccak256(abi.encode("receipts", parentHash, seed)),
+            lastTimestamp: 1_748_860_800 + 12 * (parentNumber + count),
+            blockCount: count
+        });
     }
 
     function _advance(ChainClaim memory claim) private returns (bool) {

@@ -23,7 +23,8 @@ contract ZenoVerifierTest is Base {
     bytes32 private constant MACHINE = "machine";
 
     Halo2VerifierDouble private _halo2 = new Halo2VerifierDouble();
-    ConcreteVerifier private _verifier = new ConcreteVerifier(_halo2, bytes32(uint256(EXE) >> 8), bytes32(uint256(MACHINE) >> 8));
+    ConcreteVerifier private _verifier =
+        new ConcreteVerifier(_halo2, bytes32(uint256(EXE) >> 8), bytes32(uint256(MACHINE) >> 8));
 
     function testFuzz_asksTheHalo2VerifierForTheDigest(ChainClaim memory claim, bytes32 seed) public {
         bytes memory proof = _proof(seed);
@@ -69,9 +70,7 @@ contract ZenoVerifierTest is Base {
     function testFuzz_refusesOtherLengths(bytes memory proof) public {
         VM.assume(proof.length != 1760);
         ChainClaim memory claim;
-        VM.expectRevert(
-            abi.encodeWithSelector(IZenoVerifier.ProofLength.selector, uint256(1760), proof.length)
-        );
+        VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.ProofLength.selector, uint256(1760), proof.length));
         _verifier.verifyClaim(claim, proof);
     }
 
@@ -108,8 +107,10 @@ contract ZenoVerifierTest is Base {
         bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (claim, _proof("dirty")));
         uint8[4] memory numbers = [0, 4, 7, 8];
         uint256 at = 4 + 32 * uint256(numbers[field % 4]);
-        for (uint256 i; i < 24; ++i) call[at + i] = bytes24(uint192(excess))[i];
-        (bool success, ) = address(_verifier).staticcall(call);
+        for (uint256 i; i < 24; ++i) {
+            call[at + i] = bytes24(uint192(excess))[i];
+        }
+        (bool success,) = address(_verifier).staticcall(call);
         eq("accepted", success, false);
     }
 
@@ -117,33 +118,27 @@ contract ZenoVerifierTest is Base {
         (bool success, bytes memory result) = address(_verifier).staticcall(call);
         // The views have no arguments; nothing else answers.
         bytes4 selector = bytes4(call);
-        bool isView = call.length >= 4 &&
-            (selector == IZenoVerifier.APP_EXE_COMMIT.selector ||
-                selector == IZenoVerifier.APP_VM_COMMIT.selector ||
-                selector == IZenoVerifier.INSECURE_SRS.selector ||
-                selector == _verifier.PROOF_LENGTH.selector ||
-                selector == _verifier.HALO2_VERIFIER.selector);
+        bool isView = call.length >= 4
+            && (selector == IZenoVerifier.APP_EXE_COMMIT.selector
+                || selector == IZenoVerifier.APP_VM_COMMIT.selector
+                || selector == IZenoVerifier.INSECURE_SRS.selector
+                || selector == _verifier.PROOF_LENGTH.selector
+                || selector == _verifier.HALO2_VERIFIER.selector);
         eq("accepted", success, isView);
         if (isView) eq("length", result.length, 32);
     }
 
     function testFuzz_refusesAnyArguments(bytes memory arguments) public view {
-        (bool success, ) = address(_verifier).staticcall(
-            bytes.concat(IZenoVerifier.verifyClaim.selector, arguments)
-        );
+        (bool success,) = address(_verifier).staticcall(bytes.concat(IZenoVerifier.verifyClaim.selector, arguments));
         eq("accepted", success, false);
     }
 
     function test_refusesToBeDeployedWrongly() public {
         VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.NoHalo2Verifier.selector, address(0x1234)));
         new ConcreteVerifier(IOpenVmHalo2Verifier(address(0x1234)), 0, 0);
-        VM.expectRevert(
-            abi.encodeWithSelector(ZenoVerifierBase.CommitmentOutOfRange.selector, bytes32(SCALAR), SCALAR)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.CommitmentOutOfRange.selector, bytes32(SCALAR), SCALAR));
         new ConcreteVerifier(_halo2, bytes32(SCALAR), 0);
-        VM.expectRevert(
-            abi.encodeWithSelector(ZenoVerifierBase.CommitmentOutOfRange.selector, bytes32(SCALAR), SCALAR)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.CommitmentOutOfRange.selector, bytes32(SCALAR), SCALAR));
         new ConcreteVerifier(_halo2, 0, bytes32(SCALAR));
     }
 

@@ -21,9 +21,11 @@ library BlockHeaders {
     /// @return receiptsRoot Root of its receipts.
     /// @return number Its number.
     /// @return timestamp Its timestamp in seconds.
-    function decode(
-        bytes memory header
-    ) internal pure returns (bytes32 stateRoot, bytes32 receiptsRoot, uint64 number, uint64 timestamp) {
+    function decode(bytes memory header)
+        internal
+        pure
+        returns (bytes32 stateRoot, bytes32 receiptsRoot, uint64 number, uint64 timestamp)
+    {
         (uint256 at, uint256 end) = Rlp.bounds(header);
         at = Rlp.wholeList(at, end);
         for (uint256 field; field <= TIMESTAMP; ++field) {

@@ -55,12 +55,11 @@ library MerklePatricia {
     /// @param proof The nodes.
     /// @return found Whether the key has a value; if not, the proof shows that it has none.
     /// @return value The value.
-    function get(
-        bytes32 root,
-        bytes32 key,
-        uint256 nibbles,
-        bytes[] calldata proof
-    ) internal pure returns (bool found, bytes memory value) {
+    function get(bytes32 root, bytes32 key, uint256 nibbles, bytes[] calldata proof)
+        internal
+        pure
+        returns (bool found, bytes memory value)
+    {
         if (root == EMPTY_ROOT) {
             _requireEmptyTrie(proof);
             return (false, "");
@@ -103,18 +102,17 @@ library MerklePatricia {
     /// @return walked Nibbles of the key that were walked, or more than `nibbles` if this node settles the key.
     /// @return start Where the reference to the next node starts, or the value; equal to `stop` if there is none.
     /// @return stop Where it ends.
-    function _step(
-        uint256 items,
-        uint256 end,
-        uint256 rest,
-        uint256 nibbles
-    ) private pure returns (uint256 walked, uint256 start, uint256 stop) {
+    function _step(uint256 items, uint256 end, uint256 rest, uint256 nibbles)
+        private
+        pure
+        returns (uint256 walked, uint256 start, uint256 stop)
+    {
         // The first item of a branch is a reference, the first of any other node a path, which is never empty. Where
         // it could be either, the end of the second item decides.
         uint256 first = Rlp.byteAt(items);
         if (items < end && first != EMPTY && first < 0xc0) {
             (uint256 path, uint256 second) = Rlp.string_(items, end);
-            (, uint256 next, ) = Rlp.item(second, end);
+            (, uint256 next,) = Rlp.item(second, end);
             if (next == end) return _short(path, second, end, rest, nibbles);
         }
         return _branch(items, end, rest, nibbles);
@@ -122,16 +120,14 @@ library MerklePatricia {
 
     /// @dev As `_step`, for a leaf or an extension: its path stands from `path` to `second`, and from there to `end`
     /// the value or the reference.
-    function _short(
-        uint256 path,
-        uint256 second,
-        uint256 end,
-        uint256 rest,
-        uint256 nibbles
-    ) private pure returns (uint256 walked, uint256 start, uint256 stop) {
+    function _short(uint256 path, uint256 second, uint256 end, uint256 rest, uint256 nibbles)
+        private
+        pure
+        returns (uint256 walked, uint256 start, uint256 stop)
+    {
         (uint256 length, bool leaf, bool matches) = _path(path, second - path, rest, nibbles);
         if (leaf) {
-            (start, ) = Rlp.string_(second, end);
+            (start,) = Rlp.string_(second, end);
             if (start == end) revert EmptyLeaf();
             // A leaf is on the key's path only if its own ends where the key's does.
             return (type(uint256).max, matches && length == nibbles ? start : end, end);
@@ -142,12 +138,11 @@ library MerklePatricia {
     }
 
     /// @dev As `_step`, for a branch. All seventeen items are gone through.
-    function _branch(
-        uint256 items,
-        uint256 end,
-        uint256 rest,
-        uint256 nibbles
-    ) private pure returns (uint256 walked, uint256 start, uint256 stop) {
+    function _branch(uint256 items, uint256 end, uint256 rest, uint256 nibbles)
+        private
+        pure
+        returns (uint256 walked, uint256 start, uint256 stop)
+    {
         unchecked {
             uint256 wanted = rest >> 252;
             for (uint256 index; index < 16; ++index) {
@@ -174,12 +169,11 @@ library MerklePatricia {
     /// @return length Nibbles of the path.
     /// @return leaf Whether it is a leaf's.
     /// @return matches Whether the rest of the key starts with it.
-    function _path(
-        uint256 at,
-        uint256 size,
-        uint256 rest,
-        uint256 nibbles
-    ) private pure returns (uint256 length, bool leaf, bool matches) {
+    function _path(uint256 at, uint256 size, uint256 rest, uint256 nibbles)
+        private
+        pure
+        returns (uint256 length, bool leaf, bool matches)
+    {
         uint256 prefix = Rlp.byteAt(at);
         bool odd = prefix & 0x10 != 0;
         // The nibble of flags is at most 3, and what pads an even path is zero.
@@ -213,11 +207,11 @@ library MerklePatricia {
     }
 
     /// @dev Copies the node of the proof at `index` to memory and checks its hash.
-    function _open(
-        bytes[] calldata proof,
-        uint256 index,
-        bytes32 expected
-    ) private pure returns (uint256 at, uint256 end) {
+    function _open(bytes[] calldata proof, uint256 index, bytes32 expected)
+        private
+        pure
+        returns (uint256 at, uint256 end)
+    {
         if (index >= proof.length) revert MissingNode(index, expected);
         bytes memory node = proof[index];
         bytes32 actual = keccak256(node);

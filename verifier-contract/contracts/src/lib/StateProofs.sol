@@ -29,17 +29,12 @@ library StateProofs {
     /// @param addr The address.
     /// @param proof `accountProof` of `eth_getProof`.
     /// @return found The account.
-    function account(
-        bytes32 stateRoot,
-        address addr,
-        bytes[] calldata proof
-    ) internal pure returns (Account memory found) {
-        (bool exists, bytes memory value) = MerklePatricia.get(
-            stateRoot,
-            keccak256(abi.encodePacked(addr)),
-            64,
-            proof
-        );
+    function account(bytes32 stateRoot, address addr, bytes[] calldata proof)
+        internal
+        pure
+        returns (Account memory found)
+    {
+        (bool exists, bytes memory value) = MerklePatricia.get(stateRoot, keccak256(abi.encodePacked(addr)), 64, proof);
         if (!exists) return found;
         (uint256 at, uint256 end) = Rlp.bounds(value);
         at = Rlp.wholeList(at, end);
@@ -63,11 +58,11 @@ library StateProofs {
     /// @param slot Index of the slot, as `SLOAD` takes it.
     /// @param proof `storageProof[].proof` of `eth_getProof`.
     /// @return content The value.
-    function storageSlot(
-        bytes32 storageRoot,
-        bytes32 slot,
-        bytes[] calldata proof
-    ) internal pure returns (bytes32 content) {
+    function storageSlot(bytes32 storageRoot, bytes32 slot, bytes[] calldata proof)
+        internal
+        pure
+        returns (bytes32 content)
+    {
         (bool found, bytes memory value) = MerklePatricia.get(storageRoot, keccak256(abi.encode(slot)), 64, proof);
         if (!found) return 0;
         (uint256 at, uint256 end) = Rlp.bounds(value);
@@ -84,11 +79,11 @@ library StateProofs {
     /// @param proof The nodes from the root down.
     /// @return found Whether the block has so many entries; if not, the proof shows it.
     /// @return entry The entry's bytes.
-    function listEntry(
-        bytes32 root,
-        uint64 index,
-        bytes[] calldata proof
-    ) internal pure returns (bool found, bytes memory entry) {
+    function listEntry(bytes32 root, uint64 index, bytes[] calldata proof)
+        internal
+        pure
+        returns (bool found, bytes memory entry)
+    {
         (bytes32 key, uint256 nibbles) = _indexKey(index);
         return MerklePatricia.get(root, key, nibbles, proof);
     }
@@ -100,10 +95,7 @@ library StateProofs {
             if (index < 0x80) return (bytes32(uint256(index) << 248), 2);
             uint256 length = 1;
             while (uint256(index) >> (8 * length) != 0) ++length;
-            return (
-                bytes32(((0x80 + length) << 248) | (uint256(index) << (248 - 8 * length))),
-                2 + 2 * length
-            );
+            return (bytes32(((0x80 + length) << 248) | (uint256(index) << (248 - 8 * length))), 2 + 2 * length);
         }
     }
 }

@@ -14,12 +14,11 @@ contract Halo2VerifierDouble is IOpenVmHalo2Verifier {
         _accepted[keccak256(abi.encode(publicValues, proofData, exe, machine))] = true;
     }
 
-    function verify(
-        bytes calldata publicValues,
-        bytes calldata proofData,
-        bytes32 appExeCommit,
-        bytes32 appVmCommit
-    ) external view override {
+    function verify(bytes calldata publicValues, bytes calldata proofData, bytes32 appExeCommit, bytes32 appVmCommit)
+        external
+        view
+        override
+    {
         if (!_accepted[keccak256(abi.encode(publicValues, proofData, appExeCommit, appVmCommit))]) revert Refused();
     }
 }

@@ -8,19 +8,19 @@ import {StateProofs} from "../../src/lib/StateProofs.sol";
 
 /// @dev The libraries behind external functions, so that their reverts and gas can be seen.
 contract TrieHarness {
-    function get(
-        bytes32 root,
-        bytes calldata key,
-        bytes[] calldata proof
-    ) external pure returns (bool found, bytes memory value) {
+    function get(bytes32 root, bytes calldata key, bytes[] calldata proof)
+        external
+        pure
+        returns (bool found, bytes memory value)
+    {
         return MerklePatricia.get(root, bytes32(key), 2 * key.length, proof);
     }
 
-    function account(
-        bytes32 root,
-        address addr,
-        bytes[] calldata proof
-    ) external pure returns (StateProofs.Account memory) {
+    function account(bytes32 root, address addr, bytes[] calldata proof)
+        external
+        pure
+        returns (StateProofs.Account memory)
+    {
         return StateProofs.account(root, addr, proof);
     }
 
@@ -28,11 +28,11 @@ contract TrieHarness {
         return StateProofs.storageSlot(root, slot, proof);
     }
 
-    function listEntry(
-        bytes32 root,
-        uint64 index,
-        bytes[] calldata proof
-    ) external pure returns (bool found, bytes memory entry) {
+    function listEntry(bytes32 root, uint64 index, bytes[] calldata proof)
+        external
+        pure
+        returns (bool found, bytes memory entry)
+    {
         return StateProofs.listEntry(root, index, proof);
     }
 

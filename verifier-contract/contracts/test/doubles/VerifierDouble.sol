@@ -15,10 +15,12 @@ contract VerifierDouble is IZenoVerifier {
         INSECURE_SRS = insecure;
     }
 
-    function verifyClaim(
-        ChainClaim calldata claim,
-        bytes calldata proof
-    ) external pure override returns (bytes32 digest) {
+    function verifyClaim(ChainClaim calldata claim, bytes calldata proof)
+        external
+        pure
+        override
+        returns (bytes32 digest)
+    {
         digest = keccak256(abi.encode(claim));
         if (keccak256(proof) != keccak256(abi.encodePacked(digest))) revert ProofRefused(digest, proof);
     }
