@@ -100,12 +100,12 @@ library MerklePatricia {
 
     /// @dev Goes from a node, whose items stand from `items` to `end`, towards the key.
     /// @return walked Nibbles of the key that were walked, or more than `nibbles` if this node settles the key.
-    /// @return start Where the reference to the next node starts, or the value; equal to `stop` if there is none.
-    /// @return stop Where it ends.
+    /// @return start Where the reference to the next node starts, or the value; equal to `finish` if there is none.
+    /// @return finish Where it ends.
     function _step(uint256 items, uint256 end, uint256 rest, uint256 nibbles)
         private
         pure
-        returns (uint256 walked, uint256 start, uint256 stop)
+        returns (uint256 walked, uint256 start, uint256 finish)
     {
         // The first item of a branch is a reference, the first of any other node a path, which is never empty. Where
         // it could be either, the end of the second item decides.
@@ -123,7 +123,7 @@ library MerklePatricia {
     function _short(uint256 path, uint256 second, uint256 end, uint256 rest, uint256 nibbles)
         private
         pure
-        returns (uint256 walked, uint256 start, uint256 stop)
+        returns (uint256 walked, uint256 start, uint256 finish)
     {
         (uint256 length, bool leaf, bool matches) = _path(path, second - path, rest, nibbles);
         if (leaf) {
@@ -141,28 +141,45 @@ library MerklePatricia {
     function _branch(uint256 items, uint256 end, uint256 rest, uint256 nibbles)
         private
         pure
-        returns (uint256 walked, uint256 start, uint256 stop)
+        returns (uint256 walked, uint256 start, uint256 finish)
     {
-        unchecked {
-            uint256 wanted = rest >> 252;
-            for (uint256 index; index < 16; ++index) {
-                if (items >= end) revert WrongItemCount();
-                uint256 prefix = Rlp.byteAt(items);
-                uint256 next;
-                if (prefix == HASH) next = items + 33;
-                else if (prefix == EMPTY) next = items + 1;
-                else if (prefix >= 0xc0 && prefix <= LONGEST_EMBEDDED) next = items + (prefix - 0xbf);
-                else revert InvalidReference(prefix);
-                if (index == wanted) (start, stop) = (items, next);
-                items = next;
+        uint256 wanted = rest >> 252;
+        start = _skip(items, wanted, end);
+        finish = _skip(start, 1, end);
+        items = _skip(finish, 15 - wanted, end);
+        if (items >= end) revert WrongItemCount();
+        (uint256 payload, uint256 last) = Rlp.string_(items, end);
+        if (last != end) revert WrongItemCount();
+        if (nibbles == 0) return (type(uint256).max, payload, end);
+        if (Rlp.byteAt(start) == EMPTY) return (type(uint256).max, end, end);
+        return (1, start, finish);
+    }
+
+    /// @dev Where the next item starts after `count` references from `at` on. This may be beyond `end`: then what was
+    /// read there is of no consequence, for the caller refuses the node.
+    function _skip(uint256 at, uint256 count, uint256 end) private pure returns (uint256) {
+        uint256 prefix;
+        // Most of the gas of a proof is spent here, hence the assembly.
+        assembly ("memory-safe") {
+            for {} count { count := sub(count, 1) } {
+                prefix := byte(0, mload(at))
+                if eq(prefix, HASH) {
+                    at := add(at, 33)
+                    continue
+                }
+                if eq(prefix, EMPTY) {
+                    at := add(at, 1)
+                    continue
+                }
+                if or(lt(prefix, 0xc0), gt(prefix, LONGEST_EMBEDDED)) { break }
+                at := add(at, sub(prefix, 0xbf))
             }
-            if (items >= end) revert WrongItemCount();
-            (uint256 payload, uint256 last) = Rlp.string_(items, end);
-            if (last != end) revert WrongItemCount();
-            if (nibbles == 0) return (type(uint256).max, payload, end);
-            if (Rlp.byteAt(start) == EMPTY) return (type(uint256).max, end, end);
-            return (1, start, stop);
         }
+        if (count != 0) {
+            if (at >= end) revert WrongItemCount();
+            revert InvalidReference(prefix);
+        }
+        return at;
     }
 
     /// @dev Reads the hex-prefix encoding (appendix C of the yellow paper) of `size` bytes at `at`.
