@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.19;
+
+import {IOpenVmHalo2Verifier} from "../src/IOpenVmHalo2Verifier.sol";
+import {ZenoVerifierBase} from "../src/ZenoVerifierBase.sol";
+
+/// @title Verifier of Zeno proofs over the development SRS: INSECURE, for tests only
+/// @notice The secret of this SRS is public, so anyone can make a proof of anything that this contract accepts.
+/// @dev Written by `zeno contract export`.
+contract ZenoVerifierInsecureDev is ZenoVerifierBase {
+    /// @notice The verifying key stems from the development SRS.
+    bool public constant override INSECURE_SRS = true;
+
+    /// @notice Pins the commitments of the guest and of the virtual machine.
+    /// @param halo2Verifier The verifier that OpenVM generated for the same SRS.
+    constructor(
+        IOpenVmHalo2Verifier halo2Verifier
+    )
+        ZenoVerifierBase(
+            halo2Verifier,
+            0x003a38301201a5ae8e7b2210200a4dcc7d78d4c388115916b79c36ea9afbc166,
+            0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd
+        )
+    {}
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.19;
+
+import {ChainClaim} from "../src/ChainClaim.sol";
+import {IZenoVerifier} from "../src/IZenoVerifier.sol";
+import {ZenoLightClient} from "../src/ZenoLightClient.sol";
+import {Base} from "./Base.sol";
+
+/// @dev A real proof against the committed artifacts, as they are deployed. test/fixtures/README.md says what the
+/// fixture is.
+contract RealProofTest is Base {
+    uint256 private constant SCALAR = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
+    uint256 private constant COORDINATE = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
+    string private constant FIXTURE = "test/fixtures/proof.json";
+
+    IZenoVerifier private _verifier;
+    ChainClaim private _claim;
+    bytes private _proof;
+
+    function setUp() public {
+        if (!VM.exists(FIXTURE)) VM.skip(true);
+        string memory json = VM.readFile(FIXTURE);
+        _claim = abi.decode(VM.parseJsonBytes(json, ".claim"), (ChainClaim));
+        _proof = VM.parseJsonBytes(json, ".proof");
+        address halo2 = _deploy("OpenVmHalo2Verifier", "");
+        _verifier = IZenoVerifier(_deploy("ZenoVerifierInsecureDev", abi.encode(halo2)));
+    }
+
+    function test_isAccepted() public view {
+        eq("digest", _verifier.verifyClaim(_claim, _proof), keccak256(abi.encode(_claim)));
+        eq("insecure", _verifier.INSECURE_SRS(), true);
+    }
+
+    /// @dev As a transaction, with what it pays for itself and its calldata.
+    function test_costsAtMost400000Gas() public {
+        bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (_claim, _proof));
+        address verifier = address(_verifier);
+        uint256 before = gasleft();
+        (bool success,) = verifier.staticcall(call);
+        uint256 gas = before - gasleft() + 21_000;
+        eq("accepted", success, true);
+        for (uint256 i; i < call.length; ++i) {
+            gas += call[i] == 0 ? 4 : 16;
+        }
+        emit Gas(gas);
+        require(gas <= 400_000, "verification takes more than 400,000 gas");
+    }
+
+    event Gas(uint256 gas);
+
+    function test_movesALightClient() public {
+        string memory json = VM.readFile(FIXTURE);
+        ZenoLightClient client = new ZenoLightClient(
+            _verifier,
+            _claim.chainId,
+            _claim.chainSpec,
+            _claim.firstParentHash,
+            VM.parseJsonBytes(json, ".parentHeader"),
+            true
+        );
+        eq("extended", client.advance(_claim, _proof), true);
+        eq("head", client.head().blockHash, _claim.lastBlockHash);
+        eq("state root", client.stateRoot(_claim.lastBlockNumber), _claim.lastStateRoot);
+        eq("insecure", client.INSECURE_SRS(), true);
+    }
+
+    function testFuzz_refusesAnAlteredByteOfTheProof(uint256 place, uint8 change) public {
+        VM.assume(change != 0);
+        bytes memory proof = _proof;
+        place %= proof.length;
+        proof[place] = bytes1(uint8(proof[place]) ^ change);
+        _refused(_claim, proof);
+    }
+
+    function testFuzz_refusesAnAlteredByteOfTheClaim(uint256 place, uint8 change) public view {
+        VM.assume(change != 0);
+        bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (_claim, _proof));
+        place = 4 + (place % (9 * 32));
+        call[place] = bytes1(uint8(call[place]) ^ change);
+        (bool success,) = address(_verifier).staticcall(call);
+        eq("accepted", success, false);
+    }
+
+    function testFuzz_refusesAnotherWord(uint256 index, uint256 value) public {
+        bytes memory proof = _proof;
+        index %= 55;
+        VM.assume(_word(proof, index) != value);
+        _set(proof, index, value);
+        _refused(_claim, proof);
+    }
+
+    /// @dev A number and the same number plus the modulus are one in the field; only the reduced one is accepted.
+    function test_refusesTheSameProofInAnotherForm() public {
+        for (uint256 index; index < 55; ++index) {
+            bytes memory proof = _proof;
+            bool scalar = index < 12 || (index >= 32 && index < 51);
+            uint256 value = _word(proof, index) + (scalar ? SCALAR : COORDINATE);
+            _set(proof, index, value);
+            uint256 bound = index < 12 ? 1 << 88 : scalar ? SCALAR : COORDINATE;
+            VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.NonCanonical.selector, index, value, bound));
+            _verifier.verifyClaim(_claim, proof);
+        }
+    }
+
+    /// @dev Each point of the proof off the curve, negated, and replaced by the point at infinity.
+    function test_refusesOtherPoints() public {
+        for (uint256 index = 12; index < 55; index += 2) {
+            if (index == 32) index = 51;
+            bytes memory proof = _proof;
+            uint256 y = _word(proof, index + 1);
+            _set(proof, index + 1, addmod(y, 1, COORDINATE));
+            _refused(_claim, proof);
+            _set(proof, index + 1, COORDINATE - y);
+            _refused(_claim, proof);
+            _set(proof, index, 0);
+            _set(proof, index + 1, 0);
+            _refused(_claim, proof);
+        }
+    }
+
+    function test_refusesTheZeroProof() public {
+        VM.expectPartialRevert(IZenoVerifier.ProofRefused.selector);
+        _verifier.verifyClaim(_claim, new bytes(1760));
+    }
+
+    function test_refusesOtherLengths() public {
+        bytes memory longer = bytes.concat(_proof, hex"00");
+        VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.ProofLength.selector, uint256(1760), uint256(1761)));
+        _verifier.verifyClaim(_claim, longer);
+        VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.ProofLength.selector, uint256(1760), uint256(0)));
+        _verifier.verifyClaim(_claim, "");
+    }
+
+    function _refused(ChainClaim memory claim, bytes memory proof) private {
+        VM.expectRevert();
+        _verifier.verifyClaim(claim, proof);
+    }
+
+    /// @dev Creates a contract from its committed artifact.
+    function _deploy(string memory name, bytes memory arguments) private returns (address created) {
+        string memory json = VM.readFile(string.concat("artifacts/", name, ".json"));
+        bytes memory code = bytes.concat(VM.parseJsonBytes(json, ".bytecode"), arguments);
+        assembly ("memory-safe") {
+            created := create(0, add(code, 0x20), mload(code))
+        }
+        require(created != address(0), string.concat(name, " could not be deployed"));
+    }
+
+    function _word(bytes memory proof, uint256 index) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := mload(add(add(proof, 0x20), mul(index, 0x20)))
+        }
+    }
+
+    function _set(bytes memory proof, uint256 index, uint256 value) private pure {
+        assembly ("memory-safe") {
+            mstore(add(add(proof, 0x20), mul(index, 0x20)), value)
+        }
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.19;
+
+import {ChainClaim} from "../src/ChainClaim.sol";
+import {IOpenVmHalo2Verifier} from "../src/IOpenVmHalo2Verifier.sol";
+import {IZenoVerifier} from "../src/IZenoVerifier.sol";
+import {ZenoVerifierBase} from "../src/ZenoVerifierBase.sol";
+import {Base} from "./Base.sol";
+import {Halo2VerifierDouble} from "./doubles/Halo2VerifierDouble.sol";
+
+/// @dev As the contracts that `zeno contract export` writes, with commitments of the test's choice.
+contract ConcreteVerifier is ZenoVerifierBase {
+    bool public constant override INSECURE_SRS = true;
+
+    constructor(IOpenVmHalo2Verifier halo2, bytes32 exe, bytes32 machine) ZenoVerifierBase(halo2, exe, machine) {}
+}
+
+/// @dev What our contract adds to the generated one. Proofs themselves are in RealProof.t.sol.
+contract ZenoVerifierTest is Base {
+    uint256 private constant SCALAR = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
+    uint256 private constant COORDINATE = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
+    bytes32 private constant EXE = "exe";
+    bytes32 private constant MACHINE = "machine";
+
+    Halo2VerifierDouble private _halo2 = new Halo2VerifierDouble();
+    ConcreteVerifier private _verifier =
+        new ConcreteVerifier(_halo2, bytes32(uint256(EXE) >> 8), bytes32(uint256(MACHINE) >> 8));
+
+    function testFuzz_asksTheHalo2VerifierForTheDigest(ChainClaim memory claim, bytes32 seed) public {
+        bytes memory proof = _proof(seed);
+        bytes32 digest = keccak256(
+            abi.encodePacked(
+                abi.encode(claim.chainId, claim.chainSpec, claim.firstParentHash, claim.lastBlockHash),
+                abi.encode(claim.lastBlockNumber, claim.lastStateRoot, claim.lastReceiptsRoot),
+                abi.encode(claim.lastTimestamp, claim.blockCount)
+            )
+        );
+        _accept(digest, proof);
+        eq("digest", _verifier.verifyClaim(claim, proof), digest);
+
+        // Every field counts, and so do the proof and the commitments.
+        for (uint256 field; field < 9; ++field) {
+            ChainClaim memory other = _altered(claim, field);
+            VM.expectPartialRevert(IZenoVerifier.ProofRefused.selector);
+            _verifier.verifyClaim(other, proof);
+        }
+        proof[31 + 32 * (uint256(seed) % 55)] ^= 0x01;
+        VM.expectRevert(
+            abi.encodeWithSelector(
+                IZenoVerifier.ProofRefused.selector,
+                digest,
+                abi.encodeWithSelector(Halo2VerifierDouble.Refused.selector)
+            )
+        );
+        _verifier.verifyClaim(claim, proof);
+    }
+
+    function testFuzz_pinsTheCommitments(bytes32 exe, bytes32 machine) public {
+        (exe, machine) = (bytes32(uint256(exe) % SCALAR), bytes32(uint256(machine) % SCALAR));
+        VM.assume(exe != _verifier.APP_EXE_COMMIT() || machine != _verifier.APP_VM_COMMIT());
+        ChainClaim memory claim;
+        bytes memory proof = _proof("pinned");
+        _halo2.accept(abi.encodePacked(keccak256(abi.encode(claim))), proof, exe, machine);
+        VM.expectPartialRevert(IZenoVerifier.ProofRefused.selector);
+        _verifier.verifyClaim(claim, proof);
+        // It is the commitments that made it fail.
+        new ConcreteVerifier(_halo2, exe, machine).verifyClaim(claim, proof);
+    }
+
+    function testFuzz_refusesOtherLengths(bytes memory proof) public {
+        VM.assume(proof.length != 1760);
+        ChainClaim memory claim;
+        VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.ProofLength.selector, uint256(1760), proof.length));
+        _verifier.verifyClaim(claim, proof);
+    }
+
+    function test_refusesALengthOffByOne() public {
+        ChainClaim memory claim;
+        for (uint256 length = 1759; length <= 1761; length += 2) {
+            VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.ProofLength.selector, uint256(1760), length));
+            _verifier.verifyClaim(claim, new bytes(length));
+        }
+    }
+
+    /// @dev Every word has the bound of its kind, and the bound itself is refused.
+    function test_refusesWordsThatAreNotReduced() public {
+        ChainClaim memory claim;
+        for (uint256 index; index < 55; ++index) {
+            uint256 bound = COORDINATE;
+            if (index < 12) bound = 1 << 88;
+            else if (index >= 32 && index < 51) bound = SCALAR;
+            bytes memory proof = _proof("reduced");
+            _set(proof, index, bound - 1);
+            _accept(keccak256(abi.encode(claim)), proof);
+            _verifier.verifyClaim(claim, proof);
+
+            _set(proof, index, bound);
+            _accept(keccak256(abi.encode(claim)), proof);
+            VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.NonCanonical.selector, index, bound, bound));
+            _verifier.verifyClaim(claim, proof);
+        }
+    }
+
+    function testFuzz_refusesNumbersBeyondTheirType(uint256 field, uint192 excess) public view {
+        VM.assume(excess != 0);
+        ChainClaim memory claim;
+        bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (claim, _proof("dirty")));
+        uint8[4] memory numbers = [0, 4, 7, 8];
+        uint256 at = 4 + 32 * uint256(numbers[field % 4]);
+        for (uint256 i; i < 24; ++i) {
+            call[at + i] = bytes24(uint192(excess))[i];
+        }
+        (bool success,) = address(_verifier).staticcall(call);
+        eq("accepted", success, false);
+    }
+
+    function testFuzz_refusesAnyCalldata(bytes memory call) public view {
+        (bool success, bytes memory result) = address(_verifier).staticcall(call);
+        // The views have no arguments; nothing else answers.
+        bytes4 selector = bytes4(call);
+        bool isView = call.length >= 4
+            && (selector == IZenoVerifier.APP_EXE_COMMIT.selector
+                || selector == IZenoVerifier.APP_VM_COMMIT.selector
+                || selector == IZenoVerifier.INSECURE_SRS.selector
+                || selector == _verifier.PROOF_LENGTH.selector
+                || selector == _verifier.HALO2_VERIFIER.selector);
+        eq("accepted", success, isView);
+        if (isView) eq("length", result.length, 32);
+    }
+
+    function testFuzz_refusesAnyArguments(bytes memory arguments) public view {
+        (bool success,) = address(_verifier).staticcall(bytes.concat(IZenoVerifier.verifyClaim.selector, arguments));
+        eq("accepted", success, false);
+    }
+
+    function test_refusesToBeDeployedWrongly() public {
+        VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.NoHalo2Verifier.selector, address(0x1234)));
+        new ConcreteVerifier(IOpenVmHalo2Verifier(address(0x1234)), 0, 0);
+        VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.CommitmentOutOfRange.selector, bytes32(SCALAR), SCALAR));
+        new ConcreteVerifier(_halo2, bytes32(SCALAR), 0);
+        VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.CommitmentOutOfRange.selector, bytes32(SCALAR), SCALAR));
+        new ConcreteVerifier(_halo2, 0, bytes32(SCALAR));
+    }
+
+    function _accept(bytes32 digest, bytes memory proof) private {
+        _halo2.accept(abi.encodePacked(digest), proof, _verifier.APP_EXE_COMMIT(), _verifier.APP_VM_COMMIT());
+    }
+
+    /// @dev A proof of reduced words.
+    function _proof(bytes32 seed) private pure returns (bytes memory proof) {
+        proof = new bytes(1760);
+        for (uint256 index; index < 55; ++index) {
+            _set(proof, index, uint256(keccak256(abi.encode(seed, index))) >> (index < 12 ? 168 : 3));
+        }
+    }
+
+    function _set(bytes memory proof, uint256 index, uint256 value) private pure {
+        assembly ("memory-safe") {
+            mstore(add(add(proof, 0x20), mul(index, 0x20)), value)
+        }
+    }
+
+    function _altered(ChainClaim memory claim, uint256 field) private pure returns (ChainClaim memory) {
+        bytes memory words = abi.encode(claim);
+        words[32 * field + 31] ^= 0x01;
+        return abi.decode(words, (ChainClaim));
+    }
+}
