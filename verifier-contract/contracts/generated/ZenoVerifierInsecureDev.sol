@@ -6,7 +6,7 @@ import {ZenoVerifierBase} from "../src/ZenoVerifierBase.sol";
 
 /// @title Verifier of Zeno proofs over the development SRS: INSECURE, for tests only
 /// @notice The secret of this SRS is public, so anyone can make a proof of anything that this contract accepts.
-/// @dev Written by `zeno contract export`.
+/// @dev Made from `template/ZenoVerifier.sol`.
 contract ZenoVerifierInsecureDev is ZenoVerifierBase {
     /// @notice The verifying key stems from the development SRS.
     bool public constant override INSECURE_SRS = true;

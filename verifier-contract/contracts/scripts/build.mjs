@@ -70,7 +70,7 @@ function compile(files, settings) {
   return found;
 }
 
-// What `zeno contract export` wrote: the verifier that OpenVM generates, by its own settings, and ours over it.
+// What is made for a guest and an SRS: the verifier that OpenVM generates, by its own settings, and ours over it.
 const isOpenVm = (file) => /(^|\/)(interfaces\/.*|Halo2Verifier|OpenVmHalo2Verifier)\.sol$/.test(file);
 const exported = sources(join(root, "generated"));
 const contracts = [

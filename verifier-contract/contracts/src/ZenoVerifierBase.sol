@@ -6,7 +6,7 @@ import {IOpenVmHalo2Verifier} from "./IOpenVmHalo2Verifier.sol";
 import {IZenoVerifier} from "./IZenoVerifier.sol";
 
 /// @title Verifier of Zeno proofs, for one guest and one virtual machine
-/// @notice `zeno contract export` makes the concrete contract from `template/ZenoVerifier.sol`: it names the
+/// @notice The concrete contract is made from `template/ZenoVerifier.sol`: it names the
 /// commitments, and whether the SRS is the insecure one for development.
 /// @dev A proof is what OpenVM calls proof data, `PROOF_LENGTH` bytes: words 0 to 11 are the limbs of the KZG
 /// accumulator (two points, two coordinates each, three limbs of 88 bits each), words 12 to 31 the ten commitments

@@ -6,7 +6,7 @@ import {ZenoVerifierBase} from "{SOURCES}/ZenoVerifierBase.sol";
 
 /// @title {TITLE}
 /// @notice {NOTICE}
-/// @dev Written by `zeno contract export`.
+/// @dev Made from `template/ZenoVerifier.sol`.
 contract {NAME} is ZenoVerifierBase {
     /// @notice {INSECURE_NOTICE}
     bool public constant override INSECURE_SRS = {INSECURE_SRS};

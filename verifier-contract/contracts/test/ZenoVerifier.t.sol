@@ -8,7 +8,7 @@ import {ZenoVerifierBase} from "../src/ZenoVerifierBase.sol";
 import {Base} from "./Base.sol";
 import {Halo2VerifierDouble} from "./doubles/Halo2VerifierDouble.sol";
 
-/// @dev As the contracts that `zeno contract export` writes, with commitments of the test's choice.
+/// @dev As the contracts that are made from the template, with commitments of the test's choice.
 contract ConcreteVerifier is ZenoVerifierBase {
     bool public constant override INSECURE_SRS = true;
 
