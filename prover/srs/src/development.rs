@@ -151,7 +151,11 @@ mod tests {
     #[test]
     fn the_file_does_not_change() {
         let digest = Blake2b512::digest(srs_bytes(9, tau()));
-        assert_eq!(hex::encode(digest), "TO BE PINNED");
+        assert_eq!(
+            hex::encode(digest),
+            "2e73edae7e6d7255937013520bfdecdd232e57cd764ddc52b9bac932eceabb2c\
+             657bcf029a19e622999841055030d40f5caed7bde59b00f06019666f6b437306"
+        );
     }
 
     #[test]
