@@ -19,7 +19,7 @@ use crate::{
     curve::encode_g1,
     development::hash_to_scalar,
     installed,
-    layout::{self, G1_BYTES as G},
+    layout::G1_BYTES as G,
     testing::{FixedByte, PtauWriter, srs_bytes},
 };
 
