@@ -6,7 +6,7 @@ use crate::{
     progress::Display,
     report::{Report, SrsReport},
 };
-use zeno_srs::{DEGREES, Srs};
+use zeno_srs::{DEGREES, Installed, Srs};
 
 /// Installs an SRS, or says which ones are installed.
 pub(crate) fn srs(cli: &Cli, command: &SrsCommand, report: &mut Report) -> Result<(), Failure> {
@@ -30,8 +30,8 @@ pub(crate) fn srs(cli: &Cli, command: &SrsCommand, report: &mut Report) -> Resul
 fn info(cache: &std::path::Path, display: &Display, report: &mut Report) -> Result<(), Failure> {
     display.say("reading what is installed");
     let mut failure = None;
-    for (k, found) in zeno_srs::installed(cache)? {
-        match found {
+    for Installed { k, srs } in zeno_srs::installed(cache)? {
+        match srs {
             Ok(srs) => {
                 warn(std::slice::from_ref(&srs), report);
                 report.srs.push(SrsReport::from(&srs));

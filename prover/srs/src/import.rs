@@ -18,8 +18,8 @@ use crate::{
 /// cache folder, in place of the one that was there. Without `ks`: the one that an `.srs` file holds, or those of
 /// [`DEGREES`](crate::DEGREES) that a `.ptau` file holds, or else its largest.
 ///
-/// For each degree, nothing is installed before all of it was checked: see the module [`check`](crate::check) for
-/// what and why. The points go by in pieces; for k = 23 there is about 1 GiB in memory at a time, most of it the
+/// For each degree, nothing is installed before all of it was checked: `check.rs` says what
+/// and why. The points go by in pieces; for k = 23 there is about 1 GiB in memory at a time, most of it the
 /// Lagrange form of a `.ptau` file, which has to be put in order.
 ///
 /// # Errors

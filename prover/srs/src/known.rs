@@ -251,7 +251,7 @@ mod tests {
     fn element(word: &str) -> Fq {
         let mut bytes: [u8; 32] = hex::decode(word).unwrap().try_into().unwrap();
         bytes.reverse();
-        Fq::from_repr(bytes.into()).unwrap()
+        Fq::from_repr(bytes).unwrap()
     }
 
     #[test]

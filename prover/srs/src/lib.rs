@@ -43,7 +43,7 @@ pub use self::{
     import::import,
     known::{CEREMONIES, Ceremony, FILES, KnownFile, Origin},
     progress::{Progress, Step},
-    srs::{Srs, installed},
+    srs::{Installed, Srs, installed},
 };
 
 /// The degrees that proving for the EVM takes: 23 for the static verifier of OpenVM, and one of these for the

@@ -249,6 +249,6 @@ mod tests {
                 .try_into()
                 .unwrap();
         bytes.reverse();
-        assert_eq!(snarkjs_root_of_unity(28), Fr::from_repr(bytes.into()).unwrap());
+        assert_eq!(snarkjs_root_of_unity(28), Fr::from_repr(bytes).unwrap());
     }
 }

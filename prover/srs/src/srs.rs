@@ -192,12 +192,21 @@ impl Read for ReadAt<'_> {
     }
 }
 
-/// Every SRS in the cache folder, by `k`; the reason for those that can't be used.
+/// What lies in the cache folder for one degree.
+#[derive(Debug)]
+pub struct Installed {
+    /// The degree's logarithm.
+    pub k: u32,
+    /// The SRS, or why it can't be used.
+    pub srs: Result<Srs, SrsError>,
+}
+
+/// Every SRS in the cache folder, by rising `k`.
 ///
 /// # Errors
 ///
 /// When the folder can't be read.
-pub fn installed(cache: &Path) -> Result<Vec<(u32, Result<Srs, SrsError>)>, SrsError> {
+pub fn installed(cache: &Path) -> Result<Vec<Installed>, SrsError> {
     match fs::metadata(cache.join("srs")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(SrsError::io(&cache.join("srs"))(error)),
@@ -205,7 +214,7 @@ pub fn installed(cache: &Path) -> Result<Vec<(u32, Result<Srs, SrsError>)>, SrsE
     }
     let open = |k| match Srs::open(cache, k) {
         Err(SrsError::Absent { .. }) => None,
-        result => Some((k, result)),
+        srs => Some(Installed { k, srs }),
     };
     Ok((1..=MAX_K).filter_map(open).collect())
 }

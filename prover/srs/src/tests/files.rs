@@ -87,7 +87,7 @@ fn ptau_files_give_every_degree() {
         assert!(installed_bytes(srs) == expected, "k = {}", srs.k());
     }
     let found = installed(&place.cache()).unwrap();
-    assert!(found.iter().map(|(k, srs)| (*k, srs.is_ok())).eq((1..=8).map(|k| (k, true))));
+    assert!(found.iter().map(|found| (found.k, found.srs.is_ok())).eq((1..=8).map(|k| (k, true))));
     assert!(installed(&place.cache().join("absent")).unwrap().is_empty());
 }
 

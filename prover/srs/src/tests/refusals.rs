@@ -15,6 +15,9 @@ use crate::{
     testing::{PtauWriter, g2_bytes, srs_bytes},
 };
 
+/// A change of a file.
+type Alteration<'a> = dyn Fn(&mut Vec<u8>) + 'a;
+
 /// Why a file with these bytes is refused.
 fn refused(bytes: &[u8]) -> Defect {
     Place::new(bytes).refused(&[])
@@ -47,7 +50,7 @@ fn altered_srs_files_are_refused() {
     let g2 = |index: usize| 4 + 2 * n * G + index * 128..4 + 2 * n * G + (index + 1) * 128;
     // In the second chunk.
     let late = 10_000;
-    let cases: &[(&dyn Fn(&mut Vec<u8>), Defect)] = &[
+    let cases: &[(&Alteration<'_>, Defect)] = &[
         (&|bytes| bytes[g(late)][3] ^= 1, Defect::OffCurve(Part::G(10_000))),
         (&|bytes| bytes[g(n + late)][40] ^= 1, Defect::OffCurve(Part::GLagrange(10_000))),
         (&|bytes| bytes[g(0)].fill(0), Defect::Identity(Part::G(0))),
