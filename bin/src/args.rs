@@ -40,6 +40,36 @@ pub(crate) enum Command {
     Verify(FileArgs),
     /// Say what an input or a proof claims, in words, without checking it.
     Inspect(FileArgs),
+    /// The structured reference string (SRS) that proofs for a contract are made under.
+    #[command(subcommand)]
+    Srs(SrsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SrsCommand {
+    /// Check a ceremony's file, a raw halo2 .srs or a prepared snarkjs .ptau, and install its SRS.
+    Import(SrsImportArgs),
+    /// Make the SRS for development from a public seed. INSECURE: anybody can forge proofs under it.
+    Dev(SrsDegreeArgs),
+    /// Say what is installed, and whether it is undamaged.
+    Info,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SrsImportArgs {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) degrees: SrsDegreeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SrsDegreeArgs {
+    /// For circuits of 2^K rows. May be repeated [default: the ones that proving takes, 22 to 24, as far
+    /// as the file holds them].
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=28))]
+    pub(crate) k: Vec<u32>,
 }
 
 #[derive(Debug, Args)]

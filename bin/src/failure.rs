@@ -3,6 +3,7 @@
 use std::{fmt::Display, path::Path};
 use zeno_guest_evm::ValidationError;
 use zeno_prover::ProverError;
+use zeno_srs::SrsError;
 use zeno_verifier::VerifyError;
 use zeno_witness_fetch::FetchError;
 
@@ -66,6 +67,12 @@ impl From<FetchError> for Failure {
             }
             _ => Self::other(error),
         }
+    }
+}
+
+impl From<SrsError> for Failure {
+    fn from(error: SrsError) -> Self {
+        Self::other(error)
     }
 }
 

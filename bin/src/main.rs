@@ -58,6 +58,7 @@ fn run(cli: &Cli, report: &mut Report) -> Result<(), Failure> {
         Command::Prove(args) => commands::prove(cli, args, report),
         Command::Verify(args) => commands::verify(args, report),
         Command::Inspect(args) => commands::inspect(args, report),
+        Command::Srs(command) => commands::srs(cli, command, report),
     }
 }
 

@@ -63,6 +63,18 @@ impl Display {
         }
     }
 
+    /// What a step on the way to an SRS is.
+    fn srs_words(step: zeno_srs::Step) -> String {
+        use zeno_srs::Step;
+        match step {
+            Step::Digest => "reading the file".to_owned(),
+            Step::ImportPowers { k } => format!("k = {k}: checking and copying the powers"),
+            Step::ImportLagrange { k } => format!("k = {k}: checking and copying the Lagrange form"),
+            Step::MakePowers { k } => format!("k = {k}: computing the powers"),
+            Step::MakeLagrange { k } => format!("k = {k}: computing the Lagrange form"),
+        }
+    }
+
     /// How long `instructions` will take, at the speed so far.
     fn rest(&self, instructions: u64) -> String {
         let estimate = self.estimate.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -82,6 +94,17 @@ impl Display {
 impl Drop for Display {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl zeno_srs::Progress for Display {
+    fn advance(&self, step: zeno_srs::Step, done: u64, total: u64) {
+        let words = Self::srs_words(step);
+        if self.terminal {
+            self.say(&format!("{words}, {} %", 100 * done / total.max(1)));
+        } else if done == 0 {
+            self.say(&words);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::{fmt::Write, path::PathBuf};
 use zeno_guest_evm::ChainClaim;
 use zeno_prover::{Execution, FunctionCount, Timings};
+use zeno_srs::Srs;
 
 /// Everything a command found out. What doesn't apply is absent.
 #[derive(Debug, Default, Serialize)]
@@ -57,6 +58,9 @@ pub(crate) struct Report {
     /// Seconds by stage of a proof.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stages: Option<StageReport>,
+    /// What is installed of the structured reference string.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) srs: Vec<SrsReport>,
     /// The file that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<PathBuf>,
@@ -94,6 +98,50 @@ pub(crate) struct StageReport {
     pub(crate) verify: f64,
     /// Proofs of segments and aggregations that an interrupted run had left.
     pub(crate) restored: usize,
+}
+
+/// An installed SRS, or why it can't be used.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct SrsReport {
+    pub(crate) k: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) insecure: Option<bool>,
+    /// The origin, for people.
+    #[serde(skip)]
+    pub(crate) description: Option<String>,
+    /// The file that it was imported from, or how it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) checks: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) blake2b: Option<String>,
+    /// Why it can't be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+impl From<&Srs> for SrsReport {
+    fn from(srs: &Srs) -> Self {
+        Self {
+            k: srs.k(),
+            origin: Some(srs.origin().name()),
+            insecure: Some(srs.is_insecure()),
+            description: Some(srs.origin().to_string()),
+            source: Some(srs.source().to_owned()),
+            checks: srs.checks().to_vec(),
+            file: Some(srs.path().to_owned()),
+            bytes: Some(srs.bytes()),
+            blake2b: Some(srs.blake2b().to_owned()),
+            error: None,
+        }
+    }
 }
 
 /// [`ChainClaim`], with its digest.
@@ -252,6 +300,19 @@ impl Report {
                     stages.verify
                 )),
             );
+        }
+        for srs in &self.srs {
+            fact("SRS for k", Some(srs.k.to_string()));
+            fact("origin", srs.description.clone());
+            fact("source", srs.source.clone());
+            for check in &srs.checks {
+                fact("checked", Some(check.clone()));
+            }
+            let size = srs.bytes.map(|bytes| format!("{} bytes", grouped(bytes)));
+            fact("file", srs.file.as_ref().map(|file| file.display().to_string()));
+            fact("size", size);
+            fact("BLAKE2b-512", srs.blake2b.clone());
+            fact("unusable", srs.error.clone());
         }
         fact("written to", self.file.as_ref().map(|path| path.display().to_string()));
         fact("seconds", self.seconds.map(|seconds| format!("{seconds:.3}")));

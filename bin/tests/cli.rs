@@ -50,6 +50,38 @@ fn validates_and_executes_the_example() {
 }
 
 #[test]
+fn installs_an_srs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, status) = json(folder.path(), &["--cache-dir", "cache", "srs", "info"]);
+    assert_eq!((status, empty.get("srs")), (0, None), "{empty}");
+    let (made, status) = json(folder.path(), &["--cache-dir", "cache", "srs", "dev", "--k", "5", "--k", "4"]);
+    assert_eq!(status, 0, "{made}");
+    assert_eq!((&made["srs"][0]["k"], &made["srs"][1]["k"]), (&4.into(), &5.into()));
+    assert_eq!(made["srs"][1]["insecure"], true);
+    assert_eq!(made["srs"][1]["bytes"], 4 + 2 * 32 * 64 + 2 * 128);
+    let text = zeno(folder.path(), &["--cache-dir", "cache", "srs", "info"]);
+    assert!(String::from_utf8_lossy(&text.stdout).contains("INSECURE"));
+
+    // The file, imported elsewhere, is still the insecure one.
+    let file = folder.path().join("cache/srs/kzg_bn254_5.srs");
+    let import = ["--cache-dir", "other", "srs", "import", file.to_str().unwrap()];
+    let (imported, status) = json(folder.path(), &import);
+    assert_eq!((status, &imported["srs"][0]["origin"]), (0, &"development".into()), "{imported}");
+    assert_eq!(imported["srs"][0]["blake2b"], made["srs"][1]["blake2b"]);
+
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let (damaged, status) = json(folder.path(), &["--cache-dir", "cache", "srs", "info"]);
+    assert_eq!(status, 2, "{damaged}");
+    assert!(damaged["srs"][1]["error"].as_str().unwrap().contains("digest"), "{damaged}");
+    assert!(damaged["srs"][0].get("error").is_none());
+    let (refused, status) = json(folder.path(), &import);
+    assert_eq!(status, 2, "{refused}");
+    assert!(refused["error"].as_str().unwrap().contains("g[1]"), "{refused}");
+}
+
+#[test]
 fn says_what_is_wrong_with_usage_and_files() {
     let folder = tempfile::tempdir().unwrap();
     let fails = |args: &[&str], says: &str| {

@@ -4,9 +4,11 @@ mod execute;
 mod fetch;
 mod inspect;
 mod prove;
+mod srs;
 mod validate;
 mod verify;
 
 pub(crate) use self::{
-    execute::execute, fetch::fetch, inspect::inspect, prove::prove, validate::validate, verify::verify,
+    execute::execute, fetch::fetch, inspect::inspect, prove::prove, srs::srs, validate::validate,
+    verify::verify,
 };

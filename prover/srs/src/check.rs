@@ -1,0 +1,126 @@
+//! The checks that make an SRS from outside one to trust.
+//!
+//! That every point is in its group, [`curve`](crate::curve) checks while decoding. Here: that they are the right
+//! ones, which takes a random linear combination over all of them, with 128-bit coefficients `r_i` that are drawn
+//! after the file was chosen.
+//!
+//! **Powers.** `g[0] = G`, `g2 = H`, and `e(sum r_i g[i], s_g2) = e(sum r_i g[i+1], g2)` over `0 <= i < n - 1`. Let
+//! `s_g2 = [tau] H`, and `D_i = [tau] g[i] - g[i+1]`. By bilinearity the equation says that `sum r_i D_i = 0`. If
+//! some `D_i` isn't zero, then, given the other coefficients, at most one `r_i` modulo the group's prime order
+//! satisfies it: it holds with probability at most `2^-128`. If all are zero, `g[i] = [tau^i] G` by induction.
+//!
+//! **Lagrange form.** Let `p` be the polynomial with the coefficients `r_0 .. r_(n-1)`, and `w` the domain's
+//! generator. The equation is `sum_i p(w^i) g_lagrange[i] = sum_j r_j g[j]`. With `p(w^i) = sum_j r_j w^(ij)` it
+//! says that `sum_j r_j E_j = 0` for `E_j = sum_i [w^(ij)] g_lagrange[i] - g[j]`, so, as above, all `E_j` are zero
+//! but with probability `2^-128`. Then `g` is the discrete Fourier transform of `g_lagrange`; as that can be
+//! inverted, `g_lagrange[i] = [1/n sum_j w^(-ij) tau^j] G = [L_i(tau)] G`.
+//!
+//! Both use the same coefficients, so that an SRS that isn't one passes with probability at most `2^-127`.
+
+use halo2curves::{
+    bn256::{Bn256, Fr, G1, G1Affine, G2Affine, G2Prepared},
+    ff::PrimeField,
+    fft::best_fft,
+    group::{Curve, Group, prime::PrimeCurveAffine},
+    msm::msm_best,
+    pairing::{MillerLoopResult, MultiMillerLoop},
+};
+use rand::Rng;
+use rayon::prelude::*;
+
+use crate::{
+    curve::root_of_unity,
+    error::{Defect, Part},
+};
+
+/// What is checked, in words, for the record of an installation.
+pub(crate) const CHECKS: [&str; 5] = [
+    "every point is canonical, on the curve, in the subgroup of prime order and not the identity",
+    "g[0] and g2 are the generators",
+    "g holds consecutive powers of the secret in s_g2 (pairing of a random linear combination)",
+    "g_lagrange is the Lagrange form of g (random linear combination)",
+    "the installed file has the digest of what was checked",
+];
+
+/// Checks the powers, as they come by.
+pub(crate) struct PowersCheck {
+    k: u32,
+    s_g2: G2Affine,
+    coefficients: Vec<u128>,
+    /// `sum r_i g[i]` so far.
+    sum: G1,
+    /// `sum r_(i-1) g[i]` so far.
+    shifted: G1,
+    last: G1Affine,
+}
+
+impl PowersCheck {
+    /// For the `2^k` powers of the secret in `s_g2`.
+    pub(crate) fn new(k: u32, g2: &G2Affine, s_g2: &G2Affine) -> Result<Self, Defect> {
+        if *g2 != G2Affine::generator() {
+            return Err(Defect::Generator(Part::G2));
+        }
+        let mut rng = rand::rng();
+        let coefficients = (0..1_usize << k).map(|_| rng.random()).collect();
+        let (sum, shifted, last) = (G1::identity(), G1::identity(), G1Affine::identity());
+        Ok(Self { k, s_g2: *s_g2, coefficients, sum, shifted, last })
+    }
+
+    /// The next points, the first of which is `g[start]`.
+    pub(crate) fn points(&mut self, start: usize, points: &[G1Affine]) -> Result<(), Defect> {
+        if start == 0 && points.first() != Some(&G1Affine::generator()) {
+            return Err(Defect::Generator(Part::G(0)));
+        }
+        let end = start + points.len();
+        self.sum += combine(&self.coefficients[start..end], points);
+        // Nothing stands before g[0].
+        let skipped = usize::from(start == 0);
+        self.shifted += combine(&self.coefficients[start + skipped - 1..end - 1], &points[skipped..]);
+        self.last = *points.last().unwrap_or(&self.last);
+        Ok(())
+    }
+
+    /// All points have come by.
+    pub(crate) fn finish(self) -> Result<LagrangeCheck, Defect> {
+        let last = *self.coefficients.last().expect("there are 2^k coefficients");
+        let without_last = (self.sum - self.last * Fr::from_u128(last)).to_affine();
+        let shifted = -self.shifted.to_affine();
+        let terms = [
+            (&without_last, &G2Prepared::from(self.s_g2)),
+            (&shifted, &G2Prepared::from(G2Affine::generator())),
+        ];
+        let ratio = Bn256::multi_miller_loop(&terms).final_exponentiation();
+        if !bool::from(ratio.is_identity()) {
+            return Err(Defect::Powers);
+        }
+        let mut evaluations: Vec<Fr> =
+            self.coefficients.par_iter().map(|coefficient| Fr::from_u128(*coefficient)).collect();
+        best_fft(&mut evaluations, root_of_unity(self.k), self.k);
+        Ok(LagrangeCheck { evaluations, expected: self.sum, sum: G1::identity() })
+    }
+}
+
+/// Checks the Lagrange form, as it comes by, against powers that were checked.
+pub(crate) struct LagrangeCheck {
+    evaluations: Vec<Fr>,
+    expected: G1,
+    sum: G1,
+}
+
+impl LagrangeCheck {
+    /// The next points, the first of which is `g_lagrange[start]`.
+    pub(crate) fn points(&mut self, start: usize, points: &[G1Affine]) {
+        self.sum += msm_best(&self.evaluations[start..start + points.len()], points);
+    }
+
+    /// All points have come by.
+    pub(crate) fn finish(self) -> Result<(), Defect> {
+        if self.sum == self.expected { Ok(()) } else { Err(Defect::Lagrange) }
+    }
+}
+
+/// `sum coefficients[i] points[i]`.
+fn combine(coefficients: &[u128], points: &[G1Affine]) -> G1 {
+    let scalars: Vec<Fr> = coefficients.par_iter().map(|coefficient| Fr::from_u128(*coefficient)).collect();
+    msm_best(&scalars, points)
+}

@@ -1,0 +1,160 @@
+//! Points and fields: raw bytes, roots of unity.
+
+use halo2curves::{
+    bn256::{Fq, Fq2, Fr, G1Affine, G2Affine},
+    ff::PrimeField,
+    group::{cofactor::CofactorGroup, prime::PrimeCurveAffine},
+    serde::SerdeObject,
+};
+use rayon::prelude::*;
+
+use crate::{
+    error::{Defect, Part},
+    layout::{G1_BYTES, G2_BYTES},
+};
+
+/// How many points are held in memory at a time: large enough for Pippenger's buckets to pay, 64 MiB of points.
+/// Tests have smaller pieces, so that small files have several.
+pub(crate) const CHUNK_POINTS: usize = if cfg!(test) { 1 << 13 } else { 1 << 20 };
+
+/// The primitive `2^k`-th root of unity that halo2's domain has: a power of `7^((r - 1) / 2^28)`.
+pub(crate) fn root_of_unity(k: u32) -> Fr {
+    (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root * root)
+}
+
+/// Decodes points from outside. `part` names the one of an index, counted from the first of `bytes`.
+///
+/// The curve's order is prime, so a point on it is in the right group.
+pub(crate) fn decode_g1(bytes: &[u8], part: impl Fn(u64) -> Part) -> Result<Vec<G1Affine>, Defect> {
+    let good = |bytes| G1Affine::from_raw_bytes(bytes).filter(|point| !bool::from(point.is_identity()));
+    let points: Option<Vec<_>> = bytes.par_chunks_exact(G1_BYTES).map(good).collect();
+    points.ok_or_else(|| {
+        let (index, bytes) = bytes
+            .chunks_exact(G1_BYTES)
+            .enumerate()
+            .find(|(_, bytes)| good(bytes).is_none())
+            .expect("a point was found to be bad");
+        defect_of::<Fq>(bytes, part(index as u64))
+    })
+}
+
+/// Decodes a point of G2 from outside, and checks that its order is the right one.
+pub(crate) fn decode_g2(bytes: &[u8; G2_BYTES], part: Part) -> Result<G2Affine, Defect> {
+    let point = G2Affine::from_raw_bytes(bytes)
+        .filter(|point| !bool::from(point.is_identity()))
+        .ok_or_else(|| defect_of::<Fq2>(bytes, part))?;
+    if bool::from(point.to_curve().is_torsion_free()) { Ok(point) } else { Err(Defect::Subgroup(part)) }
+}
+
+/// Why these are not the bytes of a point with coordinates in `F`.
+fn defect_of<F: SerdeObject>(bytes: &[u8], part: Part) -> Defect {
+    let (x, y) = bytes.split_at(bytes.len() / 2);
+    if bytes.iter().all(|byte| *byte == 0) {
+        Defect::Identity(part)
+    } else if F::from_raw_bytes(x).is_none() {
+        Defect::Coordinate { part, coordinate: 'x' }
+    } else if F::from_raw_bytes(y).is_none() {
+        Defect::Coordinate { part, coordinate: 'y' }
+    } else {
+        Defect::OffCurve(part)
+    }
+}
+
+/// Decodes points of a file whose digest was checked.
+pub(crate) fn read_g1(bytes: &[u8], points: &mut [G1Affine]) {
+    points
+        .par_iter_mut()
+        .zip_eq(bytes.par_chunks_exact(G1_BYTES))
+        .for_each(|(point, bytes)| *point = G1Affine::from_raw_bytes_unchecked(bytes));
+}
+
+/// The raw bytes of points.
+pub(crate) fn encode_g1(points: &[G1Affine]) -> Vec<u8> {
+    let mut bytes = vec![0; points.len() * G1_BYTES];
+    bytes.par_chunks_exact_mut(G1_BYTES).zip_eq(points).for_each(|(mut bytes, point)| {
+        point.write_raw(&mut bytes).expect("64 bytes hold a point");
+    });
+    bytes
+}
+
+/// The raw bytes of a point of G2.
+pub(crate) fn encode_g2(point: &G2Affine) -> [u8; G2_BYTES] {
+    let mut bytes = [0; G2_BYTES];
+    point.write_raw(&mut bytes.as_mut_slice()).expect("128 bytes hold a point");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use halo2curves::{ff::Field, group::Curve};
+
+    use super::*;
+
+    const MODULUS: [u8; 32] = {
+        // q in little-endian bytes: limbs 0x3c208c16d87cfd47, 0x97816a916871ca8d, 0xb85045b68181585d,
+        // 0x30644e72e131a029.
+        let limbs =
+            [0x3c20_8c16_d87c_fd47_u64, 0x9781_6a91_6871_ca8d, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
+        let mut bytes = [0; 32];
+        let mut index = 0;
+        while index < 32 {
+            bytes[index] = (limbs[index / 8] >> (8 * (index % 8))) as u8;
+            index += 1;
+        }
+        bytes
+    };
+
+    fn some_points() -> Vec<G1Affine> {
+        (1..20).map(|scalar| (G1Affine::generator() * Fr::from(scalar * 0x1234_5678)).to_affine()).collect()
+    }
+
+    #[test]
+    fn the_first_bad_point_is_named() {
+        let points = some_points();
+        let bytes = encode_g1(&points);
+        assert_eq!(decode_g1(&bytes, Part::G).unwrap(), points);
+
+        let refused = |alter: &dyn Fn(&mut [u8])| {
+            let mut bytes = bytes.clone();
+            alter(&mut bytes[7 * G1_BYTES..8 * G1_BYTES]);
+            // A later bad point is not the one that is named.
+            bytes[9 * G1_BYTES..10 * G1_BYTES].fill(0);
+            decode_g1(&bytes, |index| Part::GLagrange(100 + index)).unwrap_err()
+        };
+        let part = Part::GLagrange(107);
+        assert_eq!(refused(&|point| point.fill(0)), Defect::Identity(part));
+        assert_eq!(refused(&|point| point[0] ^= 1), Defect::OffCurve(part));
+        assert_eq!(
+            refused(&|point| point[..32].copy_from_slice(&MODULUS)),
+            Defect::Coordinate { part, coordinate: 'x' }
+        );
+        assert_eq!(refused(&|point| point[32..].fill(0xff)), Defect::Coordinate { part, coordinate: 'y' });
+    }
+
+    #[test]
+    fn g2_points_outside_the_subgroup_are_refused() {
+        let point = (G2Affine::generator() * Fr::from(77)).to_affine();
+        assert_eq!(decode_g2(&encode_g2(&point), Part::SG2).unwrap(), point);
+        assert_eq!(decode_g2(&[0; G2_BYTES], Part::SG2), Err(Defect::Identity(Part::SG2)));
+
+        // G2's cofactor is about 2^254, so a point that is found by its x is not in the subgroup.
+        let outside = (1..)
+            .find_map(|x| {
+                let x = Fq2::from(x);
+                let y = Option::<Fq2>::from(
+                    (x.square() * x + (point.y.square() - point.x.square() * point.x)).sqrt(),
+                )?;
+                Some(G2Affine { x, y })
+            })
+            .unwrap();
+        assert_eq!(decode_g2(&encode_g2(&outside), Part::G2), Err(Defect::Subgroup(Part::G2)));
+    }
+
+    #[test]
+    fn roots_have_the_right_order() {
+        for k in [1, 2, 13, 28] {
+            let half = root_of_unity(k).pow_vartime([1 << (k - 1)]);
+            assert_eq!(half, -Fr::ONE);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Why an SRS is refused.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+use crate::{known::Origin, layout::MAX_K};
+
+/// Why there is no SRS.
+#[derive(Debug, Error)]
+pub enum SrsError {
+    /// A file can't be read or written.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is not what it has to be.
+    #[error("{}: {defect}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        defect: Defect,
+    },
+    /// None is installed.
+    #[error(
+        "{}: there is no SRS for k = {k}; `zeno srs import FILE` installs a ceremony's, `zeno srs dev` makes an \
+         insecure one for development",
+        .path.display()
+    )]
+    Absent {
+        /// The degree's logarithm.
+        k: u32,
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// The development SRS would replace another one.
+    #[error(
+        "{}: the SRS for k = {k} that is installed is not the development one ({origin}); remove the file to have \
+         the development SRS in its place, or choose another cache folder",
+        .path.display()
+    )]
+    Occupied {
+        /// The degree's logarithm.
+        k: u32,
+        /// Where it lies.
+        path: PathBuf,
+        /// Where it comes from.
+        origin: Origin,
+    },
+    /// There is no SRS of this degree.
+    #[error(
+        "k = {0} is no degree of an SRS: 1 to {MAX_K} are, because BN254 has roots of unity of order 2^{MAX_K}"
+    )]
+    Degree(u32),
+}
+
+impl SrsError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn file(path: &Path) -> impl FnOnce(Defect) -> Self {
+        move |defect| Self::File { path: path.to_owned(), defect }
+    }
+}
+
+/// What is wrong with a file, and where.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Defect {
+    /// Neither of the two formats.
+    #[error(
+        "is neither a snarkjs .ptau nor a raw halo2 .srs file: it is {bytes} bytes long and begins with {start:02x?}"
+    )]
+    Format {
+        /// The file's size.
+        bytes: u64,
+        /// Its first bytes.
+        start: Vec<u8>,
+    },
+    /// An `.srs` file with compressed points.
+    #[error(
+        "is an .srs file for k = {k} with compressed points; it has to be in the raw format \
+         (halo2's SerdeFormat::RawBytes)"
+    )]
+    Compressed {
+        /// The degree's logarithm.
+        k: u32,
+    },
+    /// Too short or too long.
+    #[error(
+        "{what} is {found} bytes long, but has to be {expected}: the file is truncated, or not what it says it is"
+    )]
+    Size {
+        /// What.
+        what: &'static str,
+        /// Its size by the file's own header.
+        expected: u64,
+        /// Its size.
+        found: u64,
+    },
+    /// A `.ptau` of another version.
+    #[error("is a .ptau file of version {0}; only version 1 is known")]
+    Version(u32),
+    /// A `.ptau` that says it has absurdly many sections.
+    #[error("says that it has {0} sections; a .ptau file has at most 15")]
+    SectionCount(u32),
+    /// A section of a `.ptau` is not there.
+    #[error("has no section {id} ({name})")]
+    NoSection {
+        /// The section's number.
+        id: u32,
+        /// What it holds.
+        name: &'static str,
+    },
+    /// A section of a `.ptau` is there twice.
+    #[error("has section {0} twice")]
+    SectionTwice(u32),
+    /// A `.ptau` without the Lagrange form.
+    #[error(
+        "has no Lagrange form (section 12); make one with `snarkjs powersoftau prepare phase2`, or take a prepared \
+         file (powersOfTau28_hez_final_*.ptau)"
+    )]
+    NotPrepared,
+    /// A `.ptau` for another curve.
+    #[error("is for {curve}, whose base field has the modulus 0x{modulus}; only BN254 is supported")]
+    OtherCurve {
+        /// The curve's name, or "another curve".
+        curve: &'static str,
+        /// The modulus, in hexadecimal.
+        modulus: String,
+    },
+    /// The file's `k` is out of range.
+    #[error("is for k = {0}; 1 to {MAX_K} are possible")]
+    Degree(u32),
+    /// An `.srs` file holds one degree, and another one was asked for.
+    #[error(
+        "holds the SRS for k = {holds} only, not for k = {asked}: the Lagrange form is another one for each k"
+    )]
+    OtherDegree {
+        /// What was asked for.
+        asked: u32,
+        /// What there is.
+        holds: u32,
+    },
+    /// A `.ptau` holds fewer powers than are asked for.
+    #[error("holds the SRS for every k up to {power}, not for k = {asked}")]
+    TooSmall {
+        /// What was asked for.
+        asked: u32,
+        /// The largest there is.
+        power: u32,
+    },
+    /// A coordinate is not below the modulus.
+    #[error("the {coordinate} coordinate of {part} is not below the field's modulus")]
+    Coordinate {
+        /// The point.
+        part: Part,
+        /// `x` or `y`.
+        coordinate: char,
+    },
+    /// A point is not on the curve.
+    #[error("{0} is not on the curve")]
+    OffCurve(Part),
+    /// A point is the identity.
+    #[error("{0} is the point at infinity")]
+    Identity(Part),
+    /// The first point is not the generator.
+    #[error("{0} is not the generator of its group")]
+    Generator(Part),
+    /// A point of G2 is not in the subgroup of prime order.
+    #[error("{0} is on the curve, but not in the subgroup of prime order")]
+    Subgroup(Part),
+    /// The points are not the powers of one secret.
+    #[error("the points of g are not consecutive powers of the secret in s_g2 (the pairing check failed)")]
+    Powers,
+    /// The Lagrange form belongs to other powers.
+    #[error("g_lagrange is not the Lagrange form of g")]
+    Lagrange,
+    /// There is no record beside an installed file.
+    #[error("has no record ({}) beside it, as after an interrupted installation; import or make it again", .0.display())]
+    NoRecord(PathBuf),
+    /// The record can't be read.
+    #[error("the record of what was installed can't be read: {0}; import or make the SRS again")]
+    Record(String),
+    /// The file differs from its record.
+    #[error("differs from the record of what was installed ({what}); remove it, and import or make it again")]
+    Altered {
+        /// What differs.
+        what: &'static str,
+    },
+}
+
+/// A point of an SRS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A power.
+    G(u64),
+    /// A point of the Lagrange form.
+    GLagrange(u64),
+    /// The generator of G2.
+    G2,
+    /// The secret in G2.
+    SG2,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::G(index) => write!(f, "g[{index}]"),
+            Self::GLagrange(index) => write!(f, "g_lagrange[{index}]"),
+            Self::G2 => f.write_str("g2"),
+            Self::SG2 => f.write_str("s_g2"),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What becomes of an installed SRS.
+
+use std::{env, fs, path::Path, process::Command};
+
+use super::{Place, installed_bytes, tau};
+use crate::{
+    Defect, Origin, Progress, Srs, SrsError, Step, development, import, installed, testing::srs_bytes,
+};
+
+#[test]
+fn installed_files_that_changed_are_refused() {
+    let place = Place::new(&srs_bytes(4, tau()));
+    let [srs] = place.import(&[]).unwrap().try_into().unwrap();
+    let (path, record) = (srs.path().to_owned(), srs.path().with_extension("json"));
+    let (bytes, text) = (fs::read(&path).unwrap(), fs::read_to_string(&record).unwrap());
+    let refused = |what: &Path| match Srs::open(&place.cache(), 4).unwrap_err() {
+        SrsError::File { path, defect } if path == what => defect,
+        error => panic!("{error}"),
+    };
+    let mut altered = bytes.clone();
+    for at in [0, 100, bytes.len() - 1] {
+        altered[at] ^= 1;
+        fs::write(&path, &altered).unwrap();
+        assert_eq!(refused(&path), Defect::Altered { what: "its digest" });
+    }
+    fs::write(&path, &bytes[..1000]).unwrap();
+    let size = Defect::Size { what: "the file", expected: bytes.len() as u64, found: 1000 };
+    assert_eq!(refused(&path), size);
+    fs::write(&path, &bytes).unwrap();
+
+    fs::write(&record, text.replace("\"unknown\"", "\"hermez\"")).unwrap();
+    assert_eq!(refused(&path), Defect::Altered { what: "where it comes from" });
+    fs::write(&record, text.replace("\"k\": 4", "\"k\": 5")).unwrap();
+    assert_eq!(refused(&path), Defect::Altered { what: "its k and size" });
+    for other in [&text[..text.len() / 2], "", "[]", &text.replace("\"version\": 1", "\"version\": 2")] {
+        fs::write(&record, other).unwrap();
+        assert!(matches!(refused(&record), Defect::Record(_)), "{other}");
+    }
+    fs::remove_file(&record).unwrap();
+    assert_eq!(refused(&path), Defect::NoRecord(record.clone()));
+    // It is in the list, with the reason.
+    let [found] = installed(&place.cache()).unwrap().try_into().unwrap();
+    assert!(found.k == 4 && found.srs.is_err());
+    // Importing again makes it good.
+    place.import(&[]).unwrap();
+}
+
+#[test]
+fn the_development_srs_is_known_without_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let [_, srs] = development(folder.path(), &[6, 3], &()).unwrap().try_into().unwrap();
+    assert!(srs.is_insecure());
+    assert!(srs.checks().is_empty());
+    assert!(srs.origin().to_string().contains("INSECURE"));
+    let bytes = installed_bytes(&srs);
+
+    // Somebody passes the file on as something else.
+    let place = Place::new(&bytes);
+    let [imported] = place.import(&[]).unwrap().try_into().unwrap();
+    assert_eq!(imported.origin(), Origin::Development);
+    assert!(imported.is_insecure());
+    let record = imported.path().with_extension("json");
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, text.replace("\"development\"", "\"unknown\"")).unwrap();
+    assert!(Srs::open(&place.cache(), 6).is_err());
+    // Made again, over what can't be used.
+    let [again] = development(&place.cache(), &[6], &()).unwrap().try_into().unwrap();
+    assert!(installed_bytes(&again) == bytes);
+}
+
+#[test]
+fn the_development_srs_replaces_no_other() {
+    let place = Place::new(&srs_bytes(4, tau()));
+    place.import(&[]).unwrap();
+    assert!(matches!(
+        development(&place.cache(), &[4], &()),
+        Err(SrsError::Occupied { k: 4, origin: Origin::Unknown, .. })
+    ));
+    assert_eq!(Srs::open(&place.cache(), 4).unwrap().origin(), Origin::Unknown);
+
+    // But is replaced.
+    let place = Place::new(&srs_bytes(4, tau()));
+    development(&place.cache(), &[4], &()).unwrap();
+    place.import(&[]).unwrap();
+    assert!(!Srs::open(&place.cache(), 4).unwrap().is_insecure());
+}
+
+/// Ends the process in the middle of the Lagrange form.
+struct Abort;
+
+impl Progress for Abort {
+    fn advance(&self, step: Step, done: u64, _: u64) {
+        if matches!(step, Step::ImportLagrange { .. }) && done > 0 {
+            std::process::abort();
+        }
+    }
+}
+
+/// Runs itself in another process, which is killed when half of the file is written.
+#[test]
+fn an_interrupted_import_leaves_nothing() {
+    const VARIABLE: &str = "ZENO_SRS_TEST_FOLDER";
+    if let Some(folder) = env::var_os(VARIABLE) {
+        let folder = Path::new(&folder);
+        let _ = import(&folder.join("cache"), &folder.join("file"), &[], &Abort);
+        return;
+    }
+    let place = Place::new(&srs_bytes(8, tau()));
+    let status = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "tests::cache::an_interrupted_import_leaves_nothing"])
+        .env(VARIABLE, place.folder.path())
+        .output()
+        .unwrap()
+        .status;
+    assert_eq!(status.code(), None, "the process was killed");
+    assert!(place.cache().join("srs").exists(), "it had begun to write");
+    assert_eq!(place.left(), Vec::<String>::new());
+    place.import(&[]).unwrap();
+}

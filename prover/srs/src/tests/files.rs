@@ -1,0 +1,105 @@
+//! Files that are as they should be.
+
+use std::io::Read;
+
+use halo2_proofs::poly::{
+    EvaluationDomain,
+    commitment::{Blind, Params, ParamsProver},
+    kzg::commitment::ParamsKZG,
+};
+use halo2curves::{
+    bn256::{Bn256, Fr, G1Affine, G2Affine},
+    ff::{Field, FromUniformBytes},
+    group::{Curve, prime::PrimeCurveAffine},
+};
+
+use super::{Place, installed_bytes, tau};
+use crate::{
+    Defect, Origin, Srs, SrsError,
+    curve::encode_g1,
+    development::hash_to_scalar,
+    installed,
+    layout::G1_BYTES as G,
+    testing::{FixedByte, PtauWriter, srs_bytes},
+};
+
+/// The largest has two chunks, and MSMs that are long enough for the kernel for long ones.
+#[test]
+fn srs_files_are_installed_as_they_are() {
+    for k in [1, 2, 6, 14] {
+        let bytes = srs_bytes(k, tau());
+        let place = Place::new(&bytes);
+        let [srs] = place.import(&[k]).unwrap().try_into().unwrap();
+        assert!(installed_bytes(&srs) == bytes);
+        assert_eq!((srs.k(), srs.n(), srs.bytes()), (k, 1 << k, bytes.len() as u64));
+        assert_eq!(srs.origin(), Origin::Unknown);
+        assert!(!srs.is_insecure());
+        assert_eq!(srs.checks().len(), 5);
+        assert_eq!(srs.g2(), G2Affine::generator());
+        assert_eq!(srs.s_g2(), (G2Affine::generator() * tau()).to_affine());
+
+        let mut all = Vec::new();
+        srs.reader().read_to_end(&mut all).unwrap();
+        assert!(all == bytes);
+        let (start, length) = (srs.n() / 2, srs.n() / 4 + 1);
+        let mut points = vec![G1Affine::identity(); length];
+        srs.read_g(start, &mut points).unwrap();
+        assert!(encode_g1(&points) == bytes[4 + start * G..][..length * G]);
+        srs.read_g_lagrange(start, &mut points).unwrap();
+        assert!(encode_g1(&points) == bytes[4 + (srs.n() + start) * G..][..length * G]);
+    }
+}
+
+/// halo2 reads what is installed, and commits to a polynomial by either form alike.
+#[test]
+fn halo2_commits_with_it() {
+    let k = 7;
+    let place = Place::new(&PtauWriter::new(k, tau()).bytes());
+    let [srs] = place.import(&[]).unwrap().try_into().unwrap();
+    let params = ParamsKZG::<Bn256>::read(&mut srs.reader()).unwrap();
+    let domain = EvaluationDomain::new(1, k);
+    let mut values = domain.empty_lagrange();
+    for (index, value) in values.iter_mut().enumerate() {
+        *value = hash_to_scalar(&[index as u8]);
+    }
+    let coefficients = domain.lagrange_to_coeff(values.clone());
+    let blind = Blind(Fr::ZERO);
+    assert_eq!(params.commit(&coefficients, blind), params.commit_lagrange(&values, blind));
+    let powers: Vec<Fr> = coefficients.iter().copied().collect();
+    let expected = powers.iter().rev().fold(Fr::ZERO, |sum, coefficient| sum * tau() + coefficient);
+    assert_eq!(
+        params.commit(&coefficients, blind).to_affine(),
+        (G1Affine::generator() * expected).to_affine()
+    );
+}
+
+/// A `.ptau` file gives what halo2's own setup makes of the same secret, for every degree. From k = 6 on, snarkjs's
+/// order of the Lagrange form is not halo2's.
+#[test]
+fn ptau_files_give_every_degree() {
+    let tau = Fr::from_uniform_bytes(&[9; 64]);
+    let place = Place::new(&PtauWriter::new(8, tau).bytes());
+    let srss = place.import(&[6, 8, 1, 4, 2, 7, 5, 3, 3]).unwrap();
+    assert_eq!(srss.iter().map(Srs::k).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    for srs in &srss {
+        let mut expected = Vec::new();
+        ParamsKZG::<Bn256>::setup(srs.k(), FixedByte(9)).write(&mut expected).unwrap();
+        assert!(installed_bytes(srs) == expected, "k = {}", srs.k());
+    }
+    let found = installed(&place.cache()).unwrap();
+    assert!(found.iter().map(|found| (found.k, found.srs.is_ok())).eq((1..=8).map(|k| (k, true))));
+    assert!(installed(&place.cache().join("absent")).unwrap().is_empty());
+}
+
+#[test]
+fn degrees_that_a_file_does_not_hold() {
+    let ptau = Place::new(&PtauWriter::new(3, tau()).bytes());
+    assert_eq!(ptau.refused(&[3, 4]), Defect::TooSmall { asked: 4, power: 3 });
+    let srs = Place::new(&srs_bytes(3, tau()));
+    assert_eq!(srs.refused(&[2]), Defect::OtherDegree { asked: 2, holds: 3 });
+    for k in [0, 29] {
+        assert!(matches!(srs.import(&[k]), Err(SrsError::Degree(_))));
+        assert!(matches!(Srs::open(&srs.cache(), k), Err(SrsError::Degree(_))));
+    }
+    assert!(matches!(Srs::open(&srs.cache(), 3), Err(SrsError::Absent { k: 3, .. })));
+}
