@@ -1,0 +1,239 @@
+//! The work that the kernels do, written once for all of them.
+
+use std::ops::Range;
+
+use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::{BABY_BEAR_RATE, BN254_RATE, Digest, F};
+use p3_bn254::Bn254;
+use p3_field::PrimeField32;
+use p3_matrix::dense::RowMajorMatrix;
+
+use super::{
+    Job, Tables,
+    field::{Words, montgomery_words},
+    lanes::Lanes,
+};
+
+/// The widest kernel's `WIDTH`.
+const MAX_WIDTH: usize = 16;
+
+/// BabyBear elements in one element of BN254, 31 bits each.
+const PACKED: usize = BABY_BEAR_RATE / BN254_RATE;
+
+/// `values[0] + values[1] 2^31 + ...` of at most eight values, so below `2^248`.
+#[inline(always)]
+fn pack(values: &[F]) -> Words {
+    let mut words = [0_u64; 4];
+    for (i, value) in values.iter().enumerate() {
+        let (word, shift) = (31 * i / 64, 31 * i % 64);
+        let value = u64::from(value.as_canonical_u32());
+        words[word] |= value << shift;
+        if shift > 33 {
+            words[word + 1] |= value >> (64 - shift);
+        }
+    }
+    words
+}
+
+/// Elements from Plonky3's form; lanes without one repeat the last.
+#[inline(always)]
+fn load<L: Lanes>(len: usize, element: impl Fn(usize) -> Bn254) -> L {
+    let mut words = [[0; 4]; MAX_WIDTH];
+    for (lane, words) in words[..L::WIDTH].iter_mut().enumerate() {
+        *words = montgomery_words(element(lane.min(len - 1)));
+    }
+    L::from_montgomery(&words[..L::WIDTH])
+}
+
+/// Elements to Plonky3's form.
+#[inline(always)]
+fn store<L: Lanes>(elements: L) -> [Bn254; MAX_WIDTH] {
+    let mut words = [[0; 4]; MAX_WIDTH];
+    elements.to_integers(&mut words[..L::WIDTH]);
+    let mut out = [Bn254::default(); MAX_WIDTH];
+    for (out, words) in out.iter_mut().zip(words) {
+        *out = Bn254::new(words);
+    }
+    out
+}
+
+/// See [`Kernel::permute2`](super::Kernel::permute2).
+pub(super) struct Permute2<'a> {
+    pub(super) states: &'a mut [[Bn254; 2]],
+}
+
+impl Job for Permute2<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, tables: &Tables<L>) {
+        for states in self.states.chunks_mut(L::WIDTH) {
+            let len = states.len();
+            let mut state = [load::<L>(len, |i| states[i][0]), load(len, |i| states[i][1])];
+            tables.compress(&mut state);
+            let out = [store(state[0]), store(state[1])];
+            for (lane, state) in states.iter_mut().enumerate() {
+                *state = [out[0][lane], out[1][lane]];
+            }
+        }
+    }
+}
+
+/// See [`Kernel::permute3`](super::Kernel::permute3).
+pub(super) struct Permute3<'a> {
+    pub(super) states: &'a mut [[Bn254; 3]],
+}
+
+impl Job for Permute3<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, tables: &Tables<L>) {
+        for states in self.states.chunks_mut(L::WIDTH) {
+            let len = states.len();
+            let mut state =
+                [load::<L>(len, |i| states[i][0]), load(len, |i| states[i][1]), load(len, |i| states[i][2])];
+            tables.absorb(&mut state);
+            let out = [store(state[0]), store(state[1]), store(state[2])];
+            for (lane, state) in states.iter_mut().enumerate() {
+                *state = [out[0][lane], out[1][lane], out[2][lane]];
+            }
+        }
+    }
+}
+
+/// See [`Kernel::compress`](super::Kernel::compress).
+pub(super) struct Compress<'a> {
+    pub(super) nodes: &'a [Digest],
+    pub(super) out: &'a mut [Digest],
+}
+
+impl Job for Compress<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, tables: &Tables<L>) {
+        for (nodes, out) in self.nodes.chunks(2 * L::WIDTH).zip(self.out.chunks_mut(L::WIDTH)) {
+            let len = out.len();
+            let mut state = [load::<L>(len, |i| nodes[2 * i][0]), load(len, |i| nodes[2 * i + 1][0])];
+            tables.compress(&mut state);
+            for (out, digest) in out.iter_mut().zip(store(state[0])) {
+                *out = [digest];
+            }
+        }
+    }
+}
+
+/// See [`Kernel::leaves`](super::Kernel::leaves).
+pub(super) struct Leaves<'a> {
+    pub(super) rows: &'a RowMajorMatrix<F>,
+    pub(super) stride: usize,
+    pub(super) rows_a_leaf: usize,
+    pub(super) first: usize,
+    pub(super) out: &'a mut [Digest],
+}
+
+impl Job for Leaves<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, tables: &Tables<L>) {
+        // Digests that wait for their sibling, one for each set bit of the number of rows done.
+        let mut waiting: Vec<L> = Vec::with_capacity(usize::BITS as usize);
+        for (batch, out) in self.out.chunks_mut(L::WIDTH).enumerate() {
+            let first = self.first + batch * L::WIDTH;
+            for t in 0..self.rows_a_leaf {
+                let row = |lane: usize| {
+                    let index = first + lane.min(out.len() - 1) + t * self.stride;
+                    &self.rows.values[index * self.rows.width..][..self.rows.width]
+                };
+                let mut digest = hash_rows(tables, self.rows.width, row);
+                for _ in 0..t.trailing_ones() {
+                    if let Some(left) = waiting.pop() {
+                        let mut state = [left, digest];
+                        tables.compress(&mut state);
+                        digest = state[0];
+                    }
+                }
+                waiting.push(digest);
+            }
+            if let Some(digest) = waiting.pop() {
+                for (out, digest) in out.iter_mut().zip(store(digest)) {
+                    *out = [digest];
+                }
+            }
+        }
+    }
+}
+
+/// The digests of one row a lane: the sponge in overwrite mode without padding, so that a last block which is not full
+/// leaves what it doesn't reach of the state.
+#[inline(always)]
+fn hash_rows<'a, L: Lanes>(tables: &Tables<L>, width: usize, row: impl Fn(usize) -> &'a [F]) -> L {
+    let mut rows: [&[F]; MAX_WIDTH] = [&[]; MAX_WIDTH];
+    for (lane, slot) in rows[..L::WIDTH].iter_mut().enumerate() {
+        *slot = row(lane);
+    }
+    let mut state = [L::zero(); 3];
+    for block in (0..width).step_by(BABY_BEAR_RATE) {
+        for i in 0..BN254_RATE {
+            let start = block + i * PACKED;
+            if start < width {
+                let mut words = [[0; 4]; MAX_WIDTH];
+                for (words, row) in words[..L::WIDTH].iter_mut().zip(&rows) {
+                    *words = pack(&row[start..width.min(start + PACKED)]);
+                }
+                state[i] = L::from_integers(&words[..L::WIDTH]);
+            }
+        }
+        tables.absorb(&mut state);
+    }
+    state[0]
+}
+
+/// See [`Kernel::grind`](super::Kernel::grind).
+pub(super) struct Grind<'a> {
+    pub(super) state: &'a [Bn254; 3],
+    pub(super) position: usize,
+    pub(super) prefix: &'a [F],
+    pub(super) bits: usize,
+    pub(super) candidates: Range<u32>,
+}
+
+impl Job for Grind<'_> {
+    type Output = Option<u32>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, tables: &Tables<L>) -> Option<u32> {
+        let Range { start, end } = self.candidates;
+        let initial =
+            [load::<L>(1, |_| self.state[0]), load(1, |_| self.state[1]), load(1, |_| self.state[2])];
+        let mut values = self.prefix.to_vec();
+        values.push(F::default());
+        for first in (start..end).step_by(L::WIDTH) {
+            let mut words = [[0; 4]; MAX_WIDTH];
+            for (lane, words) in words[..L::WIDTH].iter_mut().enumerate() {
+                values[self.prefix.len()] = F::new(end.min(first + lane as u32 + 1) - 1);
+                *words = pack(&values);
+            }
+            let mut state = initial;
+            state[self.position] = L::from_integers(&words[..L::WIDTH]);
+            tables.absorb(&mut state);
+            let mut out = [[0; 4]; MAX_WIDTH];
+            state[1].to_integers(&mut out[..L::WIDTH]);
+            let found = out[..L::WIDTH].iter().position(|x| modulo_baby_bear(x) % (1 << self.bits) == 0);
+            if let Some(lane) = found {
+                return Some(end.min(first + lane as u32 + 1) - 1);
+            }
+        }
+        None
+    }
+}
+
+/// `x` modulo BabyBear's order.
+fn modulo_baby_bear(x: &Words) -> u64 {
+    let order = u64::from(F::ORDER_U32);
+    x.iter().rev().fold(0, |rest, word| {
+        let rest = (rest << 32 | word >> 32) % order;
+        (rest << 32 | word & 0xffff_ffff) % order
+    })
+}

@@ -1,0 +1,196 @@
+//! BN254 Poseidon2 on many states at once.
+//!
+//! The root configuration hashes with Poseidon2 over the scalar field of BN254: width 3 as a sponge over rows of
+//! BabyBear, eight of which make one element, and width 2 as the compression of a Merkle tree's inner nodes. One
+//! permutation is a long chain of dependent multiplications of 254 bits, but a tree has millions of independent ones.
+//! A [`Kernel`] does several side by side, with the multipliers of AVX-512 IFMA, or those of AVX2 for doubles, or
+//! portably one by one. All give the same digests as the stock hasher.
+
+mod field;
+mod jobs;
+mod lanes;
+mod poseidon2;
+mod radix51;
+mod radix52;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::sync::OnceLock;
+
+use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::{Digest, F};
+use p3_bn254::Bn254;
+use p3_matrix::dense::RowMajorMatrix;
+
+use self::{
+    field::Portable,
+    jobs::{Compress, Grind, Leaves, Permute2, Permute3},
+    lanes::Lanes,
+    poseidon2::Poseidon2,
+};
+
+/// A way to run the permutations that this processor is capable of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+/// Work for a kernel.
+trait Job {
+    /// What comes out.
+    type Output;
+    /// Does the work on the calling thread. To be inlined into a function that has the kernel's instructions enabled.
+    fn run<L: Lanes>(self, tables: &Tables<L>) -> Self::Output;
+}
+
+/// Both permutations in a kernel's form.
+struct Tables<L: Lanes> {
+    compression: Poseidon2<L, 2>,
+    sponge: Poseidon2<L, 3>,
+    permute2: Permute<L, 2>,
+    permute3: Permute<L, 3>,
+}
+
+/// A permutation as a function of its own. They are long, and inlined into every job they would take minutes to compile.
+type Permute<L, const T: usize> = fn(&Poseidon2<L, T>, &mut [L; T]);
+
+impl<L: Lanes> Tables<L> {
+    fn new(permute2: Permute<L, 2>, permute3: Permute<L, 3>) -> Self {
+        Self { compression: Poseidon2::width2(), sponge: Poseidon2::width3(), permute2, permute3 }
+    }
+
+    fn portable() -> Self {
+        Self::new(Poseidon2::<L, 2>::permute, Poseidon2::<L, 3>::permute)
+    }
+
+    /// Permutes the states of compression; takes and leaves them settled.
+    #[inline(always)]
+    fn compress(&self, state: &mut [L; 2]) {
+        (self.permute2)(&self.compression, state);
+    }
+
+    /// Permutes the states of the sponge; takes and leaves them settled.
+    #[inline(always)]
+    fn absorb(&self, state: &mut [L; 3]) {
+        (self.permute3)(&self.sponge, state);
+    }
+}
+
+impl Kernel {
+    /// The fastest kernel that this processor is capable of.
+    pub fn best() -> Self {
+        static BEST: OnceLock<Kernel> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available()[0])
+    }
+
+    /// All kernels that this processor is capable of, the fastest first.
+    pub fn available() -> Vec<Self> {
+        let mut kernels = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if x86::has_avx512() {
+                kernels.push(Self(Kind::Avx512));
+            }
+            if x86::has_avx2() {
+                kernels.push(Self(Kind::Avx2));
+            }
+        }
+        kernels.push(Self(Kind::Portable));
+        kernels
+    }
+
+    /// The instructions that it uses.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "AVX-512 IFMA",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "AVX2 FMA",
+            Kind::Portable => "portable",
+        }
+    }
+
+    /// How many permutations it does side by side. Work in multiples of it wastes nothing.
+    pub fn width(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => x86::AVX512_WIDTH,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => x86::AVX2_WIDTH,
+            Kind::Portable => Portable::WIDTH,
+        }
+    }
+
+    /// Applies the permutation of width 2, that of compression, to each state.
+    pub fn permute2(self, states: &mut [[Bn254; 2]]) {
+        self.run(Permute2 { states });
+    }
+
+    /// Applies the permutation of width 3, that of the sponge, to each state.
+    pub fn permute3(self, states: &mut [[Bn254; 3]]) {
+        self.run(Permute3 { states });
+    }
+
+    /// Writes to `out[i]` the compression of `nodes[2 i]` and `nodes[2 i + 1]`.
+    ///
+    /// # Panics
+    /// If there are not twice as many nodes.
+    pub fn compress(self, nodes: &[Digest], out: &mut [Digest]) {
+        assert_eq!(nodes.len(), 2 * out.len(), "two nodes a parent");
+        self.run(Compress { nodes, out });
+    }
+
+    /// Writes to `out[i]` the digest of leaf `first + i`: the root of the binary tree over the digests of the rows
+    /// `first + i + t stride`, `t` from 0 to `rows_a_leaf - 1`.
+    ///
+    /// # Panics
+    /// If `rows_a_leaf` is not a power of two, or a row does not exist.
+    pub fn leaves(
+        self,
+        rows: &RowMajorMatrix<F>,
+        stride: usize,
+        rows_a_leaf: usize,
+        first: usize,
+        out: &mut [Digest],
+    ) {
+        assert!(rows_a_leaf.is_power_of_two(), "{rows_a_leaf} rows a leaf, which is not a power of two");
+        self.run(Leaves { rows, stride, rows_a_leaf, first, out });
+    }
+
+    /// The least witness in `candidates` of the proof of work in which element `position` of the sponge's state
+    /// `state` is overwritten by `prefix` followed by the witness, at most eight values, and the permuted state's
+    /// second element, modulo BabyBear's order, is to end in `bits` zeros.
+    pub(crate) fn grind(
+        self,
+        state: &[Bn254; 3],
+        position: usize,
+        prefix: &[F],
+        bits: usize,
+        candidates: std::ops::Range<u32>,
+    ) -> Option<u32> {
+        self.run(Grind { state, position, prefix, bits, candidates })
+    }
+
+    fn run<J: Job>(self, job: J) -> J::Output {
+        static PORTABLE: OnceLock<Tables<Portable>> = OnceLock::new();
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            // SAFETY: such a kernel is made by `available` only, which has asked the processor.
+            Kind::Avx512 => unsafe { x86::run_avx512(job) },
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            // SAFETY: as above.
+            Kind::Avx2 => unsafe { x86::run_avx2(job) },
+            Kind::Portable => job.run(PORTABLE.get_or_init(Tables::portable)),
+        }
+    }
+}

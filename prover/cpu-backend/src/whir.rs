@@ -1,0 +1,200 @@
+//! The prover of WHIR (<https://eprint.iacr.org/2024/1586>), in the variant of SWIRL, for the root configuration.
+
+use std::array;
+
+use openvm_cpu_backend::merkle::CpuMerkleTree;
+use openvm_stark_backend::{
+    FiatShamirTranscript, SystemParams,
+    poly_common::Squarable,
+    proof::WhirProof,
+    prover::{
+        ColMajorMatrix, MatrixDimensions,
+        error::WhirProverError,
+        poly::{Mle, eval_to_coeff_rs_message, evals_eq_hypercube, evals_mobius_eq_hypercube},
+    },
+};
+use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::{
+    BabyBearBn254Poseidon2Config as SC, D_EF, Digest, EF, F,
+};
+use p3_field::{BasedVectorSpace, PrimeCharacteristicRing, TwoAdicField};
+use p3_matrix::dense::RowMajorMatrix;
+use rayon::prelude::*;
+use tracing::{info_span, instrument};
+
+use crate::{bn254::Kernel, code::codeword, merkle::tree};
+
+/// A stacked matrix in evaluation form and the Merkle tree of its codeword.
+pub(crate) type Committed<'a> = (&'a ColMajorMatrix<F>, &'a CpuMerkleTree<F, Digest>);
+
+/// Proves that the columns of `committed`, batched, have the values at `u` that the verifier derives from the transcript.
+/// All matrices have the same height; `u` has a coordinate for each of its bits.
+///
+/// # Errors
+/// If a tree cannot be made or has not the shape that the parameters say.
+#[instrument(level = "info", name = "whir", skip_all)]
+pub(crate) fn prove<TS: FiatShamirTranscript<SC>>(
+    kernel: Kernel,
+    transcript: &mut TS,
+    params: &SystemParams,
+    committed: &[Committed<'_>],
+    u: &[EF],
+) -> Result<WhirProof<SC>, WhirProverError> {
+    let whir = &params.whir;
+    let mu_pow_witness = transcript.grind(whir.mu_pow_bits);
+    let mu = transcript.sample_ext();
+    let mut f = info_span!("whir_batch").in_scope(|| batch(params.l_skip, committed, mu));
+    let mut w = evals_mobius_eq_hypercube(u);
+
+    let mut log_domain = params.l_skip + params.n_stack + params.log_blowup;
+    let mut whir_sumcheck_polys = Vec::new();
+    let mut codeword_commits = Vec::new();
+    let mut ood_values = Vec::new();
+    let mut folding_pow_witnesses = Vec::new();
+    let mut query_phase_pow_witnesses = Vec::new();
+    let mut initial_round_opened_rows = vec![Vec::new(); committed.len()];
+    let mut initial_round_merkle_proofs = vec![Vec::new(); committed.len()];
+    let mut codeword_opened_values = Vec::new();
+    let mut codeword_merkle_proofs = Vec::new();
+    let mut final_poly = None;
+    // The tree that this round's queries open, if it isn't the committed ones.
+    let mut folded: Option<CpuMerkleTree<F, Digest>> = None;
+
+    for (round, round_params) in whir.rounds.iter().enumerate() {
+        for _ in 0..whir.k {
+            let evaluations = sumcheck_round(&f, &w);
+            evaluations.iter().for_each(|&value| transcript.observe_ext(value));
+            whir_sumcheck_polys.push(evaluations);
+            folding_pow_witnesses.push(transcript.grind(whir.folding_pow_bits));
+            let alpha = transcript.sample_ext();
+            f = fold(&f, alpha);
+            w = fold(&w, alpha);
+        }
+
+        let log_len = f.len().ilog2() as usize;
+        let g = Mle::from_evaluations(&f);
+        let mut next = None;
+        let mut out_of_domain = None;
+        if round + 1 < whir.rounds.len() {
+            let next = next.insert(info_span!("whir_commit", round).in_scope(|| {
+                let coefficients = RowMajorMatrix::new(
+                    <EF as BasedVectorSpace<F>>::flatten_to_base(g.coeffs().clone()),
+                    D_EF,
+                );
+                let rows = codeword(&coefficients, log_domain - 1 - log_len);
+                tree(kernel, rows, 1 << whir.k)
+            })?);
+            let root = next.root()?;
+            transcript.observe_commit(root);
+            codeword_commits.push(root);
+            let z = *out_of_domain.insert(transcript.sample_ext());
+            let value = g.eval_at_point_inplace(&z.exp_powers_of_2().take(log_len).collect::<Vec<_>>());
+            transcript.observe_ext(value);
+            ood_values.push(value);
+        } else {
+            let coefficients = final_poly.insert(g.into_coeffs());
+            coefficients.iter().for_each(|&value| transcript.observe_ext(value));
+        }
+
+        query_phase_pow_witnesses.push(transcript.grind(whir.query_phase_pow_bits));
+        let log_queries = log_domain - whir.k;
+        let indices: Vec<usize> =
+            (0..round_params.num_queries).map(|_| transcript.sample_bits(log_queries) as usize).collect();
+        if let Some(tree) = &folded {
+            let (mut values, mut proofs) = (Vec::new(), Vec::new());
+            for &index in &indices {
+                values.push(<EF as BasedVectorSpace<F>>::reconstitute_from_base(
+                    tree.get_opened_rows(index)?.concat(),
+                ));
+                proofs.push(tree.query_merkle_proof(index)?);
+            }
+            codeword_opened_values.push(values);
+            codeword_merkle_proofs.push(proofs);
+        } else {
+            for (i, (_, tree)) in committed.iter().enumerate() {
+                let (tree_height, expected) = (tree.backing_matrix().height(), 1 << log_domain);
+                if tree_height != expected {
+                    return Err(WhirProverError::TreeHeightMismatch { tree_height, expected });
+                }
+                for &index in &indices {
+                    initial_round_opened_rows[i].push(tree.get_opened_rows(index)?);
+                    initial_round_merkle_proofs[i].push(tree.query_merkle_proof(index)?);
+                }
+            }
+        }
+        folded = next;
+
+        let gamma = transcript.sample_ext();
+        if let Some(z) = out_of_domain {
+            let omega = F::two_adic_generator(log_queries);
+            let points = indices.iter().map(|&index| omega.exp_u64(index as u64)).collect::<Vec<_>>();
+            add_claims(&mut w, z, &points, gamma);
+        }
+        log_domain -= 1;
+    }
+
+    Ok(WhirProof {
+        mu_pow_witness,
+        whir_sumcheck_polys,
+        codeword_commits,
+        ood_values,
+        folding_pow_witnesses,
+        query_phase_pow_witnesses,
+        initial_round_opened_rows,
+        initial_round_merkle_proofs,
+        codeword_opened_values,
+        codeword_merkle_proofs,
+        final_poly: final_poly.ok_or(WhirProverError::FinalPolyNone)?,
+    })
+}
+
+/// The columns' sum, weighted with the powers of `mu`, as evaluations on the hypercube of the multilinear polynomial
+/// whose coefficients the code's message has.
+///
+/// The change of basis is linear over BabyBear, so it is done on the four coordinates of the sum and not on all columns.
+fn batch(l_skip: usize, committed: &[Committed<'_>], mu: EF) -> Vec<EF> {
+    let columns: Vec<&[F]> = committed.iter().flat_map(|(matrix, _)| matrix.columns()).collect();
+    let weights: Vec<EF> = mu.powers().take(columns.len()).collect();
+    let height = committed.first().map_or(0, |(matrix, _)| matrix.height());
+    let sum: Vec<EF> = (0..height)
+        .into_par_iter()
+        .map(|i| columns.iter().zip(&weights).map(|(column, &weight)| weight * column[i]).sum())
+        .collect();
+    let coordinates: [Vec<F>; D_EF] = array::from_fn(|k| {
+        let coordinate: Vec<F> =
+            sum.par_iter().map(|x| <EF as BasedVectorSpace<F>>::as_basis_coefficients_slice(x)[k]).collect();
+        let mut message = eval_to_coeff_rs_message(l_skip, &coordinate);
+        Mle::coeffs_to_evals_inplace(&mut message);
+        message
+    });
+    (0..height)
+        .into_par_iter()
+        .map(|i| <EF as BasedVectorSpace<F>>::from_basis_coefficients_fn(|k| coordinates[k][i]))
+        .collect()
+}
+
+/// The sum over the hypercube of `f w` with the first variable set to 1 and to 2.
+fn sumcheck_round(f: &[EF], w: &[EF]) -> [EF; 2] {
+    let (f, w) = (f.as_chunks::<2>().0, w.as_chunks::<2>().0);
+    let add = |a: [EF; 2], b: [EF; 2]| [a[0] + b[0], a[1] + b[1]];
+    f.par_iter()
+        .zip(w)
+        .map(|(&[f0, f1], &[w0, w1])| [f1 * w1, (f1.double() - f0) * (w1.double() - w0)])
+        .reduce(|| [EF::ZERO; 2], add)
+}
+
+/// Sets the first variable to `alpha`.
+fn fold(evaluations: &[EF], alpha: EF) -> Vec<EF> {
+    evaluations.as_chunks::<2>().0.par_iter().map(|&[low, high]| low + alpha * (high - low)).collect()
+}
+
+/// Adds to `w` the equality polynomials of the new claims: `gamma` times that of the powers `z^(2^i)`, and `gamma^(j + 2)`
+/// times that of `points[j]`.
+fn add_claims(w: &mut [EF], z: EF, points: &[F], gamma: EF) {
+    let variables = w.len().ilog2() as usize;
+    let equality = evals_eq_hypercube(&z.exp_powers_of_2().take(variables).collect::<Vec<_>>());
+    w.par_iter_mut().zip(equality).for_each(|(w, e)| *w += gamma * e);
+    for (point, weight) in points.iter().zip(gamma.powers().skip(2)) {
+        let equality = evals_eq_hypercube(&point.exp_powers_of_2().take(variables).collect::<Vec<_>>());
+        w.par_iter_mut().zip(equality).for_each(|(w, e)| *w += weight * e);
+    }
+}
