@@ -2,12 +2,21 @@
 
 use std::{hint::black_box, time::Instant};
 
-use openvm_stark_backend::p3_symmetric::Permutation;
-use openvm_stark_sdk::config::bn254_poseidon2::{
-    default_bn254_poseidon2_width2, default_bn254_poseidon2_width3,
+use openvm_stark_backend::{
+    StarkEngine, StarkProtocolConfig, SystemParams,
+    p3_symmetric::Permutation,
+    prover::{ColMajorMatrix, stacked_pcs::MerkleTree},
+    test_utils::{SelfInteractionFixture, TestFixture, test_system_params_small},
 };
+use openvm_stark_sdk::config::{
+    baby_bear_bn254_poseidon2::{
+        BabyBearBn254Poseidon2Config, BabyBearBn254Poseidon2CpuEngine, F, Transcript,
+    },
+    bn254_poseidon2::{default_bn254_poseidon2_width2, default_bn254_poseidon2_width3},
+};
+use p3_matrix::dense::RowMajorMatrix;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use zeno_cpu_backend::bn254::Kernel;
+use zeno_cpu_backend::{RootEngine, bn254::Kernel, digest_layers};
 
 /// The least time of three runs, in seconds.
 fn seconds(mut run: impl FnMut()) -> f64 {
@@ -39,6 +48,54 @@ fn permutations() {
     }
 }
 
+/// A tree like the root proof's, 16 rows a leaf, on all cores.
+fn merkle() {
+    const HEIGHT: usize = 1 << 16;
+    const WIDTH: usize = 64;
+    let config = BabyBearBn254Poseidon2Config::default_from_params(params());
+    let mut rng = StdRng::seed_from_u64(0);
+    let rows = RowMajorMatrix::new((0..HEIGHT * WIDTH).map(|_| rng.random::<F>()).collect(), WIDTH);
+    let columns = ColMajorMatrix::from_row_major(&rows);
+    let mut root = None;
+    let stock = seconds(|| {
+        let tree = MerkleTree::new(config.hasher(), columns.clone(), 16).expect("the shape is fine");
+        root = tree.root().ok();
+    });
+    println!("Merkle tree over {HEIGHT} rows of {WIDTH}, all cores");
+    println!("{:14} {stock:6.2} s", "stock");
+    for kernel in Kernel::available() {
+        let mut layers = Vec::new();
+        let ours = seconds(|| layers = digest_layers(kernel, &rows, 16).expect("the shape is fine"));
+        assert_eq!(layers.last().map(|layer| layer[0]), root, "the roots differ");
+        println!("{:14} {ours:6.2} s {:6.2}x", kernel.name(), stock / ours);
+    }
+}
+
+/// The root configuration at a stacked height of 2^14, next to no work to prove.
+fn params() -> SystemParams {
+    let mut params = test_system_params_small(2, 12, 4);
+    params.log_blowup = 4;
+    params
+}
+
+/// A whole proof, on all cores.
+fn proof() {
+    let fixture = SelfInteractionFixture::new(vec![4, 7, 8, 8, 10], 12, 5);
+    let (stock, ours) =
+        (BabyBearBn254Poseidon2CpuEngine::<Transcript>::new(params()), RootEngine::new(params()));
+    let (pk, vk) = fixture.keygen(&stock);
+    println!("A proof of {} columns of 2^12 rows, blow-up 16, all cores", 4 + 7 + 8 + 8 + 10);
+    let mut proof = None;
+    let stock_time = seconds(|| proof = Some(fixture.prove(&stock, &pk)));
+    println!("{:14} {stock_time:6.2} s", "stock");
+    let time = seconds(|| proof = Some(fixture.prove(&ours, &pk)));
+    println!("{:14} {time:6.2} s {:6.2}x", Kernel::best().name(), stock_time / time);
+    let proof = proof.expect("it was made");
+    stock.verify(&vk, &proof).expect("the stock verifier accepts the proof");
+}
+
 fn main() {
     permutations();
+    merkle();
+    proof();
 }

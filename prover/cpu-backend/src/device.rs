@@ -1,38 +1,45 @@
-//! The device and its engine.
+//! The device.
 
 use openvm_cpu_backend::{CpuBackend, CpuDevice as StockDevice, CpuProverError};
 use openvm_stark_backend::{
-    FiatShamirTranscript, StarkEngine, StarkProtocolConfig, SystemParams,
+    FiatShamirTranscript, StarkProtocolConfig, SystemParams,
     keygen::types::MultiStarkProvingKey,
+    poly_common::Squarable,
     proof::{BatchConstraintProof, GkrProof, StackingProof, WhirProof},
     prover::{
-        ColMajorMatrix, Coordinator, DeviceDataTransporter, DeviceMultiStarkProvingKey, MultiRapProver,
-        OpeningProver, ProverBackend, ProverDevice, ProvingContext, TraceCommitter,
-        stacked_pcs::StackedPcsData,
+        ColMajorMatrix, DeviceDataTransporter, DeviceMultiStarkProvingKey, MultiRapProver, OpeningProver,
+        ProverBackend, ProverDevice, ProvingContext, TraceCommitter,
+        error::WhirProverError,
+        stacked_pcs::{StackedPcsData, stacked_matrix},
+        stacked_reduction::prove_stacked_opening_reduction,
     },
 };
-use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config, CpuTranscript};
-use p3_baby_bear::default_babybear_poseidon2_16;
 use p3_matrix::dense::RowMajorMatrix;
+use tracing::{info_span, instrument};
 
 use crate::{
     batch,
+    code::{codeword, message},
     field::{EF, F},
+    merkle::{Hashing, tree},
+    stacking::Stacking,
+    whir,
 };
 
 type PcsData<SC> = <CpuBackend<SC> as ProverBackend>::PcsData;
 
-/// Proves with this crate's kernels what they are for, and with the stock device the rest. Its matrices are the
-/// stock backend's, so that traces and keys made for that serve here.
+/// A device for the configuration `SC`, whose trees are hashed by `H`. Its matrices and committed data are the stock
+/// backend's, so that traces and keys made for that serve here.
 #[derive(Clone)]
-pub struct Device<SC> {
+pub struct Device<SC, H> {
     stock: StockDevice<SC>,
+    hashing: H,
 }
 
-impl<SC: StarkProtocolConfig> Device<SC> {
+impl<SC: StarkProtocolConfig, H> Device<SC, H> {
     /// A device for the parameters of `config`.
-    pub fn new(config: SC) -> Self {
-        Self { stock: StockDevice::new(config) }
+    pub fn new(config: SC, hashing: H) -> Self {
+        Self { stock: StockDevice::new(config), hashing }
     }
 
     /// The configuration that the device was made with.
@@ -41,10 +48,22 @@ impl<SC: StarkProtocolConfig> Device<SC> {
     }
 }
 
-impl<SC, TS> ProverDevice<CpuBackend<SC>, TS> for Device<SC>
+/// What has the proof system's parameters.
+pub(crate) trait Params {
+    fn params(&self) -> &SystemParams;
+}
+
+impl<SC: StarkProtocolConfig, H> Params for Device<SC, H> {
+    fn params(&self) -> &SystemParams {
+        self.stock.params()
+    }
+}
+
+impl<SC, TS, H> ProverDevice<CpuBackend<SC>, TS> for Device<SC, H>
 where
     SC: StarkProtocolConfig<F = F, EF = EF>,
     TS: FiatShamirTranscript<SC>,
+    H: Hashing<SC>,
 {
     type Error = CpuProverError;
     type DeviceCtx = ();
@@ -54,15 +73,29 @@ where
     }
 }
 
-impl<SC: StarkProtocolConfig<F = F, EF = EF>> TraceCommitter<CpuBackend<SC>> for Device<SC> {
+impl<SC, H> TraceCommitter<CpuBackend<SC>> for Device<SC, H>
+where
+    SC: StarkProtocolConfig<F = F, EF = EF>,
+    H: Hashing<SC>,
+{
     type Error = CpuProverError;
 
+    #[instrument(level = "info", name = "prover.commit", skip_all)]
     fn commit(&self, traces: &[&RowMajorMatrix<F>]) -> Result<(SC::Digest, PcsData<SC>), Self::Error> {
-        self.stock.commit(traces)
+        let params = self.params();
+        let traces: Vec<_> = traces.iter().map(|trace| ColMajorMatrix::from_row_major(trace)).collect();
+        let (matrix, layout) =
+            stacked_matrix(params.l_skip, params.n_stack, &traces.iter().collect::<Vec<_>>())?;
+        drop(traces);
+        let rows =
+            info_span!("encode").in_scope(|| codeword(&message(params.l_skip, &matrix), params.log_blowup));
+        let tree =
+            info_span!("merkle").in_scope(|| tree::<SC, H>(&self.hashing, rows, 1 << params.k_whir()))?;
+        Ok((tree.root()?, PcsData::<SC>::new(layout, matrix, tree)))
     }
 }
 
-impl<SC, TS> MultiRapProver<CpuBackend<SC>, TS> for Device<SC>
+impl<SC, TS, H> MultiRapProver<CpuBackend<SC>, TS> for Device<SC, H>
 where
     SC: StarkProtocolConfig<F = F, EF = EF>,
     TS: FiatShamirTranscript<SC>,
@@ -83,28 +116,64 @@ where
     }
 }
 
-impl<SC, TS> OpeningProver<CpuBackend<SC>, TS> for Device<SC>
+impl<SC, TS, H> OpeningProver<CpuBackend<SC>, TS> for Device<SC, H>
 where
     SC: StarkProtocolConfig<F = F, EF = EF>,
     TS: FiatShamirTranscript<SC>,
+    H: Hashing<SC>,
 {
     type OpeningProof = (StackingProof<SC>, WhirProof<SC>);
     type OpeningPoints = Vec<EF>;
     type Error = CpuProverError;
 
+    #[instrument(level = "info", name = "prover.openings", skip_all)]
     fn prove_openings(
         &self,
         transcript: &mut TS,
         key: &DeviceMultiStarkProvingKey<CpuBackend<SC>>,
         context: ProvingContext<CpuBackend<SC>>,
-        committed: PcsData<SC>,
+        common_main: PcsData<SC>,
         point: Vec<EF>,
     ) -> Result<Self::OpeningProof, Self::Error> {
-        self.stock.prove_openings(transcript, key, context, committed, point)
+        let params = self.params();
+        // The commitments in the protocol's order, and for each of their matrices whether it is opened at the next row.
+        let mut need_rot = vec![Vec::new()];
+        let mut others = Vec::new();
+        for (air, trace) in &context.per_trace {
+            let key = &key.per_air[*air];
+            need_rot[0].push(key.vk.params.need_rot);
+            for committed in key.preprocessed_data.iter().chain(&trace.cached_mains) {
+                need_rot.push(vec![key.vk.params.need_rot]);
+                others.push(committed.data.clone());
+            }
+        }
+        drop(context);
+
+        let stacked: Vec<&PcsData<SC>> =
+            [&common_main].into_iter().chain(others.iter().map(AsRef::as_ref)).collect();
+        let committed: Vec<_> = stacked.iter().map(|data| (&data.matrix, &data.tree)).collect();
+        let (stacking_proof, u_prism) = info_span!("stacking").in_scope(|| {
+            prove_stacked_opening_reduction::<SC, CpuBackend<SC>, Self, TS, Stacking<'_, SC>>(
+                self,
+                transcript,
+                params.n_stack,
+                stacked,
+                need_rot,
+                &point,
+            )
+        });
+        let (u_first, u_rest) = u_prism.split_first().ok_or(WhirProverError::UPrismaEmpty)?;
+        let u: Vec<EF> =
+            u_first.exp_powers_of_2().take(params.l_skip).chain(u_rest.iter().copied()).collect();
+        let whir_proof = whir::prove::<SC, TS, H>(&self.hashing, transcript, params, &committed, &u)?;
+        Ok((stacking_proof, whir_proof))
     }
 }
 
-impl<SC: StarkProtocolConfig<F = F, EF = EF>> DeviceDataTransporter<SC, CpuBackend<SC>> for Device<SC> {
+impl<SC, H> DeviceDataTransporter<SC, CpuBackend<SC>> for Device<SC, H>
+where
+    SC: StarkProtocolConfig<F = F, EF = EF>,
+{
     fn transport_pk_to_device(
         &self,
         key: &MultiStarkProvingKey<SC>,
@@ -122,41 +191,5 @@ impl<SC: StarkProtocolConfig<F = F, EF = EF>> DeviceDataTransporter<SC, CpuBacke
 
     fn transport_matrix_from_device_to_host(&self, matrix: &RowMajorMatrix<F>) -> ColMajorMatrix<F> {
         DeviceDataTransporter::<SC, CpuBackend<SC>>::transport_matrix_from_device_to_host(&self.stock, matrix)
-    }
-}
-
-/// The engine of all layers over BabyBear with Poseidon2: the machine's segments and their aggregation.
-pub struct Engine {
-    device: Device<BabyBearPoseidon2Config>,
-}
-
-impl StarkEngine for Engine {
-    type SC = BabyBearPoseidon2Config;
-    type PB = CpuBackend<Self::SC>;
-    type PD = Device<Self::SC>;
-    type TS = CpuTranscript;
-
-    fn new(params: SystemParams) -> Self {
-        let config = BabyBearPoseidon2Config::default_from_params(params);
-        Self { device: Device::new(config) }
-    }
-
-    fn config(&self) -> &Self::SC {
-        self.device.config()
-    }
-
-    fn device(&self) -> &Self::PD {
-        &self.device
-    }
-
-    fn initial_transcript(&self) -> Self::TS {
-        CpuTranscript::from(default_babybear_poseidon2_16())
-    }
-
-    fn prover_from_transcript(
-        &self,
-        transcript: Self::TS,
-    ) -> Coordinator<Self::SC, Self::PB, Self::PD, Self::TS> {
-        Coordinator::new(CpuBackend::new(), self.device.clone(), transcript)
     }
 }

@@ -6,7 +6,10 @@
 //! with the second, vector by vector, and never within one.
 
 use p3_baby_bear::BabyBear;
-use p3_field::{BasedVectorSpace, ExtensionField, Field, PackedValue, extension::BinomialExtensionField};
+use p3_field::{
+    BasedVectorSpace, ExtensionField, Field, PackedValue, PrimeCharacteristicRing, TwoAdicField,
+    extension::BinomialExtensionField,
+};
 
 /// The base field.
 pub(crate) type F = BabyBear;
@@ -53,7 +56,6 @@ pub(crate) fn sum_lanes(vector: EP) -> EF {
 /// `tables[k]` holds eq(point[k..], y) for all y on the hypercube, in bit-reversed order: point[k] belongs to the
 /// highest bit of the index. The last table is the one of no variables, [1].
 pub(crate) fn eq_tables(point: &[EF]) -> Vec<Vec<EF>> {
-    use p3_field::PrimeCharacteristicRing;
     let mut tables = vec![vec![EF::ONE]];
     for &x in point.iter().rev() {
         let last: &Vec<EF> = &tables[tables.len() - 1];
@@ -64,4 +66,15 @@ pub(crate) fn eq_tables(point: &[EF]) -> Vec<Vec<EF>> {
     }
     tables.reverse();
     tables
+}
+
+/// The values at `r` of the Lagrange basis over the group of order 2^log_size.
+pub(crate) fn lagrange(log_size: usize, r: EF) -> Vec<EF> {
+    let size = 1usize << log_size;
+    let group: Vec<F> = F::two_adic_generator(log_size).powers().take(size).collect();
+    if let Some(at) = group.iter().position(|&point| r == point.into()) {
+        return (0..size).map(|index| EF::from_bool(index == at)).collect();
+    }
+    let scale = (r.exp_power_of_2(log_size) - EF::ONE) * F::from_usize(size).inverse();
+    group.iter().map(|&point| (r - point).inverse() * scale * point).collect()
 }

@@ -1,24 +1,39 @@
-//! A prover device for this kind of machine: SWIRL over BabyBear, on the processor's vector units.
+//! A prover device for SWIRL over BabyBear, on the processor's vector units: for the machine's segments, for their
+//! aggregation, and for the root proof that is wrapped for the EVM.
 //!
 //! The protocol is `openvm-stark-backend`'s, message by message: given the same traces, the proof equals the one of
-//! the stock device, `openvm-cpu-backend`, and the unmodified verifier checks it. Here is written anew what took
-//! most of the stock device's time:
+//! the stock device, `openvm-cpu-backend`, and the unmodified verifier checks it. The matrices and the committed data
+//! are the stock backend's types.
 //!
 //! | module | what |
 //! |---|---|
 //! | `leaves`, `gkr` | LogUp's fractions and the sumcheck over their sum |
 //! | `program`, `table` | constraints as straight-line programs over vectors of rows |
 //! | `round0`, `batch` | the sumcheck that batches constraints and interactions |
-//!
-//! Commitments and openings are the stock device's.
+//! | `stacking` | from openings of columns to openings of stacked columns |
+//! | `code`, `merkle`, `whir` | commitments and their openings |
+//! | `poseidon2`, [`bn254`] | the configurations' hash functions, many hashes at once |
 
 mod batch;
+pub mod bn254;
+mod code;
 mod device;
+mod engine;
 mod field;
+mod fourier;
 mod gkr;
 mod leaves;
+mod merkle;
+mod poseidon2;
 mod program;
 mod round0;
+mod stacking;
 mod table;
+mod transcript;
+mod whir;
 
-pub use device::{Device, Engine};
+pub use device::Device;
+pub use engine::{Engine, RootEngine};
+pub use merkle::Hashing;
+pub use poseidon2::Poseidon2;
+pub use transcript::RootTranscript;

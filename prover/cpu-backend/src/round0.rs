@@ -5,13 +5,14 @@
 //! constraints alike are operations on whole vectors.
 
 use openvm_stark_backend::poly_common::UnivariatePoly;
-use p3_field::{Field, PrimeCharacteristicRing, TwoAdicField};
+use p3_field::{Field, PrimeCharacteristicRing};
 use p3_matrix::dense::RowMajorMatrix;
 use p3_util::reverse_bits_len;
 use rayon::prelude::*;
 
 use crate::{
     field::{EF, EP, F, LANES, P, pack, sum_lanes},
+    fourier::SmallFourier,
     program::{Functional, PackedBase},
     table::Table,
 };
@@ -24,56 +25,6 @@ pub(crate) struct Weighted {
     pub(crate) joint: [Functional; 2],
     /// The same over the table's program of interactions alone.
     pub(crate) interactions: [Functional; 2],
-}
-
-/// The Fourier transforms of the group of order 2^log_size, of many columns at once.
-struct SmallFourier {
-    log_size: usize,
-    /// ω^k and ω^-k for k below half the size.
-    twiddles: Vec<F>,
-    inverse_twiddles: Vec<F>,
-}
-
-impl SmallFourier {
-    fn new(log_size: usize) -> Self {
-        let omega = F::two_adic_generator(log_size);
-        let powers = |base: F| base.powers().take((1usize << log_size) / 2).collect();
-        Self { log_size, twiddles: powers(omega), inverse_twiddles: powers(omega.inverse()) }
-    }
-
-    /// Values on the group to coefficients in bit-reversed order, times the group's size.
-    #[inline]
-    fn interpolate(&self, values: &mut [P]) {
-        for layer in (0..self.log_size).rev() {
-            let half = 1 << layer;
-            let stride = values.len() / (2 * half);
-            for block in values.chunks_exact_mut(2 * half) {
-                let (low, high) = block.split_at_mut(half);
-                for (k, (low, high)) in low.iter_mut().zip(high).enumerate() {
-                    let (a, b) = (*low, *high);
-                    *low = a + b;
-                    *high = (a - b) * P::from(self.inverse_twiddles[k * stride]);
-                }
-            }
-        }
-    }
-
-    /// Coefficients in bit-reversed order to values on the group.
-    #[inline]
-    fn evaluate(&self, values: &mut [P]) {
-        for layer in 0..self.log_size {
-            let half = 1 << layer;
-            let stride = values.len() / (2 * half);
-            for block in values.chunks_exact_mut(2 * half) {
-                let (low, high) = block.split_at_mut(half);
-                for (k, (low, high)) in low.iter_mut().zip(high).enumerate() {
-                    let (a, b) = (*low, *high * P::from(self.twiddles[k * stride]));
-                    *low = a + b;
-                    *high = a - b;
-                }
-            }
-        }
-    }
 }
 
 /// The buffers of one thread, and its sums: for each coset and point, constraints, numerators, denominators.

@@ -6,13 +6,13 @@ use openvm_stark_backend::{
     StarkProtocolConfig,
     prover::{AirProvingContext, DeviceStarkProvingKey},
 };
-use p3_field::{Field, PackedValue, PrimeCharacteristicRing, TwoAdicField};
+use p3_field::{Field, PackedValue, PrimeCharacteristicRing};
 use p3_matrix::dense::RowMajorMatrix;
 use p3_util::{log2_strict_usize, reverse_bits_len};
 use rayon::prelude::*;
 
 use crate::{
-    field::{EF, EP, F, LANES, LOG_LANES, P, lane},
+    field::{EF, EP, F, LANES, LOG_LANES, P, lagrange, lane},
     program::{Program, Root, Variable},
 };
 
@@ -184,17 +184,6 @@ impl<'a> Table<'a> {
         };
         Folded { width, slots, rows }
     }
-}
-
-/// The values at `r` of the Lagrange basis over the group of order 2^log_size.
-fn lagrange(log_size: usize, r: EF) -> Vec<EF> {
-    let size = 1usize << log_size;
-    let group: Vec<F> = F::two_adic_generator(log_size).powers().take(size).collect();
-    if let Some(at) = group.iter().position(|&point| r == point.into()) {
-        return (0..size).map(|index| EF::from_bool(index == at)).collect();
-    }
-    let scale = (r.exp_power_of_2(log_size) - EF::ONE) * F::from_usize(size).inverse();
-    group.iter().map(|&point| (r - point).inverse() * scale * point).collect()
 }
 
 /// The first `count` rows of the lanes of one row of vectors.

@@ -1,10 +1,10 @@
-//! The prover of WHIR (<https://eprint.iacr.org/2024/1586>), in the variant of SWIRL, for the root configuration.
+//! The prover of WHIR (<https://eprint.iacr.org/2024/1586>), in the variant of SWIRL.
 
 use std::array;
 
 use openvm_cpu_backend::merkle::CpuMerkleTree;
 use openvm_stark_backend::{
-    FiatShamirTranscript, SystemParams,
+    FiatShamirTranscript, StarkProtocolConfig, SystemParams,
     poly_common::Squarable,
     proof::WhirProof,
     prover::{
@@ -13,18 +13,22 @@ use openvm_stark_backend::{
         poly::{Mle, eval_to_coeff_rs_message, evals_eq_hypercube, evals_mobius_eq_hypercube},
     },
 };
-use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::{
-    BabyBearBn254Poseidon2Config as SC, D_EF, Digest, EF, F,
-};
 use p3_field::{BasedVectorSpace, PrimeCharacteristicRing, TwoAdicField};
 use p3_matrix::dense::RowMajorMatrix;
 use rayon::prelude::*;
 use tracing::{info_span, instrument};
 
-use crate::{bn254::Kernel, code::codeword, merkle::tree};
+use crate::{
+    code::codeword,
+    field::{EF, F},
+    merkle::{Hashing, tree},
+};
+
+/// The extension's degree.
+const DEGREE: usize = 4;
 
 /// A stacked matrix in evaluation form and the Merkle tree of its codeword.
-pub(crate) type Committed<'a> = (&'a ColMajorMatrix<F>, &'a CpuMerkleTree<F, Digest>);
+pub(crate) type Committed<'a, Digest> = (&'a ColMajorMatrix<F>, &'a CpuMerkleTree<F, Digest>);
 
 /// Proves that the columns of `committed`, batched, have the values at `u` that the verifier derives from the transcript.
 /// All matrices have the same height; `u` has a coordinate for each of its bits.
@@ -32,13 +36,18 @@ pub(crate) type Committed<'a> = (&'a ColMajorMatrix<F>, &'a CpuMerkleTree<F, Dig
 /// # Errors
 /// If a tree cannot be made or has not the shape that the parameters say.
 #[instrument(level = "info", name = "whir", skip_all)]
-pub(crate) fn prove<TS: FiatShamirTranscript<SC>>(
-    kernel: Kernel,
+pub(crate) fn prove<SC, TS, H>(
+    hashing: &H,
     transcript: &mut TS,
     params: &SystemParams,
-    committed: &[Committed<'_>],
+    committed: &[Committed<'_, SC::Digest>],
     u: &[EF],
-) -> Result<WhirProof<SC>, WhirProverError> {
+) -> Result<WhirProof<SC>, WhirProverError>
+where
+    SC: StarkProtocolConfig<F = F, EF = EF>,
+    TS: FiatShamirTranscript<SC>,
+    H: Hashing<SC>,
+{
     let whir = &params.whir;
     let mu_pow_witness = transcript.grind(whir.mu_pow_bits);
     let mu = transcript.sample_ext();
@@ -57,7 +66,7 @@ pub(crate) fn prove<TS: FiatShamirTranscript<SC>>(
     let mut codeword_merkle_proofs = Vec::new();
     let mut final_poly = None;
     // The tree that this round's queries open, if it isn't the committed ones.
-    let mut folded: Option<CpuMerkleTree<F, Digest>> = None;
+    let mut folded: Option<CpuMerkleTree<F, SC::Digest>> = None;
 
     for (round, round_params) in whir.rounds.iter().enumerate() {
         for _ in 0..whir.k {
@@ -78,10 +87,10 @@ pub(crate) fn prove<TS: FiatShamirTranscript<SC>>(
             let next = next.insert(info_span!("whir_commit", round).in_scope(|| {
                 let coefficients = RowMajorMatrix::new(
                     <EF as BasedVectorSpace<F>>::flatten_to_base(g.coeffs().clone()),
-                    D_EF,
+                    DEGREE,
                 );
                 let rows = codeword(&coefficients, log_domain - 1 - log_len);
-                tree(kernel, rows, 1 << whir.k)
+                tree::<SC, H>(hashing, rows, 1 << whir.k)
             })?);
             let root = next.root()?;
             transcript.observe_commit(root);
@@ -151,7 +160,7 @@ pub(crate) fn prove<TS: FiatShamirTranscript<SC>>(
 /// whose coefficients the code's message has.
 ///
 /// The change of basis is linear over BabyBear, so it is done on the four coordinates of the sum and not on all columns.
-fn batch(l_skip: usize, committed: &[Committed<'_>], mu: EF) -> Vec<EF> {
+fn batch<Digest: Sync>(l_skip: usize, committed: &[Committed<'_, Digest>], mu: EF) -> Vec<EF> {
     let columns: Vec<&[F]> = committed.iter().flat_map(|(matrix, _)| matrix.columns()).collect();
     let weights: Vec<EF> = mu.powers().take(columns.len()).collect();
     let height = committed.first().map_or(0, |(matrix, _)| matrix.height());
@@ -159,7 +168,7 @@ fn batch(l_skip: usize, committed: &[Committed<'_>], mu: EF) -> Vec<EF> {
         .into_par_iter()
         .map(|i| columns.iter().zip(&weights).map(|(column, &weight)| weight * column[i]).sum())
         .collect();
-    let coordinates: [Vec<F>; D_EF] = array::from_fn(|k| {
+    let coordinates: [Vec<F>; DEGREE] = array::from_fn(|k| {
         let coordinate: Vec<F> =
             sum.par_iter().map(|x| <EF as BasedVectorSpace<F>>::as_basis_coefficients_slice(x)[k]).collect();
         let mut message = eval_to_coeff_rs_message(l_skip, &coordinate);

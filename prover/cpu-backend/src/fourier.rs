@@ -1,0 +1,55 @@
+//! Fourier transforms over the group of order 2^l_skip, of as many columns at once as a vector has lanes.
+
+use p3_field::{Field, PrimeCharacteristicRing, TwoAdicField};
+
+use crate::field::{F, P};
+
+/// The transforms of the group of order 2^log_size.
+pub(crate) struct SmallFourier {
+    log_size: usize,
+    /// ω^k and ω^-k for k below half the size.
+    twiddles: Vec<F>,
+    inverse_twiddles: Vec<F>,
+}
+
+impl SmallFourier {
+    pub(crate) fn new(log_size: usize) -> Self {
+        let omega = F::two_adic_generator(log_size);
+        let powers = |base: F| base.powers().take((1usize << log_size) / 2).collect();
+        Self { log_size, twiddles: powers(omega), inverse_twiddles: powers(omega.inverse()) }
+    }
+
+    /// Values on the group to coefficients in bit-reversed order, times the group's size.
+    #[inline]
+    pub(crate) fn interpolate(&self, values: &mut [P]) {
+        for layer in (0..self.log_size).rev() {
+            let half = 1 << layer;
+            let stride = values.len() / (2 * half);
+            for block in values.chunks_exact_mut(2 * half) {
+                let (low, high) = block.split_at_mut(half);
+                for (k, (low, high)) in low.iter_mut().zip(high).enumerate() {
+                    let (a, b) = (*low, *high);
+                    *low = a + b;
+                    *high = (a - b) * P::from(self.inverse_twiddles[k * stride]);
+                }
+            }
+        }
+    }
+
+    /// Coefficients in bit-reversed order to values on the group.
+    #[inline]
+    pub(crate) fn evaluate(&self, values: &mut [P]) {
+        for layer in 0..self.log_size {
+            let half = 1 << layer;
+            let stride = values.len() / (2 * half);
+            for block in values.chunks_exact_mut(2 * half) {
+                let (low, high) = block.split_at_mut(half);
+                for (k, (low, high)) in low.iter_mut().zip(high).enumerate() {
+                    let (a, b) = (*low, *high * P::from(self.twiddles[k * stride]));
+                    *low = a + b;
+                    *high = a - b;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Merkle trees of the BabyBear configuration: Poseidon2 of width 16, as many rows at once as a vector has lanes.
+
+use openvm_stark_backend::{
+    p3_symmetric::{CryptographicHasher, PaddingFreeSponge, PseudoCompressionFunction, TruncatedPermutation},
+    prover::error::StackedPcsError,
+};
+use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config, Digest};
+use p3_baby_bear::{Poseidon2BabyBear, default_babybear_poseidon2_16};
+use p3_field::PackedValue;
+use p3_matrix::dense::RowMajorMatrix;
+use rayon::prelude::*;
+
+use crate::{
+    field::{F, LANES, P},
+    merkle::{Hashing, check_shape},
+};
+
+type Permutation = Poseidon2BabyBear<16>;
+type Sponge = PaddingFreeSponge<Permutation, 16, 8, 8>;
+type Compression = TruncatedPermutation<Permutation, 2, 8, 16>;
+
+/// How many vectors of nodes a task compresses.
+const VECTORS_A_TASK: usize = 32;
+
+/// Poseidon2 over BabyBear.
+#[derive(Clone, Debug)]
+pub struct Poseidon2 {
+    sponge: Sponge,
+    compression: Compression,
+}
+
+impl Default for Poseidon2 {
+    fn default() -> Self {
+        let permutation = default_babybear_poseidon2_16();
+        Self { sponge: Sponge::new(permutation.clone()), compression: Compression::new(permutation) }
+    }
+}
+
+impl Poseidon2 {
+    /// The digest of the leaf whose rows `row(t)` gives, cell by cell.
+    fn leaf<T: Copy + Default, R: Iterator<Item = T>>(&self, rows: usize, row: impl Fn(usize) -> R) -> [T; 8]
+    where
+        Sponge: CryptographicHasher<T, [T; 8]>,
+        Compression: PseudoCompressionFunction<[T; 8], 2>,
+    {
+        let mut nodes: Vec<[T; 8]> = (0..rows).map(|t| self.sponge.hash_iter(row(t))).collect();
+        while nodes.len() > 1 {
+            nodes = nodes.as_chunks::<2>().0.iter().map(|&pair| self.compression.compress(pair)).collect();
+        }
+        nodes.pop().unwrap_or_default()
+    }
+
+    /// The leaves from `first` on.
+    fn leaves(
+        &self,
+        rows: &RowMajorMatrix<F>,
+        stride: usize,
+        rows_a_leaf: usize,
+        first: usize,
+        out: &mut [Digest],
+    ) {
+        let row = |index: usize| &rows.values[index * rows.width..][..rows.width];
+        if out.len() < LANES {
+            for (index, digest) in (first..).zip(out) {
+                *digest = self.leaf(rows_a_leaf, |t| row(t * stride + index).iter().copied());
+            }
+            return;
+        }
+        let digest = self.leaf(rows_a_leaf, |t| {
+            let cells: [&[F]; LANES] = std::array::from_fn(|lane| row(t * stride + first + lane));
+            (0..rows.width).map(move |column| P::from_fn(|lane| cells[lane][column]))
+        });
+        unpack(&digest, out);
+    }
+
+    /// The parents of `nodes`.
+    fn compress(&self, nodes: &[Digest], out: &mut [Digest]) {
+        for (nodes, out) in nodes.chunks(2 * LANES).zip(out.chunks_mut(LANES)) {
+            if out.len() < LANES {
+                for (pair, out) in nodes.as_chunks::<2>().0.iter().zip(out) {
+                    *out = self.compression.compress(*pair);
+                }
+            } else {
+                let child = |side: usize| -> [P; 8] {
+                    std::array::from_fn(|word| P::from_fn(|lane| nodes[2 * lane + side][word]))
+                };
+                unpack(&self.compression.compress([child(0), child(1)]), out);
+            }
+        }
+    }
+}
+
+/// Writes each lane of a vector of digests.
+fn unpack(digest: &[P; 8], out: &mut [Digest]) {
+    for (lane, out) in out.iter_mut().enumerate() {
+        *out = std::array::from_fn(|word| digest[word].as_slice()[lane]);
+    }
+}
+
+impl Hashing<BabyBearPoseidon2Config> for Poseidon2 {
+    fn digest_layers(
+        &self,
+        rows: &RowMajorMatrix<F>,
+        rows_a_leaf: usize,
+    ) -> Result<Vec<Vec<Digest>>, StackedPcsError> {
+        let stride = check_shape(rows, rows_a_leaf)?;
+        let mut leaves = vec![Digest::default(); stride];
+        leaves
+            .par_chunks_mut(LANES)
+            .enumerate()
+            .for_each(|(chunk, out)| self.leaves(rows, stride, rows_a_leaf, chunk * LANES, out));
+        let mut layers = vec![leaves];
+        for log_len in (0..stride.ilog2()).rev() {
+            let mut layer = vec![Digest::default(); 1 << log_len];
+            if let Some(below) = layers.last() {
+                layer
+                    .par_chunks_mut(VECTORS_A_TASK * LANES)
+                    .zip(below.par_chunks(2 * VECTORS_A_TASK * LANES))
+                    .for_each(|(out, nodes)| self.compress(nodes, out));
+            }
+            layers.push(layer);
+        }
+        Ok(layers)
+    }
+}

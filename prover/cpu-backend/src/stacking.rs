@@ -1,0 +1,317 @@
+//! The sumcheck that reduces the openings of all columns, and of their rotations, to openings of the stacked columns.
+//!
+//! Every term of it is linear in a column, and all columns of one height are weighted by the same function of the row.
+//! So the columns of a height are added up once, with the powers of λ, and the rounds that bind their variables are over
+//! that sum alone.
+
+use std::collections::BTreeMap;
+
+use openvm_cpu_backend::CpuBackend;
+use openvm_stark_backend::{
+    StarkProtocolConfig,
+    poly_common::{UnivariatePoly, eval_eq_uni, eval_eq_uni_at_one, eval_in_uni},
+    prover::{
+        ColMajorMatrix, MatrixDimensions, ProverBackend, poly::evals_eq_hypercube, stacked_pcs::StackedSlice,
+        stacked_reduction::StackedReductionProver,
+    },
+};
+use p3_field::{BasedVectorSpace, Field, PackedValue, PrimeCharacteristicRing, TwoAdicField};
+use p3_matrix::dense::RowMajorMatrix;
+use rayon::prelude::*;
+
+use crate::{
+    device::Params,
+    field::{EF, EP, F, LANES, P, lagrange, pack_all, sum_lanes},
+};
+
+type PcsData<SC> = <CpuBackend<SC> as ProverBackend>::PcsData;
+
+/// How many rows a task adds up.
+const ROWS_A_TASK: usize = 1 << 10;
+
+/// One column where it lies in a stacked matrix, with its powers of λ.
+struct Column {
+    commit: usize,
+    slice: StackedSlice,
+    lambda: EF,
+    /// For the rotation, where the constraints look at it.
+    lambda_next: Option<EF>,
+    /// eq of the variables that say where the column lies, at the challenges so far.
+    eq_place: EF,
+}
+
+impl Column {
+    /// The challenge-independent bit of the column's place that belongs to a variable.
+    fn place_bit(&self, variable: usize) -> bool {
+        (self.slice.row_idx >> variable) & 1 == 1
+    }
+}
+
+/// All columns of one height, added up.
+struct Group {
+    /// Σ λ q and Σ λ' q' over the rows; after the first round, over the hypercube.
+    sums: [Vec<EF>; 2],
+    /// What the two are weighted with: eq, and the rotation kernel.
+    weights: [Vec<EF>; 2],
+}
+
+/// The reduction's state.
+pub(crate) struct Stacking<'a, SC: StarkProtocolConfig> {
+    l_skip: usize,
+    r: EF,
+    commits: Vec<&'a PcsData<SC>>,
+    columns: Vec<Column>,
+    /// By the height's logarithm.
+    groups: BTreeMap<usize, Group>,
+    /// The stacked matrices with the variables bound that the rounds have bound, column by column.
+    folded: Vec<Vec<Vec<EF>>>,
+}
+
+/// The row before `row` of 2^n, cyclically.
+fn before(row: usize, n: usize) -> usize {
+    row.wrapping_sub(1) & ((1 << n) - 1)
+}
+
+/// [a b] ↦ a + r (b - a) for all pairs of neighbours.
+fn fold(values: &[EF], r: EF) -> Vec<EF> {
+    let pair = |pair: &[EF; 2]| pair[0] + (pair[1] - pair[0]) * r;
+    values.as_chunks::<2>().0.iter().map(pair).collect()
+}
+
+impl<SC: StarkProtocolConfig<F = F, EF = EF>> Stacking<'_, SC> {
+    /// n of a height, and what the univariate factors are made with for tables of less than a block.
+    fn univariate(&self, log_height: usize) -> (isize, usize, F, EF) {
+        let n = log_height as isize - self.l_skip as isize;
+        let short = n.min(0).unsigned_abs();
+        let omega = F::two_adic_generator(self.l_skip).exp_power_of_2(short);
+        (n, self.l_skip - short, omega, self.r.exp_power_of_2(short))
+    }
+
+    /// The univariate factors at `z`: of eq, of the rotation within a block, and of the rotation from block to block.
+    fn factors(&self, log_height: usize, z: EF) -> [EF; 3] {
+        let (n, log_order, omega, r) = self.univariate(log_height);
+        let inside: EF = eval_in_uni(self.l_skip, n, z);
+        let across = eval_eq_uni_at_one(self.l_skip, self.r * F::two_adic_generator(self.l_skip));
+        [
+            eval_eq_uni(log_order, z, r) * inside,
+            eval_eq_uni(log_order, z, r * omega) * inside,
+            across * eval_eq_uni_at_one(self.l_skip, z) * inside,
+        ]
+    }
+}
+
+/// Adds `λ q` of all `columns` up, row by row.
+fn add_up(columns: &[(&[F], EF)], height: usize) -> Vec<EF> {
+    let mut sum = vec![EF::ZERO; height];
+    sum.par_chunks_mut(ROWS_A_TASK).enumerate().for_each(|(task, sum)| {
+        let first = task * ROWS_A_TASK;
+        let mut packed = vec![EP::ZERO; sum.len() / LANES];
+        for &(column, lambda) in columns {
+            let rows = &column[first..first + sum.len()];
+            let (vectors, rest) = P::pack_slice_with_suffix(rows);
+            let weight = EP::from(lambda);
+            for (sum, &vector) in packed.iter_mut().zip(vectors) {
+                *sum += weight * vector;
+            }
+            let at = sum.len() - rest.len();
+            for (sum, &value) in sum[at..].iter_mut().zip(rest) {
+                *sum += lambda * value;
+            }
+        }
+        for (sum, &vector) in sum.chunks_exact_mut(LANES).zip(&packed) {
+            let coordinates: &[P] = vector.as_basis_coefficients_slice();
+            for (lane, sum) in sum.iter_mut().enumerate() {
+                *sum = EF::from_basis_coefficients_fn(|coordinate| coordinates[coordinate].as_slice()[lane]);
+            }
+        }
+    });
+    sum
+}
+
+impl<'a, SC, D> StackedReductionProver<'a, CpuBackend<SC>, D> for Stacking<'a, SC>
+where
+    SC: StarkProtocolConfig<F = F, EF = EF>,
+    D: Params,
+{
+    fn new(
+        device: &'a D,
+        stacked_per_commit: Vec<&'a PcsData<SC>>,
+        need_rot_per_commit: Vec<Vec<bool>>,
+        r: &[EF],
+        lambda: EF,
+    ) -> Self {
+        let l_skip = device.params().l_skip;
+        let mut powers = lambda.powers();
+        let mut next = || powers.next().unwrap_or(EF::ZERO);
+        let mut columns = Vec::new();
+        for (commit, data) in stacked_per_commit.iter().enumerate() {
+            for &(matrix, _, slice) in &data.layout.sorted_cols {
+                let (lambda, lambda_next) = (next(), next());
+                let lambda_next = need_rot_per_commit[commit][matrix].then_some(lambda_next);
+                columns.push(Column { commit, slice, lambda, lambda_next, eq_place: EF::ONE });
+            }
+        }
+        let mut heights: Vec<usize> = columns.iter().map(|column| column.slice.log_height()).collect();
+        heights.sort_unstable();
+        heights.dedup();
+        let groups = heights
+            .into_iter()
+            .map(|log_height| {
+                let group = || columns.iter().filter(|column| column.slice.log_height() == log_height);
+                let rows = |column: &Column| {
+                    let slice = column.slice;
+                    let stacked = stacked_per_commit[column.commit].matrix.column(slice.col_idx);
+                    &stacked[slice.row_idx..slice.row_idx + slice.len(l_skip)]
+                };
+                let plain: Vec<_> = group().map(|column| (rows(column), column.lambda)).collect();
+                let rotated: Vec<_> =
+                    group().filter_map(|column| Some((rows(column), column.lambda_next?))).collect();
+                let height = 1 << log_height.max(l_skip);
+                let sums = [add_up(&plain, height), add_up(&rotated, height)];
+                let n = log_height.saturating_sub(l_skip);
+                let eq = evals_eq_hypercube(&r[1..1 + n]);
+                let step = (0..1usize << n).map(|x| eq[before(x, n)] - eq[x]).collect();
+                (log_height, Group { sums, weights: [eq, step] })
+            })
+            .collect();
+        Self { l_skip, r: r[0], commits: stacked_per_commit, columns, groups, folded: Vec::new() }
+    }
+
+    fn batch_sumcheck_uni_round0_poly(&mut self) -> UnivariatePoly<EF> {
+        // Of degree at most 2 (2^l_skip - 1): two cosets determine it.
+        const COSETS: usize = 2;
+        let size = 1usize << self.l_skip;
+        let shifts: Vec<F> = F::GENERATOR.powers().skip(1).take(COSETS).collect();
+        let group: Vec<F> = F::two_adic_generator(self.l_skip).powers().take(size).collect();
+        // Row by row a point of the group, column by column a coset.
+        let mut values = vec![EF::ZERO; size * COSETS];
+        for (&log_height, Group { sums: [plain, rotated], weights: [eq, step] }) in &self.groups {
+            // On the group: Σ eq q, Σ eq q' and Σ (eq before - eq) q'.
+            let [mut a, mut b, mut c] = [0, 1, 2].map(|_| vec![EF::ZERO; size]);
+            let blocks = plain.chunks_exact(size).zip(rotated.chunks_exact(size)).zip(eq.iter().zip(step));
+            for ((plain, rotated), (&eq, &step)) in blocks {
+                for z in 0..size {
+                    a[z] += eq * plain[z];
+                    b[z] += eq * rotated[z];
+                    c[z] += step * rotated[z];
+                }
+            }
+            for (coset, &shift) in shifts.iter().enumerate() {
+                for (z, &point) in group.iter().enumerate() {
+                    let at = EF::from(shift * point);
+                    let basis = lagrange(self.l_skip, at);
+                    let value = |values: &[EF]| -> EF {
+                        values.iter().zip(&basis).map(|(&value, &weight)| value * weight).sum()
+                    };
+                    let [plain, inside, across] = self.factors(log_height, at);
+                    values[z * COSETS + coset] += plain * value(&a) + inside * value(&b) + across * value(&c);
+                }
+            }
+        }
+        let mut coefficients = UnivariatePoly::from_geometric_cosets_evals_idft(
+            RowMajorMatrix::new(values, COSETS),
+            F::GENERATOR,
+            F::GENERATOR,
+        )
+        .into_coeffs();
+        coefficients.truncate(COSETS * (size - 1) + 1);
+        UnivariatePoly::new(coefficients)
+    }
+
+    fn fold_ple_evals(&mut self, u: EF) {
+        let size = 1usize << self.l_skip;
+        let basis = lagrange(self.l_skip, u);
+        let packed_basis = pack_all(&basis);
+        self.folded = self
+            .commits
+            .iter()
+            .map(|data| {
+                let fold = |column: &[F]| -> Vec<EF> {
+                    let block = |block: &[F]| -> EF {
+                        let (vectors, rest) = P::pack_slice_with_suffix(block);
+                        let sum =
+                            packed_basis.iter().zip(vectors).fold(EP::ZERO, |sum, (&w, &v)| sum + w * v);
+                        let at = size - rest.len();
+                        let rest: EF = basis[at..].iter().zip(rest).map(|(&w, &v)| w * v).sum();
+                        sum_lanes(sum) + rest
+                    };
+                    column.chunks_exact(size).map(block).collect()
+                };
+                let matrix: &ColMajorMatrix<F> = &data.matrix;
+                matrix.values.par_chunks_exact(matrix.height()).map(fold).collect()
+            })
+            .collect();
+        let factors: Vec<[EF; 3]> =
+            self.groups.keys().map(|&log_height| self.factors(log_height, u)).collect();
+        for (group, [plain, inside, across]) in self.groups.values_mut().zip(factors) {
+            for sum in &mut group.sums {
+                let block = |block: &[EF]| block.iter().zip(&basis).map(|(&v, &w)| v * w).sum();
+                *sum = sum.par_chunks_exact(size).map(block).collect();
+            }
+            let [eq, step] = &mut group.weights;
+            for (eq, step) in eq.iter_mut().zip(step) {
+                *step = inside * *eq + across * *step;
+                *eq *= plain;
+            }
+        }
+    }
+
+    fn batch_sumcheck_poly_eval(&mut self, round: usize, _u_prev: EF) -> [EF; 2] {
+        let mut sums = [EF::ZERO; 2];
+        for Group { sums: values, weights } in self.groups.values() {
+            for (values, weights) in values.iter().zip(weights) {
+                if weights.len() > 1 {
+                    let pairs = values.as_chunks::<2>().0.iter().zip(weights.as_chunks::<2>().0);
+                    for (&[v0, v1], &[w0, w1]) in pairs {
+                        sums[0] += v1 * w1;
+                        sums[1] += (v1.double() - v0) * (w1.double() - w0);
+                    }
+                }
+            }
+        }
+        let variable = self.l_skip + round - 1;
+        for column in
+            self.columns.iter().filter(|column| column.slice.log_height().max(self.l_skip) <= variable)
+        {
+            let weights = &self.groups[&column.slice.log_height()].weights;
+            let weight = column.lambda * weights[0][0]
+                + column.lambda_next.map_or(EF::ZERO, |lambda| lambda * weights[1][0]);
+            let weight = weight * column.eq_place;
+            // A pair of places, of which the column has one: eq is X or 1 - X.
+            let at = (column.slice.row_idx >> (variable + 1)) << 1;
+            let stacked = &self.folded[column.commit][column.slice.col_idx];
+            let (low, high) = (stacked[at], stacked[at + 1]);
+            let (value1, value2) = (high, high.double() - low);
+            if column.place_bit(variable) {
+                sums[0] += weight * value1;
+                sums[1] += weight * value2.double();
+            } else {
+                sums[1] -= weight * value2;
+            }
+        }
+        sums
+    }
+
+    fn fold_mle_evals(&mut self, round: usize, u: EF) {
+        for matrix in &mut self.folded {
+            matrix.par_iter_mut().for_each(|column| *column = fold(column, u));
+        }
+        for group in self.groups.values_mut() {
+            for values in group.sums.iter_mut().chain(&mut group.weights) {
+                if values.len() > 1 {
+                    *values = fold(values, u);
+                }
+            }
+        }
+        let variable = self.l_skip + round - 1;
+        for column in &mut self.columns {
+            if column.slice.log_height().max(self.l_skip) <= variable {
+                column.eq_place *= if column.place_bit(variable) { u } else { EF::ONE - u };
+            }
+        }
+    }
+
+    fn into_stacked_openings(self) -> Vec<Vec<EF>> {
+        self.folded.into_iter().map(|matrix| matrix.into_iter().map(|column| column[0]).collect()).collect()
+    }
+}
