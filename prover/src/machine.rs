@@ -23,7 +23,8 @@ pub const LOG_STACKED_HEIGHT: usize = 21;
 /// segments so that each stays below. The estimate is another prover's (a GPU's) and too low for this one by
 /// a factor of 2.4.
 ///
-/// Measured with mainnet block 22615247 (16.5 million instructions), and the peak with its fullest segment:
+/// Measured with mainnet block 22615247 (16.5 million instructions), and the peak with its fullest segment, with the
+/// stock backend (ours takes 4.9 GB at 3 GiB):
 ///
 /// | limit | segments | interactions of most segments | peak |
 /// |---|---|---|---|
