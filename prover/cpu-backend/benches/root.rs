@@ -16,7 +16,7 @@ use openvm_stark_sdk::config::{
 };
 use p3_matrix::dense::RowMajorMatrix;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use zeno_cpu_backend::{RootEngine, bn254::Kernel, digest_layers};
+use zeno_cpu_backend::{Hashing, RootEngine, bn254::Kernel};
 
 /// The time of one run, in seconds.
 fn seconds(run: impl FnOnce()) -> f64 {
@@ -76,7 +76,7 @@ fn merkle() {
     println!("{:14} {stock:6.2} s", "stock");
     for kernel in Kernel::available() {
         let mut layers = Vec::new();
-        let ours = seconds(|| layers = digest_layers(kernel, &rows, 16).expect("the shape is fine"));
+        let ours = seconds(|| layers = kernel.digest_layers(&rows, 16).expect("the shape is fine"));
         assert_eq!(layers.last().map(|layer| layer[0]), root, "the roots differ");
         println!("{:14} {ours:6.2} s {:6.2}x", kernel.name(), stock / ours);
     }

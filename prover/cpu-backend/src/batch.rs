@@ -26,6 +26,9 @@ use crate::{
     table::{Folded, Rows, Table},
 };
 
+/// Both parts of the proof, and the point at which columns are opened.
+type Proved<SC> = (GkrProof<SC>, BatchConstraintProof<SC>, Vec<EF>);
+
 /// Proves that the traces satisfy all constraints and that the buses balance, up to the columns' openings at the
 /// point that is returned with the proof.
 ///
@@ -35,7 +38,7 @@ pub(crate) fn prove<SC, TS>(
     transcript: &mut TS,
     key: &DeviceMultiStarkProvingKey<CpuBackend<SC>>,
     context: &ProvingContext<CpuBackend<SC>>,
-) -> Result<(GkrProof<SC>, BatchConstraintProof<SC>, Vec<EF>), LogupZerocheckError>
+) -> Result<Proved<SC>, LogupZerocheckError>
 where
     SC: StarkProtocolConfig<F = F, EF = EF>,
     TS: FiatShamirTranscript<SC>,

@@ -220,7 +220,8 @@ impl Job for Grind<'_> {
             tables.absorb(&mut state);
             let mut out = [[0; 4]; MAX_WIDTH];
             state[1].to_integers(&mut out[..L::WIDTH]);
-            let found = out[..L::WIDTH].iter().position(|x| modulo_baby_bear(x) % (1 << self.bits) == 0);
+            let found =
+                out[..L::WIDTH].iter().position(|x| modulo_baby_bear(x).is_multiple_of(1 << self.bits));
             if let Some(lane) = found {
                 return Some(end.min(first + lane as u32 + 1) - 1);
             }
