@@ -35,14 +35,14 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use zeno_halo2::{Error, MemorySrs, ProvingKey, keygen, prove, synthesize};
 
-pub type Instances = Vec<Vec<Fr>>;
+pub(crate) type Instances = Vec<Vec<Fr>>;
 
-pub fn rng(seed: u64) -> ChaCha20Rng {
+pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
 /// A reference string from a fixed seed.
-pub fn params(k: u32) -> ParamsKZG<Bn256> {
+pub(crate) fn params(k: u32) -> ParamsKZG<Bn256> {
     ParamsKZG::setup(k, rng(u64::from(k)))
 }
 
@@ -50,14 +50,14 @@ pub fn params(k: u32) -> ParamsKZG<Bn256> {
 
 /// Shape of a [`Mixed`] circuit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shape {
-    pub k: u32,
+pub(crate) struct Shape {
+    pub(crate) k: u32,
     /// Advice columns, three or more; those from the third on are under copy constraints.
-    pub advice: usize,
+    pub(crate) advice: usize,
     /// Degree of its highest gate, 3 or more.
-    pub degree: usize,
+    pub(crate) degree: usize,
     /// Whether it has a lookup (which makes the degree 4 or more), and whether its inputs differ.
-    pub lookup: Option<bool>,
+    pub(crate) lookup: Option<bool>,
 }
 
 impl Default for Shape {
@@ -68,13 +68,13 @@ impl Default for Shape {
 
 /// Gates with rotations in both directions, a lookup of pairs if wanted, copies between advice, fixed and instance columns.
 #[derive(Clone, Copy, Debug)]
-pub struct Mixed {
-    pub shape: Shape,
-    pub witness: u64,
+pub(crate) struct Mixed {
+    pub(crate) shape: Shape,
+    pub(crate) witness: u64,
 }
 
 #[derive(Clone, Debug)]
-pub struct MixedConfig {
+pub(crate) struct MixedConfig {
     shape: Shape,
     advice: Vec<Column<Advice>>,
     constants: Column<Fixed>,
@@ -93,7 +93,7 @@ const BLOCK: usize = 4;
 const TABLE: u64 = 16;
 
 impl Mixed {
-    pub fn new(shape: Shape, witness: u64) -> Self {
+    pub(crate) fn new(shape: Shape, witness: u64) -> Self {
         Self { shape, witness }
     }
 
@@ -107,7 +107,7 @@ impl Mixed {
         (0..self.blocks()).map(|_| [Fr::random(&mut rng), Fr::random(&mut rng)]).collect()
     }
 
-    pub fn instances(&self) -> Instances {
+    pub(crate) fn instances(&self) -> Instances {
         vec![self.inputs().iter().map(|[x, y]| x * y).collect()]
     }
 }
@@ -250,15 +250,15 @@ impl Circuit<Fr> for Mixed {
 // --- Circuits of the static verifier's type.
 
 /// A circuit of halo2-base: range checks and arithmetic on random numbers.
-pub struct Range {
-    pub builder: BaseCircuitBuilder<Fr>,
-    pub instances: Instances,
+pub(crate) struct Range {
+    pub(crate) builder: BaseCircuitBuilder<Fr>,
+    pub(crate) instances: Instances,
 }
 
-pub const LOOKUP_BITS: usize = 5;
+pub(crate) const LOOKUP_BITS: usize = 5;
 
 /// Builds it for keygen, which fixes its parameters, or for a witness with these parameters. `steps` scales its size.
-pub fn range(
+pub(crate) fn range(
     k: u32,
     steps: usize,
     witness: u64,
@@ -301,7 +301,7 @@ pub fn range(
 
 /// What a prover writes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Item {
+pub(crate) enum Item {
     CommonPoint(G1Affine),
     CommonScalar(Fr),
     Point(G1Affine),
@@ -309,13 +309,13 @@ pub enum Item {
 }
 
 /// Records what is written; its challenges depend on their number only, not on what was written before.
-pub struct Script {
+pub(crate) struct Script {
     challenges: ChaCha20Rng,
-    pub items: Vec<Item>,
+    pub(crate) items: Vec<Item>,
 }
 
 impl Script {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { challenges: rng(seed), items: Vec::new() }
     }
 }
@@ -353,15 +353,15 @@ impl TranscriptWrite<G1Affine, Challenge255<G1Affine>> for Script {
 // --- The stock and ours on the same circuit.
 
 /// A circuit's keys from both sides.
-pub struct Both {
-    pub params: ParamsKZG<Bn256>,
-    pub srs: MemorySrs,
-    pub stock: plonk::ProvingKey<G1Affine>,
-    pub ours: ProvingKey,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Both {
+    pub(crate) params: ParamsKZG<Bn256>,
+    pub(crate) srs: MemorySrs,
+    pub(crate) stock: plonk::ProvingKey<G1Affine>,
+    pub(crate) ours: ProvingKey,
+    pub(crate) folder: tempfile::TempDir,
 }
 
-pub fn both<C: Circuit<Fr>>(k: u32, circuit: &C, compress: bool) -> Both {
+pub(crate) fn both<C: Circuit<Fr>>(k: u32, circuit: &C, compress: bool) -> Both {
     let params = params(k);
     let srs = MemorySrs::from(&params);
     let vk = keygen_vk_custom(&params, circuit, compress).unwrap();
@@ -371,16 +371,16 @@ pub fn both<C: Circuit<Fr>>(k: u32, circuit: &C, compress: bool) -> Both {
     Both { params, srs, stock, ours, folder }
 }
 
-pub fn columns(instances: &Instances) -> Vec<&[Fr]> {
+pub(crate) fn columns(instances: &Instances) -> Vec<&[Fr]> {
     instances.iter().map(Vec::as_slice).collect()
 }
 
 impl Both {
-    pub fn advice<C: Circuit<Fr>>(&self, circuit: &C, instances: &Instances) -> Vec<Vec<Fr>> {
+    pub(crate) fn advice<C: Circuit<Fr>>(&self, circuit: &C, instances: &Instances) -> Vec<Vec<Fr>> {
         synthesize(&self.ours, circuit, &columns(instances)).unwrap()
     }
 
-    pub fn prove_stock<T: TranscriptWrite<G1Affine, Challenge255<G1Affine>>>(
+    pub(crate) fn prove_stock<T: TranscriptWrite<G1Affine, Challenge255<G1Affine>>>(
         &self,
         advice: Vec<Vec<Fr>>,
         instances: &Instances,
@@ -398,7 +398,7 @@ impl Both {
         .unwrap();
     }
 
-    pub fn prove_ours<T: TranscriptWrite<G1Affine, Challenge255<G1Affine>>>(
+    pub(crate) fn prove_ours<T: TranscriptWrite<G1Affine, Challenge255<G1Affine>>>(
         &self,
         advice: Vec<Vec<Fr>>,
         instances: &Instances,
@@ -408,21 +408,41 @@ impl Both {
         prove(&self.srs, &self.ours, advice, &columns(instances), &mut rng(seed), transcript)
     }
 
-    pub fn blake2b(&self, advice: Vec<Vec<Fr>>, instances: &Instances, seed: u64) -> Result<Vec<u8>, Error> {
+    pub(crate) fn blake2b(
+        &self,
+        advice: Vec<Vec<Fr>>,
+        instances: &Instances,
+        seed: u64,
+    ) -> Result<Vec<u8>, Error> {
         let mut transcript = Blake2bWrite::init(Vec::new());
         self.prove_ours(advice, instances, seed, &mut transcript).map(|()| transcript.finalize())
     }
 
-    pub fn keccak(&self, advice: Vec<Vec<Fr>>, instances: &Instances, seed: u64) -> Result<Vec<u8>, Error> {
+    pub(crate) fn keccak(
+        &self,
+        advice: Vec<Vec<Fr>>,
+        instances: &Instances,
+        seed: u64,
+    ) -> Result<Vec<u8>, Error> {
         let mut transcript = Keccak256Write::init(Vec::new());
         self.prove_ours(advice, instances, seed, &mut transcript).map(|()| transcript.finalize())
     }
 
-    pub fn accepts_blake2b(&self, vk: &VerifyingKey<G1Affine>, proof: &[u8], instances: &Instances) -> bool {
+    pub(crate) fn accepts_blake2b(
+        &self,
+        vk: &VerifyingKey<G1Affine>,
+        proof: &[u8],
+        instances: &Instances,
+    ) -> bool {
         self.accepts(vk, &mut Blake2bRead::<_, G1Affine, Challenge255<_>>::init(proof), instances)
     }
 
-    pub fn accepts_keccak(&self, vk: &VerifyingKey<G1Affine>, proof: &[u8], instances: &Instances) -> bool {
+    pub(crate) fn accepts_keccak(
+        &self,
+        vk: &VerifyingKey<G1Affine>,
+        proof: &[u8],
+        instances: &Instances,
+    ) -> bool {
         self.accepts(vk, &mut Keccak256Read::<_, G1Affine, Challenge255<_>>::init(proof), instances)
     }
 
