@@ -166,7 +166,7 @@ impl Fft {
     }
 
     /// From values at shift · w^0, shift · w^1, … to coefficients; takes the shift's inverse.
-    pub(crate) fn from_coset(&self, values: &mut Vec<Fr>, shift_inv: Fr) {
+    pub(crate) fn coset_to_coefficients(&self, values: &mut Vec<Fr>, shift_inv: Fr) {
         self.transform(values, &self.inverse, self.omega_inv, Fr::ONE, Some((self.n_inv, shift_inv)));
     }
 
@@ -278,7 +278,7 @@ mod tests {
                 assert_eq!(values[j], eval_polynomial(&coefficients, shift * point), "k {k}, value {j}");
                 assert_eq!(plain[j], eval_polynomial(&coefficients, point), "k {k}, value {j}");
             }
-            fft.from_coset(&mut values, shift.invert().unwrap());
+            fft.coset_to_coefficients(&mut values, shift.invert().unwrap());
             assert_eq!(values, coefficients, "k {k}");
             fft.to_coefficients(&mut plain);
             assert_eq!(plain, coefficients, "k {k}");

@@ -262,7 +262,7 @@ pub(crate) fn pieces(
     for coset in 0..count {
         let power = shift.pow_vartime([fft.len() as u64]);
         let mut values = on_coset(fft, polys, &steps, shift, power - Fr::ONE)?;
-        fft.from_coset(&mut values, shift.invert().expect("not zero"));
+        fft.coset_to_coefficients(&mut values, shift.invert().expect("not zero"));
         pieces.push(values);
         powers.push(power);
         shift *= domain.get_extended_omega();

@@ -18,7 +18,7 @@ const SHAPES: [Shape; 6] = [
     Shape { k: 6, advice: 5, degree: 4, lookup: Some(true) },
     Shape { k: 7, advice: 7, degree: 5, lookup: Some(true) },
     Shape { k: 6, advice: 4, degree: 3, lookup: Some(false) },
-    Shape { k: 9, advice: 7, degree: 5, lookup: Some(false) },
+    Shape { k: 8, advice: 7, degree: 5, lookup: Some(false) },
 ];
 
 fn assert_same_keys(both: &Both) {
@@ -48,7 +48,7 @@ fn verifying_keys_are_the_stocks() {
 /// polynomial, which the stock draws from a generator that can't be seeded: its commitment, its value, and the two
 /// points of the opening proof.
 fn assert_same_proofs(both: &Both, advice: &[Vec<Fr>], instances: &Instances) {
-    for seed in 0..3 {
+    for seed in 0..2 {
         let (mut stock, mut ours) = (Script::new(seed), Script::new(seed));
         both.prove_stock(advice.to_vec(), instances, seed, &mut stock);
         both.prove_ours(advice.to_vec(), instances, seed, &mut ours).unwrap();
@@ -111,7 +111,7 @@ fn the_stock_accepts_mixed_circuits() {
 
 #[test]
 fn the_stock_accepts_circuits_of_the_static_verifiers_type() {
-    for (k, steps) in [(9, 4), (8, 12), (10, 60)] {
+    for (k, steps) in [(9, 4), (8, 12), (9, 30)] {
         let Range { builder, .. } = range(k, steps, 0, None);
         let both = both(k, &builder, false);
         let pinned = (builder.config_params.clone(), builder.break_points());
@@ -160,7 +160,8 @@ fn altered_proofs_are_refused() {
     assert!(both.accepts_blake2b(vk, &proof, &instances));
     for position in (0..proof.len()).step_by(13) {
         let mut altered = proof.clone();
-        altered[position] ^= 1 << (position % 8);
+        // Not the highest bit: that of a point's last byte is one that halo2's decoder ignores.
+        altered[position] ^= 1 << (position % 7);
         assert!(!both.accepts_blake2b(vk, &altered, &instances), "byte {position}");
     }
     assert!(!both.accepts_blake2b(vk, &proof[..proof.len() - 1], &instances));
