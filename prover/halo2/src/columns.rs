@@ -1,0 +1,58 @@
+//! Values of the circuit's columns on its rows.
+
+use std::collections::BTreeMap;
+
+use halo2_proofs::plonk::{Any, Column};
+use halo2curves::bn256::Fr;
+
+use crate::{Error, ProvingKey, key::Section, program::Poly};
+
+/// Advice and instance columns, and those fixed columns that the step at hand needs.
+#[derive(Debug)]
+pub(crate) struct Columns<'a> {
+    key: &'a ProvingKey,
+    pub(crate) advice: Vec<Vec<Fr>>,
+    pub(crate) instance: Vec<Vec<Fr>>,
+    fixed: BTreeMap<usize, Vec<Fr>>,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn new(key: &'a ProvingKey, advice: Vec<Vec<Fr>>, instance: Vec<Vec<Fr>>) -> Self {
+        Self { key, advice, instance, fixed: BTreeMap::new() }
+    }
+
+    /// Holds the fixed columns among these, and no others.
+    pub(crate) fn hold(&mut self, polys: &[Poly]) -> Result<(), Error> {
+        self.fixed.retain(|index, _| polys.contains(&Poly::Fixed(*index)));
+        for poly in polys {
+            if let Poly::Fixed(index) = poly
+                && !self.fixed.contains_key(index)
+            {
+                self.fixed.insert(*index, self.key.field(Section::FixedValues(*index))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A column's values.
+    ///
+    /// # Panics
+    /// For a fixed column that is not held, and for a polynomial that is no column.
+    pub(crate) fn get(&self, poly: Poly) -> &[Fr] {
+        match poly {
+            Poly::Advice(index) => &self.advice[index],
+            Poly::Instance(index) => &self.instance[index],
+            Poly::Fixed(index) => &self.fixed[&index],
+            _ => unreachable!("constraints on rows are about columns"),
+        }
+    }
+}
+
+/// The polynomial of a column.
+pub(crate) fn poly(column: &Column<Any>) -> Poly {
+    match column.column_type() {
+        Any::Advice(_) => Poly::Advice(column.index()),
+        Any::Fixed => Poly::Fixed(column.index()),
+        Any::Instance => Poly::Instance(column.index()),
+    }
+}

@@ -1,0 +1,370 @@
+//! Proving keys: a file of polynomials, read one at a time.
+//!
+//! The file starts with the sections and ends with their table, so that it is written in one pass:
+//!
+//!   for each fixed column: n values, then n coefficients;
+//!   for each column of the permutation argument: n coefficients of its permutation polynomial, then the
+//!   permutation itself, a `u32` a cell, from which the polynomial's values follow;
+//!   the verifying key, as halo2 writes it;
+//!   the checksums of all sections, and the numbers from which their lengths follow;
+//!   the checksum of that table.
+//!
+//! Field elements are in Montgomery form. Every section's checksum is checked whenever it is read.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use blake2b_simd::{Hash, Params};
+use halo2_proofs::{
+    SerdeFormat,
+    plonk::{Circuit, VerifyingKey},
+};
+use halo2curves::{
+    bn256::{Fr, G1Affine},
+    ff::PrimeField,
+    serde::SerdeObject,
+};
+use rayon::prelude::*;
+
+use crate::{Error, KeyFault, synthesis, vk};
+
+const MAGIC: &[u8; 16] = b"zeno-halo2-key/1";
+const CHECKSUM_BYTES: usize = 32;
+const FIELD_BYTES: usize = 32;
+const CELL_BYTES: usize = 4;
+/// Bytes that are hashed by one task; a section's checksum is that of its pieces' checksums.
+const PIECE: usize = 1 << 20;
+/// Bytes read at a time.
+const BUFFER: usize = 32 << 20;
+/// Numbers before the table's checksum: k, fixed columns, permutation columns, verifying key's length.
+const NUMBERS_BYTES: usize = 4 * 8;
+/// What follows the checksums: numbers, transcript representation of the verifying key, magic, checksum.
+const END_BYTES: usize = NUMBERS_BYTES + FIELD_BYTES + MAGIC.len() + CHECKSUM_BYTES;
+
+/// A part of a key file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    FixedValues(usize),
+    FixedCoefficients(usize),
+    SigmaCoefficients(usize),
+    Permutation(usize),
+    VerifyingKey,
+}
+
+impl Section {
+    fn name(self) -> &'static str {
+        match self {
+            Self::FixedValues(_) => "a fixed column",
+            Self::FixedCoefficients(_) => "a fixed column's polynomial",
+            Self::SigmaCoefficients(_) => "a permutation polynomial",
+            Self::Permutation(_) => "the permutation of cells",
+            Self::VerifyingKey => "the verifying key",
+        }
+    }
+}
+
+/// Lengths of the sections, in their order.
+#[derive(Clone, Copy, Debug)]
+struct Table {
+    k: u32,
+    fixed: usize,
+    sigmas: usize,
+    verifying_key: usize,
+}
+
+impl Table {
+    /// Number of the section, its start and its length.
+    fn place(self, section: Section) -> (usize, u64, u64) {
+        let field = (FIELD_BYTES as u64) << self.k;
+        let cells = (CELL_BYTES as u64) << self.k;
+        let fixed = |index: usize| index as u64 * 2 * field;
+        let sigma = |index: usize| fixed(self.fixed) + index as u64 * (field + cells);
+        match section {
+            Section::FixedValues(index) => (2 * index, fixed(index), field),
+            Section::FixedCoefficients(index) => (2 * index + 1, fixed(index) + field, field),
+            Section::SigmaCoefficients(index) => (2 * (self.fixed + index), sigma(index), field),
+            Section::Permutation(index) => (2 * (self.fixed + index) + 1, sigma(index) + field, cells),
+            Section::VerifyingKey => {
+                (2 * (self.fixed + self.sigmas), sigma(self.sigmas), self.verifying_key as u64)
+            }
+        }
+    }
+
+    fn sections(self) -> usize {
+        2 * (self.fixed + self.sigmas) + 1
+    }
+
+    fn file_length(self) -> u64 {
+        let (_, start, length) = self.place(Section::VerifyingKey);
+        start + length + (self.sections() * CHECKSUM_BYTES + END_BYTES) as u64
+    }
+}
+
+fn hash(bytes: &[u8]) -> Hash {
+    Params::new().hash_length(CHECKSUM_BYTES).personal(b"zeno-halo2-key").hash(bytes)
+}
+
+/// Checksums of the pieces, put together.
+fn hash_pieces(pieces: impl IntoIterator<Item = Hash>) -> Hash {
+    let mut state = Params::new().hash_length(CHECKSUM_BYTES).personal(b"zeno-halo2-sum").to_state();
+    pieces.into_iter().for_each(|piece| {
+        state.update(piece.as_bytes());
+    });
+    state.finalize()
+}
+
+/// Writes a key's sections, in their order, and its table.
+pub(crate) struct Writer<W> {
+    file: W,
+    checksums: Vec<Hash>,
+}
+
+impl<W: Write> Writer<W> {
+    pub(crate) fn new(file: W) -> Self {
+        Self { file, checksums: Vec::new() }
+    }
+
+    /// Writes a section whose pieces `encode` makes, a piece from each chunk of items.
+    fn section<T: Sync>(
+        &mut self,
+        items: &[T],
+        item_bytes: usize,
+        encode: impl Fn(&T, &mut Vec<u8>) + Sync,
+    ) -> io::Result<()> {
+        let mut pieces = Vec::new();
+        for items in items.chunks(BUFFER / item_bytes) {
+            let encoded: Vec<(Vec<u8>, Hash)> = items
+                .par_chunks(PIECE / item_bytes)
+                .map(|items| {
+                    let mut bytes = Vec::with_capacity(items.len() * item_bytes);
+                    items.iter().for_each(|item| encode(item, &mut bytes));
+                    let checksum = hash(&bytes);
+                    (bytes, checksum)
+                })
+                .collect();
+            for (bytes, checksum) in encoded {
+                self.file.write_all(&bytes)?;
+                pieces.push(checksum);
+            }
+        }
+        self.checksums.push(hash_pieces(pieces));
+        Ok(())
+    }
+
+    pub(crate) fn field(&mut self, values: &[Fr]) -> io::Result<()> {
+        self.section(values, FIELD_BYTES, |value, bytes| {
+            value.write_raw(bytes).expect("writing to memory doesn't fail");
+        })
+    }
+
+    pub(crate) fn cells(&mut self, cells: &[u32]) -> io::Result<()> {
+        self.section(cells, CELL_BYTES, |cell, bytes| bytes.extend_from_slice(&cell.to_le_bytes()))
+    }
+
+    /// Ends the file.
+    pub(crate) fn finish(mut self, vk: &VerifyingKey<G1Affine>) -> io::Result<W> {
+        let bytes = vk.to_bytes(SerdeFormat::RawBytes);
+        self.section(&bytes, 1, |byte, bytes| bytes.push(*byte))?;
+        let mut table = Vec::new();
+        self.checksums.iter().for_each(|checksum| table.extend_from_slice(checksum.as_bytes()));
+        let numbers = [
+            vk.get_domain().k() as usize,
+            vk.fixed_commitments().len(),
+            vk.permutation().commitments().len(),
+            bytes.len(),
+        ];
+        numbers.iter().for_each(|number| table.extend_from_slice(&(*number as u64).to_le_bytes()));
+        table.extend_from_slice(&vk.transcript_repr().to_repr());
+        table.extend_from_slice(MAGIC);
+        let checksum = hash(&table);
+        self.file.write_all(&table)?;
+        self.file.write_all(checksum.as_bytes())?;
+        Ok(self.file)
+    }
+}
+
+/// A circuit's proving key. It holds the verifying key in memory; the polynomials stay in the file, which must not
+/// be altered while it is open (what is read is checked again, so alteration ends in an error).
+#[derive(Debug)]
+pub struct ProvingKey {
+    path: PathBuf,
+    file: Mutex<File>,
+    table: Table,
+    checksums: Vec<[u8; CHECKSUM_BYTES]>,
+    vk: VerifyingKey<G1Affine>,
+}
+
+impl ProvingKey {
+    /// Opens a circuit's key file.
+    ///
+    /// # Errors
+    /// When the file can't be read, is cut, altered, another version's or another circuit's, or when this prover
+    /// doesn't support the circuit.
+    pub fn open<C: Circuit<Fr>>(path: impl AsRef<Path>, params: C::Params) -> Result<Self, Error> {
+        let path = path.as_ref().to_owned();
+        let (cs, _) = vk::configure::<C>(params);
+        let opened = || -> Result<_, KeyFault> {
+            let mut file = File::open(&path)?;
+            let (table, checksums, representation) = read_table(&mut file)?;
+            let bytes = read_section(&mut file, table, &checksums, Section::VerifyingKey, |bytes, out| {
+                out.extend_from_slice(bytes);
+                true
+            })?;
+            Ok((file, table, checksums, representation, bytes))
+        };
+        let fail = |reason| Error::Key { path: path.clone(), reason };
+        let (file, table, checksums, representation, bytes) = opened().map_err(fail)?;
+        let permuted = cs.permutation().get_columns().len();
+        if permuted != table.sigmas {
+            let reason = format!("it has {} columns under copy constraints, not {permuted}", table.sigmas);
+            return Err(fail(KeyFault::OtherCircuit(reason)));
+        }
+        let vk = vk::read(&bytes, cs).ok_or_else(|| {
+            fail(KeyFault::OtherCircuit("the verifying key has other columns or selectors".into()))
+        })?;
+        if vk.transcript_repr().to_repr() != representation {
+            let reason = "gates, lookups or queries differ from those that the key was made for".into();
+            return Err(fail(KeyFault::OtherCircuit(reason)));
+        }
+        if vk.get_domain().k() != table.k || vk.fixed_commitments().len() != table.fixed {
+            return Err(fail(KeyFault::Foreign));
+        }
+        synthesis::check_supported(vk.cs(), table.k)?;
+        Ok(Self { path, file: Mutex::new(file), table, checksums, vk })
+    }
+
+    /// The verifying key, equal to halo2's. Its domain has no transform tables: halo2's prover can't use it, its
+    /// verifier can.
+    pub fn verifying_key(&self) -> &VerifyingKey<G1Affine> {
+        &self.vk
+    }
+
+    /// Binary logarithm of the number of rows.
+    pub fn k(&self) -> u32 {
+        self.table.k
+    }
+
+    fn section<T: Send>(
+        &self,
+        section: Section,
+        decode: impl Fn(&[u8], &mut Vec<T>) -> bool + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let mut file = self.file.lock().unwrap_or_else(|lock| lock.into_inner());
+        read_section(&mut file, self.table, &self.checksums, section, decode)
+            .map_err(|reason| Error::Key { path: self.path.clone(), reason })
+    }
+
+    /// A polynomial.
+    pub(crate) fn field(&self, section: Section) -> Result<Vec<Fr>, Error> {
+        self.section(section, |bytes, values| {
+            bytes.chunks_exact(FIELD_BYTES).all(|bytes| match Fr::from_raw_bytes(bytes) {
+                Some(value) => {
+                    values.push(value);
+                    true
+                }
+                None => false,
+            })
+        })
+    }
+
+    /// The successors of a column's cells.
+    pub(crate) fn permutation(&self, index: usize) -> Result<Vec<u32>, Error> {
+        let cells = (self.table.sigmas as u64) << self.table.k;
+        self.section(Section::Permutation(index), |bytes, out| {
+            bytes.chunks_exact(CELL_BYTES).all(|bytes| {
+                let cell = u32::from_le_bytes(bytes.try_into().expect("four bytes"));
+                out.push(cell);
+                u64::from(cell) < cells
+            })
+        })
+    }
+}
+
+type Checksums = Vec<[u8; CHECKSUM_BYTES]>;
+
+/// Reads and checks the table, and the file's length by it.
+fn read_table(file: &mut File) -> Result<(Table, Checksums, [u8; FIELD_BYTES]), KeyFault> {
+    let found = file.metadata()?.len();
+    if found < END_BYTES as u64 {
+        return Err(KeyFault::Foreign);
+    }
+    file.seek(SeekFrom::End(-(END_BYTES as i64)))?;
+    let mut end = [0; END_BYTES];
+    file.read_exact(&mut end)?;
+    let (numbers, rest) = end.split_at(NUMBERS_BYTES);
+    let (representation, rest) = rest.split_at(FIELD_BYTES);
+    let (magic, checksum) = rest.split_at(MAGIC.len());
+    if magic != MAGIC {
+        return Err(KeyFault::Foreign);
+    }
+    let mut numbers =
+        numbers.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
+    let mut number = |limit: u64| numbers.next().filter(|number| *number <= limit).ok_or(KeyFault::Foreign);
+    // Limits that keep the arithmetic on lengths from overflowing.
+    let table = Table {
+        k: number(Fr::S.into())? as u32,
+        fixed: number(1 << 16)? as usize,
+        sigmas: number(1 << 16)? as usize,
+        verifying_key: number(1 << 40)? as usize,
+    };
+    let expected = table.file_length();
+    if found != expected {
+        return Err(KeyFault::Length { found, expected });
+    }
+    let mut bytes = vec![0; table.sections() * CHECKSUM_BYTES + END_BYTES - CHECKSUM_BYTES];
+    file.seek(SeekFrom::End(-((bytes.len() + CHECKSUM_BYTES) as i64)))?;
+    file.read_exact(&mut bytes)?;
+    if hash(&bytes).as_bytes() != checksum {
+        return Err(KeyFault::Damaged("the table"));
+    }
+    let checksums = bytes
+        .chunks_exact(CHECKSUM_BYTES)
+        .take(table.sections())
+        .map(|checksum| checksum.try_into().expect("the checksum's length"))
+        .collect();
+    Ok((table, checksums, representation.try_into().expect("the element's length")))
+}
+
+/// Reads a section; `decode` appends a piece's items and says whether they are well formed.
+fn read_section<T: Send>(
+    file: &mut File,
+    table: Table,
+    checksums: &[[u8; CHECKSUM_BYTES]],
+    section: Section,
+    decode: impl Fn(&[u8], &mut Vec<T>) -> bool + Sync,
+) -> Result<Vec<T>, KeyFault> {
+    let (index, start, length) = table.place(section);
+    file.seek(SeekFrom::Start(start))?;
+    let mut left = length as usize;
+    let mut buffer = vec![0; BUFFER.min(left)];
+    let mut items = Vec::new();
+    let mut pieces = Vec::new();
+    while left > 0 {
+        let bytes = &mut buffer[..BUFFER.min(left)];
+        file.read_exact(bytes)?;
+        left -= bytes.len();
+        let decoded: Vec<Option<(Vec<T>, Hash)>> = bytes
+            .par_chunks(PIECE)
+            .map(|bytes| {
+                let mut items = Vec::with_capacity(bytes.len() / size_of::<T>().max(1));
+                decode(bytes, &mut items).then(|| (items, hash(bytes)))
+            })
+            .collect();
+        if items.is_empty() {
+            items.reserve_exact(length as usize / size_of::<T>().max(1));
+        }
+        for piece in decoded {
+            let (mut piece, checksum) = piece.ok_or(KeyFault::Damaged(section.name()))?;
+            items.append(&mut piece);
+            pieces.push(checksum);
+        }
+    }
+    if hash_pieces(pieces).as_bytes() != checksums[index] {
+        return Err(KeyFault::Damaged(section.name()));
+    }
+    Ok(items)
+}

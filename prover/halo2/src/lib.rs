@@ -1,0 +1,55 @@
+//! A Halo2-KZG prover that needs little memory.
+//!
+//! From the same reference string and circuit it makes the same verifying keys as the Halo2 fork under OpenVM's static
+//! verifier (`halo2-axiom`), and proofs of the same layout under the same transcript, which that fork's verifiers
+//! accept. Where the stock holds the key's and the witness's polynomials on an extended domain, this one holds
+//! coefficients, reads the key's polynomials from a file one at a time, and makes the quotient one coset at a time.
+//!
+//! ```no_run
+//! use halo2_proofs::{
+//!     plonk::Circuit,
+//!     transcript::{Blake2bWrite, Challenge255, TranscriptWriterBuffer},
+//! };
+//! use halo2curves::bn256::{Fr, G1Affine};
+//! use zeno_halo2::{Error, SrsFile, keygen, prove, synthesize};
+//!
+//! fn proof(
+//!     circuit: impl Circuit<Fr>,
+//!     public: &[Fr],
+//!     rng: &mut dyn rand_core::RngCore,
+//! ) -> Result<Vec<u8>, Error> {
+//!     let srs = SrsFile::open("kzg_bn254_23.srs")?;
+//!     let key = keygen(&srs, &circuit, false, "circuit.key")?;
+//!     let advice = synthesize(&key, &circuit, &[public])?;
+//!     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(Vec::new());
+//!     prove(&srs, &key, advice, &[public], rng, &mut transcript)?;
+//!     Ok(transcript.finalize())
+//! }
+//! ```
+
+mod cells;
+mod check;
+mod columns;
+mod copies;
+mod error;
+mod fft;
+mod key;
+mod keygen;
+mod lookup;
+mod msm;
+mod permutation;
+mod polys;
+mod products;
+mod program;
+mod prover;
+mod quotient;
+mod shplonk;
+mod srs;
+mod synthesis;
+mod vk;
+
+pub use error::{Cell, ColumnKind, Error, KeyFault, Unsatisfied};
+pub use key::ProvingKey;
+pub use keygen::keygen;
+pub use prover::{prove, synthesize};
+pub use srs::{MemorySrs, Srs, SrsError, SrsFile};

@@ -1,0 +1,60 @@
+//! Polynomials in coefficient form: the witness's in memory, the circuit's in the key file.
+
+use std::collections::BTreeMap;
+
+use halo2_proofs::arithmetic::eval_polynomial;
+use halo2curves::bn256::Fr;
+
+use crate::{Error, ProvingKey, key::Section, program::Poly};
+
+/// All polynomials of a proof.
+#[derive(Debug)]
+pub(crate) struct Polys<'a> {
+    key: &'a ProvingKey,
+    held: BTreeMap<Poly, Vec<Fr>>,
+}
+
+impl<'a> Polys<'a> {
+    pub(crate) fn new(key: &'a ProvingKey) -> Self {
+        Self { key, held: BTreeMap::new() }
+    }
+
+    pub(crate) fn insert(&mut self, poly: Poly, coefficients: Vec<Fr>) {
+        self.held.insert(poly, coefficients);
+    }
+
+    pub(crate) fn remove(&mut self, poly: Poly) {
+        self.held.remove(&poly);
+    }
+
+    fn read(&self, poly: Poly) -> Result<Vec<Fr>, Error> {
+        self.key.field(match poly {
+            Poly::Fixed(index) => Section::FixedCoefficients(index),
+            Poly::Sigma(index) => Section::SigmaCoefficients(index),
+            _ => unreachable!("the proof has made its own polynomials"),
+        })
+    }
+
+    /// A copy of the coefficients.
+    pub(crate) fn get(&self, poly: Poly) -> Result<Vec<Fr>, Error> {
+        self.held.get(&poly).map_or_else(|| self.read(poly), |held| Ok(held.clone()))
+    }
+
+    /// The coefficients; those in memory are freed with them.
+    pub(crate) fn take(&mut self, poly: Poly) -> Result<Vec<Fr>, Error> {
+        self.held.remove(&poly).map_or_else(|| self.read(poly), Ok)
+    }
+
+    /// Values at some points.
+    pub(crate) fn evaluate(&self, poly: Poly, points: &[Fr]) -> Result<Vec<Fr>, Error> {
+        let read;
+        let coefficients = match self.held.get(&poly) {
+            Some(held) => held,
+            None => {
+                read = self.read(poly)?;
+                &read
+            }
+        };
+        Ok(points.iter().map(|point| eval_polynomial(coefficients, *point)).collect())
+    }
+}

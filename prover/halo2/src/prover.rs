@@ -1,0 +1,332 @@
+//! Proofs.
+//!
+//! The order of everything that touches the transcript, and of every draw from the random number generator that
+//! reaches it, is halo2's (`create_proof` with `ProverSHPLONK`). Two things differ there from run to run even with a
+//! seeded generator, and are done in another way here: the random polynomial, which halo2 draws from the thread's
+//! generator, comes from the caller's; and the permuted columns of a lookup are in sorted order (see `lookup`).
+//!
+//! Peak, in polynomials of n field elements (268 MB for k = 23), for a circuit with a advice columns, i instance
+//! columns, l lookups, s sets of columns of the permutation argument, and p pieces of the quotient:
+//!
+//! - while the quotient is made: a + i + 3 l + s + 1 witness polynomials in memory, p pieces, and the columns of a
+//!   coset that the step at hand and later ones need, with l_0, the values and a transform's scratch;
+//! - while it is opened: a + 3 l + s + p + 1 at first, one for each set of points as these are combined, and three
+//!   more (h, a quotient, a polynomial as it is read).
+//!
+//! For the static verifier's a = 2, i = 1, l = 1, s = 2, p = 3 the first is 9 + 3 + 8 = 20 and the second 14.
+
+use halo2_proofs::{
+    plonk::{AdviceColumns, Circuit},
+    transcript::{EncodedChallenge, TranscriptWrite},
+};
+use halo2curves::{
+    bn256::{Fr, G1Affine},
+    ff::Field,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+use rayon::prelude::*;
+use tracing::info;
+
+use crate::{
+    Error, ProvingKey, Srs, check,
+    columns::Columns,
+    fft::Fft,
+    lookup, msm, permutation,
+    polys::Polys,
+    program::Poly,
+    quotient::{self, Challenges},
+    shplonk::{self, Query},
+    synthesis, vk,
+};
+
+/// Synthesises a circuit's witness: its advice columns, n values each, for [`prove`].
+///
+/// # Errors
+/// When the instances don't fit the circuit, or its synthesis fails, leaves a value unknown or goes beyond the usable
+/// rows.
+pub fn synthesize<C: Circuit<Fr>>(
+    key: &ProvingKey,
+    circuit: &C,
+    instances: &[&[Fr]],
+) -> Result<AdviceColumns<Fr>, Error> {
+    check_instances(key, instances)?;
+    // The key's constraint system has no selectors any more; synthesis needs one that has.
+    let (cs, config) = vk::configure::<C>(circuit.params());
+    let columns = key.verifying_key().cs().num_advice_columns();
+    check_shape("advice columns", cs.num_advice_columns(), columns)?;
+    synthesis::witness(circuit, config, key.verifying_key().cs(), key.k(), instances)
+}
+
+fn check_shape(what: &str, found: usize, expected: usize) -> Result<(), Error> {
+    if found == expected { Ok(()) } else { Err(Error::Shape { what: what.into(), found, expected }) }
+}
+
+fn check_instances(key: &ProvingKey, instances: &[&[Fr]]) -> Result<(), Error> {
+    let cs = key.verifying_key().cs();
+    check_shape("instance columns", instances.len(), cs.num_instance_columns())?;
+    let usable = synthesis::usable_rows(cs, key.k());
+    match instances.iter().position(|instance| instance.len() > usable) {
+        Some(index) => Err(Error::Shape {
+            what: format!("values in instance column {index}, at most"),
+            found: instances[index].len(),
+            expected: usable,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Proves that the witness satisfies the key's circuit.
+///
+/// `advice` has a column of n values for each advice column, as [`synthesize`] and the static verifier's
+/// `generate_witness` give them; the last rows, for blinding, are overwritten. The proof goes to the transcript, and
+/// halo2's `verify_proof` with `VerifierSHPLONK` accepts it. `rng` must be a cryptographic one, or the proof hides
+/// nothing.
+///
+/// # Errors
+/// When columns don't fit the circuit, the witness doesn't satisfy it, the reference string is of another size, or
+/// it, the key or the transcript fail.
+pub fn prove<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
+    srs: &dyn Srs,
+    key: &ProvingKey,
+    mut advice: AdviceColumns<Fr>,
+    instances: &[&[Fr]],
+    rng: &mut dyn RngCore,
+    transcript: &mut T,
+) -> Result<(), Error> {
+    let vk = key.verifying_key();
+    let cs = vk.cs();
+    let fft = Fft::new(key.k());
+    let usable = synthesis::usable_rows(cs, key.k());
+    if srs.k() != key.k() {
+        return Err(Error::SrsSize { srs: srs.k(), circuit: key.k() });
+    }
+    check_instances(key, instances)?;
+    check_shape("advice columns", advice.len(), cs.num_advice_columns())?;
+    for (index, column) in advice.iter().enumerate() {
+        check_shape(&format!("values in advice column {index}"), column.len(), fft.len())?;
+    }
+    let mut out = Output { srs, transcript };
+
+    for column in &mut advice {
+        column[usable..].iter_mut().for_each(|cell| *cell = Fr::random(&mut *rng));
+    }
+    skip_blinds(rng, advice.len());
+    let instance = instances
+        .iter()
+        .map(|values| {
+            let mut column = values.to_vec();
+            column.resize(fft.len(), Fr::ZERO);
+            column
+        })
+        .collect();
+    let mut columns = Columns::new(key, advice, instance);
+    check::gates(key, &fft, &mut columns)?;
+    check::copies(key, &mut columns)?;
+    info!("gates and copy constraints hold");
+
+    vk.hash_into(out.transcript).map_err(Error::Transcript)?;
+    for value in instances.iter().copied().flatten() {
+        out.transcript.common_scalar(*value).map_err(Error::Transcript)?;
+    }
+    for column in &columns.advice {
+        out.commit_lagrange(column)?;
+    }
+    info!(columns = columns.advice.len(), "advice committed");
+
+    let theta = out.challenge();
+    let mut permuted = Vec::new();
+    for index in 0..cs.lookups().len() {
+        let lookup = lookup::permuted(key, &fft, &mut columns, index, theta, rng)?;
+        skip_blinds(rng, 2);
+        out.commit_lagrange(&lookup.input)?;
+        out.commit_lagrange(&lookup.table)?;
+        permuted.push(lookup);
+    }
+    info!(lookups = permuted.len(), "permuted lookup columns committed");
+
+    let [beta, gamma] = [out.challenge(), out.challenge()];
+    let mut polys = Polys::new(key);
+    let mut first = Fr::ONE;
+    let sets = cs.permutation().get_columns().len().div_ceil(permutation::set_size(key));
+    for set in 0..sets {
+        let (mut z, last) = permutation::product(key, &fft, &mut columns, set, first, [beta, gamma], rng)?;
+        first = last;
+        skip_blinds(rng, 1);
+        out.commit_lagrange(&z)?;
+        fft.to_coefficients(&mut z);
+        polys.insert(Poly::PermutationProduct(set), z);
+    }
+    for (index, mut lookup) in permuted.into_iter().enumerate() {
+        let mut z = lookup::product(key, &fft, &mut columns, index, &lookup, [theta, beta, gamma], rng)?;
+        skip_blinds(rng, 1);
+        out.commit_lagrange(&z)?;
+        for column in [&mut z, &mut lookup.input, &mut lookup.table] {
+            fft.to_coefficients(column);
+        }
+        polys.insert(Poly::LookupProduct(index), z);
+        polys.insert(Poly::LookupInput(index), lookup.input);
+        polys.insert(Poly::LookupTable(index), lookup.table);
+    }
+    info!("grand products committed");
+
+    let random = random_polynomial(fft.len(), rng);
+    out.commit(&random)?;
+    polys.insert(Poly::Random, random);
+    let y = out.challenge();
+
+    let Columns { advice, instance, .. } = columns;
+    for (index, mut column) in advice.into_iter().enumerate() {
+        fft.to_coefficients(&mut column);
+        polys.insert(Poly::Advice(index), column);
+    }
+    for (index, mut column) in instance.into_iter().enumerate() {
+        fft.to_coefficients(&mut column);
+        polys.insert(Poly::Instance(index), column);
+    }
+    let pieces = quotient::pieces(key, &fft, &polys, Challenges { theta, beta, gamma, y })?;
+    // Only the verifier evaluates the instances; they aren't opened.
+    (0..instances.len()).for_each(|index| polys.remove(Poly::Instance(index)));
+    for piece in &pieces {
+        out.commit(piece)?;
+    }
+    info!(pieces = pieces.len(), "quotient committed");
+
+    let x = out.challenge();
+    let xn = x.pow_vartime([fft.len() as u64]);
+    polys.insert(Poly::Quotient, join(pieces, xn));
+    let queries = evaluate(key, &fft, &polys, x, sets, &mut out)?;
+    info!(queries = queries.len(), "evaluations written");
+    shplonk::open(srs, &fft, &mut polys, &queries, out.transcript)
+}
+
+/// Draws what halo2 draws to blind commitments with, although KZG's aren't blinded.
+fn skip_blinds(rng: &mut dyn RngCore, count: usize) {
+    (0..count).for_each(|_| {
+        let _ = Fr::random(&mut *rng);
+    });
+}
+
+/// Where commitments and evaluations go.
+struct Output<'a, T> {
+    srs: &'a dyn Srs,
+    transcript: &'a mut T,
+}
+
+impl<T> Output<'_, T> {
+    fn commit<E: EncodedChallenge<G1Affine>>(&mut self, coefficients: &[Fr]) -> Result<(), Error>
+    where
+        T: TranscriptWrite<G1Affine, E>,
+    {
+        let commitment = msm::commit(self.srs, coefficients)?;
+        self.transcript.write_point(commitment).map_err(Error::Transcript)
+    }
+
+    fn commit_lagrange<E: EncodedChallenge<G1Affine>>(&mut self, values: &[Fr]) -> Result<(), Error>
+    where
+        T: TranscriptWrite<G1Affine, E>,
+    {
+        let commitment = msm::commit_lagrange(self.srs, values)?;
+        self.transcript.write_point(commitment).map_err(Error::Transcript)
+    }
+
+    fn challenge<E: EncodedChallenge<G1Affine>>(&mut self) -> Fr
+    where
+        T: TranscriptWrite<G1Affine, E>,
+    {
+        *self.transcript.squeeze_challenge_scalar::<()>()
+    }
+}
+
+/// n random coefficients, drawn on all cores from streams of one seed.
+fn random_polynomial(n: usize, rng: &mut dyn RngCore) -> Vec<Fr> {
+    const CHUNK: usize = 1 << 14;
+    let mut seed = [0; 32];
+    rng.fill_bytes(&mut seed);
+    let mut coefficients = vec![Fr::ZERO; n];
+    coefficients.par_chunks_mut(CHUNK).enumerate().for_each(|(index, chunk)| {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        rng.set_stream(index as u64);
+        chunk.iter_mut().for_each(|coefficient| *coefficient = Fr::random(&mut rng));
+    });
+    coefficients
+}
+
+/// h_0 + x^n h_1 + …: at x it is h.
+fn join(pieces: Vec<Vec<Fr>>, xn: Fr) -> Vec<Fr> {
+    let sum = pieces.into_iter().rev().reduce(|mut sum, piece| {
+        sum.par_iter_mut().zip(piece).for_each(|(sum, piece)| *sum = *sum * xn + piece);
+        sum
+    });
+    sum.unwrap_or_default()
+}
+
+/// Evaluates all polynomials at their points, and writes what the verifier can't compute. The queries are in halo2's
+/// order, which is not that of the evaluations.
+fn evaluate<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
+    key: &ProvingKey,
+    fft: &Fft,
+    polys: &Polys<'_>,
+    x: Fr,
+    sets: usize,
+    out: &mut Output<'_, T>,
+) -> Result<Vec<Query>, Error> {
+    let cs = key.verifying_key().cs();
+    let last = -(cs.blinding_factors() as i32 + 1);
+    let advice: Vec<_> =
+        cs.advice_queries().iter().map(|(column, at)| (Poly::Advice(column.index()), at.0)).collect();
+    let fixed: Vec<_> =
+        cs.fixed_queries().iter().map(|(column, at)| (Poly::Fixed(column.index()), at.0)).collect();
+    let sigmas: Vec<_> =
+        (0..cs.permutation().get_columns().len()).map(|index| (Poly::Sigma(index), 0)).collect();
+    let product = |set| (0..2).map(move |rotation| (Poly::PermutationProduct(set), rotation));
+    let at_last = |set| (Poly::PermutationProduct(set), last);
+    let lookups = 0..cs.lookups().len();
+
+    // In the order of the transcript.
+    let mut written = [&advice[..], &fixed[..], &[(Poly::Random, 0)], &sigmas[..]].concat();
+    for set in 0..sets {
+        written.extend(product(set));
+        written.extend((set + 1 < sets).then(|| at_last(set)));
+    }
+    for index in lookups.clone() {
+        let (z, input, table) =
+            (Poly::LookupProduct(index), Poly::LookupInput(index), Poly::LookupTable(index));
+        written.extend([(z, 0), (z, 1), (input, 0), (input, -1), (table, 0)]);
+    }
+
+    // In the order of the opening.
+    let mut opened = advice.clone();
+    (0..sets).for_each(|set| opened.extend(product(set)));
+    opened.extend((0..sets.saturating_sub(1)).rev().map(at_last));
+    for index in lookups {
+        let (z, input, table) =
+            (Poly::LookupProduct(index), Poly::LookupInput(index), Poly::LookupTable(index));
+        opened.extend([(z, 0), (input, 0), (table, 0), (input, -1), (z, 1)]);
+    }
+    opened.extend_from_slice(&fixed);
+    opened.extend_from_slice(&sigmas);
+    opened.extend([(Poly::Quotient, 0), (Poly::Random, 0)]);
+
+    let point = |rotation: i32| x * fft.rotation(rotation);
+    // Each polynomial once, at all its points.
+    let mut values = std::collections::BTreeMap::new();
+    for (poly, _) in &opened {
+        if values.keys().any(|(known, _)| known == poly) {
+            continue;
+        }
+        let rotations: Vec<i32> =
+            opened.iter().filter(|(other, _)| other == poly).map(|(_, rotation)| *rotation).collect();
+        let points: Vec<Fr> = rotations.iter().map(|rotation| point(*rotation)).collect();
+        for (rotation, value) in rotations.iter().zip(polys.evaluate(*poly, &points)?) {
+            values.insert((*poly, *rotation), value);
+        }
+    }
+    for opening in &written {
+        out.transcript.write_scalar(values[opening]).map_err(Error::Transcript)?;
+    }
+    Ok(opened
+        .into_iter()
+        .map(|(poly, rotation)| Query { poly, point: point(rotation), value: values[&(poly, rotation)] })
+        .collect())
+}

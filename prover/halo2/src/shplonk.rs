@@ -1,0 +1,148 @@
+//! SHPLONK (Boneh, Drake, Fisch, Gabizon 2020): one proof for openings of many polynomials at many points.
+//!
+//! Polynomials opened at the same points form a set. For the i-th set, with points S_i, polynomials P_ij and R_ij the
+//! polynomial of degree below |S_i| that agrees with P_ij on S_i, the prover commits to
+//!
+//!   h = sum_i v^i (sum_j y^j (P_ij - R_ij)) / Z_i,    Z_i the polynomial that vanishes on S_i,
+//!
+//! and then, with Z the polynomial of all points, to the quotient by X - u of
+//!
+//!   sum_i v^i (Z / Z_i)(u) (sum_j y^j (P_ij - R_ij(u))) - Z(u) h.
+//!
+//! The P_ij enter both only by N_i = sum_j y^j P_ij, so each is read once and freed, and what is held is an N_i a set
+//! (as a rule five of them), h and a quotient.
+
+use halo2_proofs::{
+    arithmetic::{evaluate_vanishing_polynomial, kate_division, lagrange_interpolate},
+    transcript::{EncodedChallenge, TranscriptWrite},
+};
+use halo2curves::{
+    bn256::{Fr, G1Affine},
+    ff::Field,
+};
+use rayon::prelude::*;
+
+use crate::{Error, Srs, fft::Fft, msm, polys::Polys, program::Poly};
+
+/// A polynomial's claimed value at a point.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Query {
+    pub(crate) poly: Poly,
+    pub(crate) point: Fr,
+    pub(crate) value: Fr,
+}
+
+/// Polynomials that are opened at the same points, each with its values there.
+#[derive(Debug)]
+struct Set {
+    points: Vec<Fr>,
+    members: Vec<(Poly, Vec<Fr>)>,
+}
+
+/// The sets in the order of their first polynomials' first queries, as halo2 has them. (Within a set the points'
+/// order is free: the interpolation and the product over them don't depend on it.)
+fn sets(queries: &[Query]) -> Vec<Set> {
+    let mut openings: Vec<(Poly, Vec<(Fr, Fr)>)> = Vec::new();
+    for query in queries {
+        let opening = (query.point, query.value);
+        match openings.iter_mut().find(|(poly, _)| *poly == query.poly) {
+            Some((_, at)) => at.push(opening),
+            None => openings.push((query.poly, vec![opening])),
+        }
+    }
+    let mut sets: Vec<Set> = Vec::new();
+    for (poly, at) in openings {
+        let same = |set: &&mut Set| {
+            set.points.len() == at.len() && at.iter().all(|(point, _)| set.points.contains(point))
+        };
+        match sets.iter_mut().find(same) {
+            Some(set) => {
+                let value =
+                    |point: &Fr| at.iter().find(|(other, _)| other == point).expect("the same points").1;
+                let values = set.points.iter().map(value).collect();
+                set.members.push((poly, values));
+            }
+            None => {
+                let (points, values) = at.into_iter().unzip();
+                sets.push(Set { points, members: vec![(poly, values)] });
+            }
+        }
+    }
+    sets
+}
+
+/// `sum` plus `factor` times `values`, which may be shorter.
+fn add_scaled(sum: &mut [Fr], values: &[Fr], factor: Fr) {
+    sum.par_iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value);
+}
+
+fn evaluate(coefficients: &[Fr], point: Fr) -> Fr {
+    coefficients.iter().rev().fold(Fr::ZERO, |sum, coefficient| sum * point + coefficient)
+}
+
+/// Writes the opening proof. Takes the polynomials that are opened out of `polys`.
+pub(crate) fn open<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
+    srs: &dyn Srs,
+    fft: &Fft,
+    polys: &mut Polys<'_>,
+    queries: &[Query],
+    transcript: &mut T,
+) -> Result<(), Error> {
+    let n = fft.len();
+    let sets = sets(queries);
+    let mut all_points: Vec<Fr> = Vec::new();
+    for point in sets.iter().flat_map(|set| &set.points) {
+        if !all_points.contains(point) {
+            all_points.push(*point);
+        }
+    }
+    let y = *transcript.squeeze_challenge_scalar::<()>();
+    let v = *transcript.squeeze_challenge_scalar::<()>();
+
+    // N_i, R_i = sum_j y^j R_ij, and h.
+    let mut combined = Vec::new();
+    let mut h = vec![Fr::ZERO; n];
+    let mut power_of_v = Fr::ONE;
+    for set in &sets {
+        let mut numerator = vec![Fr::ZERO; n];
+        let mut remainder = vec![Fr::ZERO; set.points.len()];
+        let mut power_of_y = Fr::ONE;
+        for (poly, values) in &set.members {
+            add_scaled(&mut numerator, &polys.take(*poly)?, power_of_y);
+            add_scaled(&mut remainder, &lagrange_interpolate(&set.points, values), power_of_y);
+            power_of_y *= y;
+        }
+        let mut quotient = numerator.clone();
+        add_scaled(&mut quotient, &remainder, -Fr::ONE);
+        for point in &set.points {
+            quotient = kate_division(&quotient, *point);
+        }
+        add_scaled(&mut h, &quotient, power_of_v);
+        power_of_v *= v;
+        combined.push((numerator, remainder));
+    }
+    transcript.write_point(msm::commit(srs, &h)?).map_err(Error::Transcript)?;
+    let u = *transcript.squeeze_challenge_scalar::<()>();
+
+    // The linearisation, in h's place.
+    let all = evaluate_vanishing_polynomial(&all_points, u);
+    h.par_iter_mut().for_each(|h| *h *= -all);
+    let mut power_of_v = Fr::ONE;
+    let mut first_rest = None;
+    for (set, (numerator, remainder)) in sets.iter().zip(combined) {
+        let others: Vec<Fr> =
+            all_points.iter().filter(|point| !set.points.contains(point)).copied().collect();
+        let rest = evaluate_vanishing_polynomial(&others, u);
+        first_rest.get_or_insert(rest);
+        let factor = power_of_v * rest;
+        add_scaled(&mut h, &numerator, factor);
+        h[0] -= factor * evaluate(&remainder, u);
+        power_of_v *= v;
+    }
+    let mut quotient = kate_division(&h, u);
+    drop(h);
+    // Scaled so that the first set's factor is 1, which spares the verifier a multiplication.
+    let scale = first_rest.and_then(|rest| Option::from(rest.invert())).unwrap_or(Fr::ONE);
+    quotient.par_iter_mut().for_each(|value| *value *= scale);
+    transcript.write_point(msm::commit(srs, &quotient)?).map_err(Error::Transcript)
+}

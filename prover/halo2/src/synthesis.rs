@@ -1,0 +1,284 @@
+//! Running a circuit's synthesis, for its key and for its witness.
+
+use halo2_proofs::{
+    circuit::Value,
+    plonk::{
+        self, Advice, Any, Assigned, Assignment, Challenge, Circuit, Column, ConstraintSystem, Fixed,
+        FloorPlanner, Instance, Selector,
+    },
+};
+use halo2curves::bn256::Fr;
+
+use crate::{
+    Cell, ColumnKind, Error,
+    cells::{Filling, known},
+    copies::Copies,
+};
+
+/// Refuses what the prover leaves out, and a constraint system that doesn't fit 2^k rows.
+pub(crate) fn check_supported(cs: &ConstraintSystem<Fr>, k: u32) -> Result<(), Error> {
+    if let Some(phase) = cs.advice_column_phase().into_iter().max().filter(|phase| *phase > 0) {
+        return Err(Error::Unsupported(format!("has advice columns in {} phases", phase + 1)));
+    }
+    if cs.num_challenges() > 0 {
+        return Err(Error::Unsupported("uses challenges".into()));
+    }
+    let degrees = cs.gates().iter().flat_map(|gate| gate.polynomials()).map(|polynomial| polynomial.degree());
+    let lookups = cs.lookups().iter().map(|lookup| {
+        let degree = |expressions: &[plonk::Expression<Fr>]| {
+            expressions.iter().map(plonk::Expression::degree).max().unwrap_or(1).max(1)
+        };
+        2 + degree(lookup.input_expressions()) + degree(lookup.table_expressions())
+    });
+    // Halo2 caps the degree (MAX_DEGREE, 5 by default) and would make proofs that don't verify.
+    if let Some(degree) = degrees.chain(lookups).max().filter(|degree| *degree > cs.degree()) {
+        return Err(Error::Unsupported(format!("has degree {degree}, above the cap of {}", cs.degree())));
+    }
+    if (1u64 << k) < cs.minimum_rows() as u64 {
+        let need = format!("blinding alone takes {}", cs.minimum_rows());
+        return Err(Error::NotEnoughRows { k, need });
+    }
+    Ok(())
+}
+
+/// The first rows, which a circuit may fill; the others are for blinding.
+pub(crate) fn usable_rows(cs: &ConstraintSystem<Fr>, k: u32) -> usize {
+    (1 << k) - (cs.blinding_factors() + 1)
+}
+
+fn cell(column: Column<Any>, row: usize) -> Cell {
+    Cell { kind: ColumnKind::from(column.column_type()), column: column.index(), row }
+}
+
+/// Fixed columns, selectors and copy constraints of a circuit.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    k: u32,
+    usable_rows: usize,
+    pub(crate) fixed: Vec<Filling>,
+    pub(crate) selectors: Vec<Vec<bool>>,
+    pub(crate) copies: Copies,
+    fault: Option<Error>,
+}
+
+/// Synthesises a circuit without its witness.
+pub(crate) fn layout<C: Circuit<Fr>>(
+    circuit: &C,
+    config: C::Config,
+    cs: &ConstraintSystem<Fr>,
+    k: u32,
+) -> Result<Layout, Error> {
+    let n = 1 << k;
+    let mut layout = Layout {
+        k,
+        usable_rows: usable_rows(cs, k),
+        fixed: vec![Filling::new(n); cs.num_fixed_columns()],
+        selectors: vec![vec![false; n]; cs.num_selectors()],
+        copies: Copies::new(k, cs.permutation().get_columns())?,
+        fault: None,
+    };
+    let synthesised = C::FloorPlanner::synthesize(&mut layout, circuit, config, cs.constants().clone());
+    // The fault came first, and says more.
+    layout.fault.take().map_or(Ok(()), Err)?;
+    synthesised.map_err(Error::Synthesis)?;
+    Ok(layout)
+}
+
+impl Layout {
+    /// Keeps the first fault: the methods of `Assignment` that meet one return nothing.
+    fn fault(&mut self, column: impl Into<Column<Any>>, row: usize, reason: &'static str) {
+        let cell = cell(column.into(), row);
+        self.fault.get_or_insert(Error::Assignment { cell, reason });
+    }
+
+    fn check_row(&self, row: usize) -> Result<(), plonk::Error> {
+        if row < self.usable_rows {
+            Ok(())
+        } else {
+            Err(plonk::Error::NotEnoughRowsAvailable { current_k: self.k })
+        }
+    }
+}
+
+const UNUSABLE: &str = "the row is beyond those that a circuit may use";
+
+impl Assignment<Fr> for Layout {
+    fn enter_region<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
+
+    fn annotate_column<A: FnOnce() -> AR, AR: Into<String>>(&mut self, _: A, _: Column<Any>) {}
+
+    fn exit_region(&mut self) {}
+
+    fn enable_selector<A: FnOnce() -> AR, AR: Into<String>>(
+        &mut self,
+        _: A,
+        selector: &Selector,
+        row: usize,
+    ) -> Result<(), plonk::Error> {
+        self.check_row(row)?;
+        self.selectors[selector.index()][row] = true;
+        Ok(())
+    }
+
+    fn query_instance(&self, _: Column<Instance>, row: usize) -> Result<Value<Fr>, plonk::Error> {
+        self.check_row(row)?;
+        Ok(Value::unknown())
+    }
+
+    fn assign_advice<'v>(
+        &mut self,
+        _: Column<Advice>,
+        _: usize,
+        _: Value<Assigned<Fr>>,
+    ) -> Value<&'v Assigned<Fr>> {
+        Value::unknown()
+    }
+
+    fn assign_fixed(&mut self, column: Column<Fixed>, row: usize, to: Assigned<Fr>) {
+        if row < self.usable_rows {
+            self.fixed[column.index()].set(row, to);
+        } else {
+            self.fault(column, row, UNUSABLE);
+        }
+    }
+
+    fn copy(
+        &mut self,
+        left_column: Column<Any>,
+        left_row: usize,
+        right_column: Column<Any>,
+        right_row: usize,
+    ) {
+        let mut numbers = [0; 2];
+        for ((column, row), number) in
+            [(left_column, left_row), (right_column, right_row)].into_iter().zip(&mut numbers)
+        {
+            if row >= self.usable_rows {
+                return self.fault(column, row, UNUSABLE);
+            }
+            match self.copies.cell(column, row) {
+                Some(cell) => *number = cell,
+                None => {
+                    return self.fault(column, row, "a copied cell's column must be enabled for equality");
+                }
+            }
+        }
+        self.copies.join(numbers[0], numbers[1]);
+    }
+
+    fn fill_from_row(
+        &mut self,
+        column: Column<Fixed>,
+        row: usize,
+        to: Value<Assigned<Fr>>,
+    ) -> Result<(), plonk::Error> {
+        self.check_row(row)?;
+        let to = known(to).ok_or(plonk::Error::Synthesis)?;
+        (row..self.usable_rows).for_each(|row| self.fixed[column.index()].set(row, to));
+        Ok(())
+    }
+
+    fn get_challenge(&self, _: Challenge) -> Value<Fr> {
+        Value::unknown()
+    }
+
+    fn push_namespace<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
+
+    fn pop_namespace(&mut self, _: Option<String>) {}
+}
+
+/// Advice columns of a circuit.
+struct Witness<'a> {
+    k: u32,
+    usable_rows: usize,
+    instances: &'a [&'a [Fr]],
+    advice: Vec<Filling>,
+    fault: Option<Error>,
+}
+
+/// Synthesises a circuit's witness.
+pub(crate) fn witness<C: Circuit<Fr>>(
+    circuit: &C,
+    config: C::Config,
+    cs: &ConstraintSystem<Fr>,
+    k: u32,
+    instances: &[&[Fr]],
+) -> Result<Vec<Vec<Fr>>, Error> {
+    let mut witness = Witness {
+        k,
+        usable_rows: usable_rows(cs, k),
+        instances,
+        advice: vec![Filling::new(1 << k); cs.num_advice_columns()],
+        fault: None,
+    };
+    let synthesised = C::FloorPlanner::synthesize(&mut witness, circuit, config, cs.constants().clone());
+    witness.fault.take().map_or(Ok(()), Err)?;
+    synthesised.map_err(Error::Synthesis)?;
+    Ok(witness.advice.into_iter().map(Filling::finish).collect())
+}
+
+impl Assignment<Fr> for Witness<'_> {
+    fn enter_region<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
+
+    fn annotate_column<A: FnOnce() -> AR, AR: Into<String>>(&mut self, _: A, _: Column<Any>) {}
+
+    fn exit_region(&mut self) {}
+
+    fn enable_selector<A: FnOnce() -> AR, AR: Into<String>>(
+        &mut self,
+        _: A,
+        _: &Selector,
+        _: usize,
+    ) -> Result<(), plonk::Error> {
+        Ok(())
+    }
+
+    fn query_instance(&self, column: Column<Instance>, row: usize) -> Result<Value<Fr>, plonk::Error> {
+        if row >= self.usable_rows {
+            return Err(plonk::Error::NotEnoughRowsAvailable { current_k: self.k });
+        }
+        let value = self.instances.get(column.index()).and_then(|column| column.get(row));
+        value.map(|value| Value::known(*value)).ok_or(plonk::Error::BoundsFailure)
+    }
+
+    /// Gives no reference back: one that outlives the borrow can't be had safely, and the circuits of halo2-base
+    /// keep their values themselves.
+    fn assign_advice<'v>(
+        &mut self,
+        column: Column<Advice>,
+        row: usize,
+        to: Value<Assigned<Fr>>,
+    ) -> Value<&'v Assigned<Fr>> {
+        let reason = match known(to) {
+            Some(value) if row < self.usable_rows => {
+                self.advice[column.index()].set(row, value);
+                return Value::unknown();
+            }
+            Some(_) => UNUSABLE,
+            None => "the value is unknown; a circuit that reads back what it assigned isn't supported",
+        };
+        self.fault.get_or_insert(Error::Assignment { cell: cell(column.into(), row), reason });
+        Value::unknown()
+    }
+
+    fn assign_fixed(&mut self, _: Column<Fixed>, _: usize, _: Assigned<Fr>) {}
+
+    fn copy(&mut self, _: Column<Any>, _: usize, _: Column<Any>, _: usize) {}
+
+    fn fill_from_row(
+        &mut self,
+        _: Column<Fixed>,
+        _: usize,
+        _: Value<Assigned<Fr>>,
+    ) -> Result<(), plonk::Error> {
+        Ok(())
+    }
+
+    fn get_challenge(&self, _: Challenge) -> Value<Fr> {
+        Value::unknown()
+    }
+
+    fn push_namespace<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
+
+    fn pop_namespace(&mut self, _: Option<String>) {}
+}
