@@ -1,15 +1,13 @@
 //! What computes proofs: this project's device, or the proof system's own as the reference.
 
-use openvm_circuit::arch::VirtualMachine;
 use openvm_continuations::prover::ChildVkKind;
 use openvm_sdk::{SC, prover::AggProver};
-use openvm_sdk_config::SdkVmCpuBuilder;
 use openvm_stark_backend::{StarkEngine, prover::ProvingContext};
 
 use crate::{
     ProverError,
     error::Stage,
-    machine::{DeviceBackend, Engine, StarkProof},
+    machine::{DeviceBackend, Engine, StarkProof, Vm},
 };
 
 /// What computes proofs. The proofs of one are those of the other, byte for byte.
@@ -26,7 +24,7 @@ impl Backend {
     /// Proves one segment, whose tables are filled.
     pub(crate) fn prove_segment(
         self,
-        vm: &VirtualMachine<Engine, SdkVmCpuBuilder>,
+        vm: &Vm,
         tables: ProvingContext<DeviceBackend>,
     ) -> Result<StarkProof, ProverError> {
         const STAGE: &str = "proving a segment";

@@ -1,18 +1,16 @@
 //! Merkle trees of the BabyBear configuration: Poseidon2 of width 16, as many rows at once as a vector has lanes.
 
-use openvm_stark_backend::{
-    p3_symmetric::{CryptographicHasher, PaddingFreeSponge, PseudoCompressionFunction, TruncatedPermutation},
-    prover::error::StackedPcsError,
+use openvm_stark_backend::p3_symmetric::{
+    CryptographicHasher, PaddingFreeSponge, PseudoCompressionFunction, TruncatedPermutation,
 };
 use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config, Digest};
 use p3_baby_bear::{Poseidon2BabyBear, default_babybear_poseidon2_16};
 use p3_field::PackedValue;
 use p3_matrix::dense::RowMajorMatrix;
-use rayon::prelude::*;
 
 use crate::{
     field::{F, LANES, P},
-    merkle::{Hashing, check_shape},
+    merkle::Hashing,
 };
 
 type Permutation = Poseidon2BabyBear<16>;
@@ -49,8 +47,24 @@ impl Poseidon2 {
         }
         nodes.pop().unwrap_or_default()
     }
+}
 
-    /// The leaves from `first` on.
+/// Writes each lane of a vector of digests.
+fn unpack(digest: &[P; 8], out: &mut [Digest]) {
+    for (lane, out) in out.iter_mut().enumerate() {
+        *out = std::array::from_fn(|word| digest[word].as_slice()[lane]);
+    }
+}
+
+impl Hashing<BabyBearPoseidon2Config> for Poseidon2 {
+    fn leaves_a_task(&self) -> usize {
+        LANES
+    }
+
+    fn nodes_a_task(&self) -> usize {
+        VECTORS_A_TASK * LANES
+    }
+
     fn leaves(
         &self,
         rows: &RowMajorMatrix<F>,
@@ -73,7 +87,6 @@ impl Poseidon2 {
         unpack(&digest, out);
     }
 
-    /// The parents of `nodes`.
     fn compress(&self, nodes: &[Digest], out: &mut [Digest]) {
         for (nodes, out) in nodes.chunks(2 * LANES).zip(out.chunks_mut(LANES)) {
             if out.len() < LANES {
@@ -87,39 +100,5 @@ impl Poseidon2 {
                 unpack(&self.compression.compress([child(0), child(1)]), out);
             }
         }
-    }
-}
-
-/// Writes each lane of a vector of digests.
-fn unpack(digest: &[P; 8], out: &mut [Digest]) {
-    for (lane, out) in out.iter_mut().enumerate() {
-        *out = std::array::from_fn(|word| digest[word].as_slice()[lane]);
-    }
-}
-
-impl Hashing<BabyBearPoseidon2Config> for Poseidon2 {
-    fn digest_layers(
-        &self,
-        rows: &RowMajorMatrix<F>,
-        rows_a_leaf: usize,
-    ) -> Result<Vec<Vec<Digest>>, StackedPcsError> {
-        let stride = check_shape(rows, rows_a_leaf)?;
-        let mut leaves = vec![Digest::default(); stride];
-        leaves
-            .par_chunks_mut(LANES)
-            .enumerate()
-            .for_each(|(chunk, out)| self.leaves(rows, stride, rows_a_leaf, chunk * LANES, out));
-        let mut layers = vec![leaves];
-        for log_len in (0..stride.ilog2()).rev() {
-            let mut layer = vec![Digest::default(); 1 << log_len];
-            if let Some(below) = layers.last() {
-                layer
-                    .par_chunks_mut(VECTORS_A_TASK * LANES)
-                    .zip(below.par_chunks(2 * VECTORS_A_TASK * LANES))
-                    .for_each(|(out, nodes)| self.compress(nodes, out));
-            }
-            layers.push(layer);
-        }
-        Ok(layers)
     }
 }
