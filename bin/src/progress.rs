@@ -60,6 +60,12 @@ impl Display {
             Step::Aggregate { index, count, layer } => {
                 format!("aggregating proof {} of {count}, layer {}", index + 1, layer + 1)
             }
+            Step::Root => "root proof".to_owned(),
+            Step::StaticVerifier => "Halo2 proof of the static verifier".to_owned(),
+            Step::Wrapper => "Halo2 proof of the wrapper".to_owned(),
+            Step::Example => "example proof, for the keys".to_owned(),
+            Step::StaticVerifierKey => "key of the static verifier".to_owned(),
+            Step::WrapperKey => "key of the wrapper".to_owned(),
         }
     }
 

@@ -1,12 +1,18 @@
 //! What computes proofs: this project's device, or the proof system's own as the reference.
 
-use openvm_continuations::prover::ChildVkKind;
+use openvm_continuations::{
+    RootSC,
+    prover::{ChildVkKind, RootCpuProver},
+};
+use openvm_cpu_backend::CpuBackend;
 use openvm_sdk::{SC, prover::AggProver};
 use openvm_stark_backend::{StarkEngine, prover::ProvingContext};
+use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::BabyBearBn254Poseidon2CpuEngine;
 
 use crate::{
     ProverError,
     error::Stage,
+    evm::RootProof,
     machine::{DeviceBackend, Engine, StarkProof, Vm},
 };
 
@@ -47,6 +53,32 @@ impl Backend {
             Self::Zeno => aggregate_with::<zeno_cpu_backend::Engine>(provers, layer, children),
             Self::Stock => aggregate_with::<Engine>(provers, layer, children),
         }
+    }
+
+    /// Puts one more layer over the aggregation's last proof.
+    pub(crate) fn aggregate_again(
+        self,
+        provers: &AggProver,
+        proof: &StarkProof,
+    ) -> Result<StarkProof, ProverError> {
+        self.aggregate(provers, usize::MAX, std::slice::from_ref(proof))
+    }
+
+    /// Proves the root circuit, whose tables are filled.
+    pub(crate) fn prove_root(
+        self,
+        prover: &RootCpuProver,
+        tables: ProvingContext<CpuBackend<RootSC>>,
+    ) -> Result<RootProof, ProverError> {
+        match self {
+            Self::Zeno => {
+                prover.root_prove_from_ctx(tables, &prover.create_engine::<zeno_cpu_backend::RootEngine>())
+            }
+            Self::Stock => {
+                prover.root_prove_from_ctx(tables, &prover.create_engine::<BabyBearBn254Poseidon2CpuEngine>())
+            }
+        }
+        .stage("making the root proof")
     }
 }
 

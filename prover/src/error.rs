@@ -42,6 +42,12 @@ pub enum ProverError {
         /// What the system says.
         source: io::Error,
     },
+    /// A Halo2 proof or key can't be made.
+    #[error(transparent)]
+    Halo2(#[from] zeno_halo2::Error),
+    /// The structured reference string can't be used.
+    #[error(transparent)]
+    Srs(#[from] zeno_srs::SrsError),
     /// The proof that was made does not verify.
     #[error("the proof that was made does not verify, which is a defect of the prover: {0}")]
     Unsound(#[from] VerifyError),

@@ -50,7 +50,7 @@ pub(crate) fn aggregation(folder: &Path, app_key: &AppKey) -> Result<AggProver, 
 }
 
 /// The key in the cache folder, or a new one that is put there.
-fn cached<T: Serialize + DeserializeOwned>(
+pub(crate) fn cached<T: Serialize + DeserializeOwned>(
     folder: &Path,
     name: &'static str,
     make: impl FnOnce() -> Result<T, ProverError>,

@@ -19,6 +19,7 @@
 mod backend;
 mod cache;
 mod error;
+mod evm;
 mod execute;
 mod guest;
 mod keys;
@@ -37,4 +38,4 @@ pub use guest::Guest;
 pub use machine::{LOG_STACKED_HEIGHT, SEGMENT_MEMORY, vm_config};
 pub use profile::{FunctionCount, profile};
 pub use progress::{Progress, Step};
-pub use prove::{Proved, Prover, Timings};
+pub use prove::{EvmTimings, Proved, Prover, Timings};

@@ -27,6 +27,18 @@ pub enum Step {
         /// The layer, 0 being the one above the segments.
         layer: usize,
     },
+    /// The aggregated proof is proven once more, hashed so that a Halo2 circuit can verify it.
+    Root,
+    /// The static verifier's Halo2 proof is made: that the root proof verifies.
+    StaticVerifier,
+    /// The wrapper's Halo2 proof is made: that the static verifier's verifies.
+    Wrapper,
+    /// The keys of the last two, made once for an SRS, need an example of a root proof; its steps follow.
+    Example,
+    /// The static verifier's key is made.
+    StaticVerifierKey,
+    /// The wrapper's key is made.
+    WrapperKey,
 }
 
 /// Is told of each step, to show or to log it. Called from the thread that proves.

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy_primitives::B256;
 use openvm_circuit::{
     arch::{
         ContinuationVmProof, PreflightExecutionOutput, execution_mode::Segment,
@@ -38,12 +39,15 @@ use crate::{
     work::Work,
 };
 
+/// The program that makes the proofs, as proof files name it.
+pub(crate) const PROVER: &str = concat!("zeno ", env!("CARGO_PKG_VERSION"));
+
 /// Runs and proves one guest.
 pub struct Prover {
-    guest: Guest,
-    cache: PathBuf,
+    pub(crate) guest: Guest,
+    pub(crate) cache: PathBuf,
     progress: Arc<dyn Progress>,
-    backend: Backend,
+    pub(crate) backend: Backend,
     app_key: OnceLock<AppKey>,
 }
 
@@ -54,7 +58,7 @@ pub struct Proved {
     pub file: ProofFile,
     /// Where the time went.
     pub timings: Timings,
-    work: Work,
+    pub(crate) work: Work,
 }
 
 /// How long each stage took. What was found in the cache folder from an interrupted run counts next to nothing.
@@ -68,10 +72,30 @@ pub struct Timings {
     pub segments: Vec<Duration>,
     /// Aggregating, layer by layer.
     pub layers: Vec<Duration>,
+    /// The steps of a proof for the EVM, after the aggregation.
+    pub evm: EvmTimings,
     /// Verifying the proof.
     pub verify: Duration,
-    /// How many proofs of segments and aggregations were found in the cache folder.
+    /// How many proofs of segments, aggregations and later steps were found in the cache folder.
     pub restored: usize,
+}
+
+/// How long each step of a proof for the EVM took, its own key's reading included.
+#[derive(Clone, Debug, Default)]
+pub struct EvmTimings {
+    /// The root proof.
+    pub root: Duration,
+    /// The static verifier's proof.
+    pub static_verifier: Duration,
+    /// The wrapper's proof.
+    pub wrapper: Duration,
+}
+
+/// A run of a guest, aggregated to one STARK, and what the next step needs beside it.
+pub(crate) struct Run {
+    pub(crate) stark: VmStarkProof,
+    pub(crate) aggregation: AggProver,
+    app_exe_commit: Digest,
 }
 
 impl Proved {
@@ -128,41 +152,60 @@ impl Prover {
     /// system fails.
     pub fn prove(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
         let mut timings = Timings::default();
-        let app_key = self.app_key(&mut timings)?;
-        let vm = machine(&app_key.app_vm_pk)?;
-        let (segments, elapsed) = self.timed(Step::Execute, || {
-            let revealed = execute::run(&self.guest, input)?;
-            if revealed != claim.digest() {
-                return Err(ProverError::OtherClaim { revealed, expected: claim.digest() });
-            }
-            execute::segments(&vm, &self.guest, input)
-        })?;
-        timings.execute = elapsed;
-
-        let keys = keys::identity()?;
-        let identity = [self.guest.hash.as_slice(), keys.as_slice(), &SEGMENT_MEMORY.to_le_bytes()];
-        let work = Work::open(&self.cache, &identity, input);
-        let (run, app_exe_commit) = self.prove_segments(vm, segments, input, &work, &mut timings)?;
-        check_chain(app_key, &run, app_exe_commit).inspect_err(|_| work.remove())?;
-
-        // The aggregation's circuits come after the machine is gone, so that the two never share the memory.
-        let aggregation = self.aggregation(app_key, &mut timings)?;
-        let stark = self.aggregate(&aggregation, run, &work, &mut timings)?;
-        let key = verifying_key(app_key, &aggregation, app_exe_commit);
+        let work = self.work(&self.guest, input)?;
+        let run = self.run(&self.guest, input, Some(claim.digest()), &work, &mut timings)?;
+        let key = verifying_key(self.app_key(&mut timings)?, &run.aggregation, run.app_exe_commit);
         let file = ProofFile {
             kind: ProofKind::Stark,
             claim: *claim,
             app_exe_commitment: key.app_exe_commitment(),
             app_vm_commitment: key.app_vm_commitment(),
             proof_system: PROOF_SYSTEM.to_owned(),
-            prover: concat!("zeno ", env!("CARGO_PKG_VERSION")).to_owned(),
-            proof: stark.encode_to_vec().stage("encoding the proof")?,
+            prover: PROVER.to_owned(),
+            proof: run.stark.encode_to_vec().stage("encoding the proof")?,
         };
         let start = Instant::now();
         verify_stark(&file, &key)?;
         timings.verify = start.elapsed();
         info!(bytes = file.proof.len(), "proven");
         Ok(Proved { file, timings, work })
+    }
+
+    /// The folder of what has been proven of a run.
+    pub(crate) fn work(&self, guest: &Guest, input: &[u8]) -> Result<Work, ProverError> {
+        let keys = keys::identity()?;
+        let identity = [guest.hash.as_slice(), keys.as_slice(), &SEGMENT_MEMORY.to_le_bytes()];
+        Ok(Work::open(&self.cache, &identity, input))
+    }
+
+    /// Proves a run and aggregates it, after a check that it reveals `expected`, if that is given.
+    pub(crate) fn run(
+        &self,
+        guest: &Guest,
+        input: &[u8],
+        expected: Option<B256>,
+        work: &Work,
+        timings: &mut Timings,
+    ) -> Result<Run, ProverError> {
+        let app_key = self.app_key(timings)?;
+        let vm = machine(&app_key.app_vm_pk)?;
+        let (segments, elapsed) = self.timed(Step::Execute, || {
+            let revealed = execute::run(guest, input)?;
+            if let Some(expected) = expected
+                && revealed != expected
+            {
+                return Err(ProverError::OtherClaim { revealed, expected });
+            }
+            execute::segments(&vm, guest, input)
+        })?;
+        timings.execute += elapsed;
+        let (run, app_exe_commit) = self.prove_segments(vm, guest, segments, input, work, timings)?;
+        check_chain(app_key, &run, app_exe_commit).inspect_err(|_| work.remove())?;
+
+        // The aggregation's circuits come after the machine is gone, so that the two never share the memory.
+        let aggregation = self.aggregation(timings)?;
+        let stark = self.aggregate(&aggregation, run, work, timings)?;
+        Ok(Run { stark, aggregation, app_exe_commit })
     }
 
     /// The key that this prover's proofs verify under.
@@ -176,11 +219,11 @@ impl Prover {
             let vm = machine(&app_key.app_vm_pk)?;
             exe_commit(&vm, &self.guest, &vm.commit_program_on_device(&self.guest.exe.program).commitment)
         };
-        let aggregation = self.aggregation(app_key, &mut timings)?;
+        let aggregation = self.aggregation(&mut timings)?;
         Ok(verifying_key(app_key, &aggregation, app_exe_commit))
     }
 
-    fn app_key(&self, timings: &mut Timings) -> Result<&AppKey, ProverError> {
+    pub(crate) fn app_key(&self, timings: &mut Timings) -> Result<&AppKey, ProverError> {
         if let Some(key) = self.app_key.get() {
             return Ok(key);
         }
@@ -189,7 +232,9 @@ impl Prover {
         Ok(self.app_key.get_or_init(|| key))
     }
 
-    fn aggregation(&self, app_key: &AppKey, timings: &mut Timings) -> Result<AggProver, ProverError> {
+    /// The aggregation's circuits with their keys.
+    pub(crate) fn aggregation(&self, timings: &mut Timings) -> Result<AggProver, ProverError> {
+        let app_key = self.app_key(timings)?;
         let (aggregation, elapsed) = self.timed(Step::Keys, || keys::aggregation(&self.cache, app_key))?;
         timings.keys += elapsed;
         Ok(aggregation)
@@ -200,14 +245,15 @@ impl Prover {
     fn prove_segments(
         &self,
         mut vm: Vm,
+        guest: &Guest,
         segments: Vec<Segment>,
         input: &[u8],
         work: &Work,
         timings: &mut Timings,
     ) -> Result<(ContinuationVmProof<SC>, Digest), ProverError> {
-        let exe = &self.guest.exe;
+        let exe = &guest.exe;
         let program = vm.commit_program_on_device(&exe.program);
-        let app_exe_commit = exe_commit(&vm, &self.guest, &program.commitment);
+        let app_exe_commit = exe_commit(&vm, guest, &program.commitment);
         vm.load_program(program);
         let mut preflight = vm.preflight_interpreter(exe).stage("loading the guest")?;
         let mut state = vm.create_initial_state(exe, streams(input));
@@ -299,7 +345,7 @@ impl Prover {
     }
 
     /// Runs one step and tells of it.
-    fn timed<T>(
+    pub(crate) fn timed<T>(
         &self,
         step: Step,
         run: impl FnOnce() -> Result<T, ProverError>,
@@ -310,7 +356,7 @@ impl Prover {
     }
 
     /// Runs one step, whose closure also says whether its result was found in the interrupted run's work.
-    fn timed_saved<T, U>(
+    pub(crate) fn timed_saved<T, U>(
         &self,
         step: Step,
         timings: &mut Timings,

@@ -10,11 +10,16 @@ use std::{
 use alloy_primitives::{B256, Keccak256};
 use openvm_circuit::system::memory::merkle::public_values::UserPublicValuesProof;
 use openvm_sdk::{F, SC};
-use openvm_stark_backend::codec::{Decode, Encode};
+use openvm_stark_backend::{
+    codec::{DecodableConfig, Decode, EncodableConfig, Encode},
+    proof::Proof,
+};
 use openvm_stark_sdk::config::baby_bear_poseidon2::DIGEST_SIZE;
 use tracing::{info, warn};
 
-use crate::{ProverError, cache, error::Stage, machine::StarkProof};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{ProverError, cache, error::Stage};
 
 type PublicValuesProof = UserPublicValuesProof<DIGEST_SIZE, F>;
 
@@ -46,11 +51,11 @@ impl Work {
     }
 
     /// A proof that was saved. One that is damaged is no proof.
-    pub(crate) fn proof(&self, name: &str) -> Result<Option<StarkProof>, ProverError> {
-        Ok(self.read(name)?.and_then(|bytes| StarkProof::decode_from_bytes(&bytes).ok()))
+    pub(crate) fn proof<C: DecodableConfig>(&self, name: &str) -> Result<Option<Proof<C>>, ProverError> {
+        Ok(self.read(name)?.and_then(|bytes| Proof::decode_from_bytes(&bytes).ok()))
     }
 
-    pub(crate) fn save(&self, name: &str, proof: &StarkProof) -> Result<(), ProverError> {
+    pub(crate) fn save<C: EncodableConfig>(&self, name: &str, proof: &Proof<C>) -> Result<(), ProverError> {
         let bytes = proof.encode_to_vec().stage("encoding a proof")?;
         cache::write(&self.path(name), &bytes)
     }
@@ -65,6 +70,16 @@ impl Work {
         let mut bytes = Vec::new();
         proof.encode::<SC, _>(&mut bytes).stage("encoding a proof")?;
         cache::write(&self.path("public-values"), &bytes)
+    }
+
+    /// A Halo2 proof that was saved.
+    pub(crate) fn halo2<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ProverError> {
+        Ok(self.read(name)?.and_then(|bytes| bitcode::deserialize(&bytes).ok()))
+    }
+
+    pub(crate) fn save_halo2<T: Serialize>(&self, name: &str, proof: &T) -> Result<(), ProverError> {
+        let bytes = bitcode::serialize(proof).stage("encoding a proof")?;
+        cache::write(&self.path(name), &bytes)
     }
 
     /// Removes all of it.

@@ -14,11 +14,6 @@ use zeno_prover::{Guest, Prover};
 
 /// Proves a block and writes the proof to a file.
 pub(crate) fn prove(cli: &Cli, args: &ProveArgs, report: &mut Report) -> Result<(), Failure> {
-    if args.proof == ProofArg::Evm {
-        return Err(Failure::other(
-            "--proof evm, a Halo2-KZG proof for a contract, is not built yet; --proof stark is",
-        ));
-    }
     if let Some(out) = &args.out {
         files::check_writable(out)?;
     }
@@ -32,7 +27,10 @@ pub(crate) fn prove(cli: &Cli, args: &ProveArgs, report: &mut Report) -> Result<
     let prover = Prover::new(Guest::committed()?, cli.cache_folder())
         .with_progress(display.clone())
         .with_backend(args.backend.into());
-    let proved = prover.prove(&loaded.bytes, &claim)?;
+    let proved = match args.proof {
+        ProofArg::Stark => prover.prove(&loaded.bytes, &claim),
+        ProofArg::Evm => prover.prove_evm(&loaded.bytes, &claim),
+    }?;
     proved.write(&out)?;
     report.proof_kind = Some(proved.file.kind.name());
     report.proof_bytes = Some(proved.file.proof.len());

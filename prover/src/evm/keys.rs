@@ -1,0 +1,119 @@
+//! The keys of the two Halo2 circuits, made once for an SRS.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use alloy_primitives::keccak256;
+use halo2curves::serde::SerdeObject;
+use openvm_continuations::RootSC;
+use openvm_sdk::SC;
+use openvm_stark_backend::keygen::types::MultiStarkVerifyingKey;
+use tracing::info;
+use zeno_halo2::SrsFile;
+use zeno_srs::Srs;
+
+use crate::{
+    Guest, Prover, ProverError, Step, Timings,
+    evm::{KzgParams, Root, RootProof, StaticVerifier, Wrapper, static_verifier},
+    keys,
+};
+
+/// The keys that belong to the installed SRS: a folder with two files for each circuit.
+pub(crate) struct EvmKeys {
+    cache: PathBuf,
+    folder: PathBuf,
+    /// The ends of the SRS.
+    pub(crate) kzg: KzgParams,
+}
+
+/// What the static verifier is made for: the verifying keys of the two circuits below it, and a root proof.
+struct Example {
+    internal_recursive: MultiStarkVerifyingKey<SC>,
+    root: MultiStarkVerifyingKey<RootSC>,
+    proof: RootProof,
+}
+
+impl EvmKeys {
+    /// The folder for the SRS that is installed for the static verifier's size.
+    fn of_installed(cache: &Path) -> Result<Self, ProverError> {
+        let srs = Srs::open(cache, static_verifier::shape().k as u32)?;
+        let kzg = KzgParams { g2: srs.g2(), s_g2: srs.s_g2() };
+        let identity = keccak256([keys::identity()?.as_slice(), &kzg.s_g2.to_raw_bytes()].concat());
+        let folder = cache.join(format!("keys/evm-{}", &identity.to_string()[2..18]));
+        Ok(Self { cache: cache.to_owned(), folder, kzg })
+    }
+
+    /// The SRS for circuits of 2^k rows. One of another secret than the keys' is refused.
+    pub(crate) fn srs(&self, k: u32) -> Result<SrsFile, ProverError> {
+        let srs = Srs::open(&self.cache, k)?;
+        if srs.s_g2() != self.kzg.s_g2 {
+            let k_keys = static_verifier::shape().k;
+            let message = format!("the SRS for k = {k} is of another ceremony than the one for k = {k_keys}; import both from one");
+            return Err(ProverError::machine("reading the SRS", message));
+        }
+        Ok(SrsFile::open(srs.path()).map_err(zeno_halo2::Error::from)?)
+    }
+
+    pub(crate) fn static_verifier(&self) -> Result<StaticVerifier, ProverError> {
+        StaticVerifier::read(&self.folder)?.ok_or_else(|| absent("static verifier"))
+    }
+
+    pub(crate) fn wrapper(&self) -> Result<Wrapper, ProverError> {
+        Wrapper::read(&self.folder)?.ok_or_else(|| absent("wrapper"))
+    }
+}
+
+fn absent(circuit: &str) -> ProverError {
+    ProverError::machine("reading the keys", format!("the {circuit}'s key is gone; run `zeno setup` again"))
+}
+
+impl Prover {
+    /// Finds the keys for proofs for the EVM in the cache folder, or makes those that are not there: minutes.
+    pub(crate) fn evm_keys(&self, timings: &mut Timings) -> Result<EvmKeys, ProverError> {
+        let keys = EvmKeys::of_installed(&self.cache)?;
+        fs::create_dir_all(&keys.folder)
+            .map_err(|source| ProverError::Cache { path: keys.folder.clone(), source })?;
+        if StaticVerifier::read(&keys.folder)?.is_none() {
+            let example = self.example(timings)?;
+            let (_, elapsed) = self.timed(Step::StaticVerifierKey, || {
+                let srs = keys.srs(static_verifier::shape().k as u32)?;
+                let Example { internal_recursive, root, proof } = &example;
+                StaticVerifier::make(&keys.folder, &srs, internal_recursive, root, proof)
+            })?;
+            timings.keys += elapsed;
+        }
+        if Wrapper::read(&keys.folder)?.is_none() {
+            let (_, elapsed) = self.timed(Step::WrapperKey, || {
+                let snark = keys.static_verifier()?.dummy_snark(keys.kzg);
+                let srs = keys.srs(Wrapper::select_k(&snark) as u32)?;
+                Wrapper::make(&keys.folder, &srs, snark)
+            })?;
+            timings.keys += elapsed;
+        }
+        Ok(keys)
+    }
+
+    /// Proves the run of a guest that does nothing, up to the root proof.
+    fn example(&self, timings: &mut Timings) -> Result<Example, ProverError> {
+        self.timed(Step::Example, || Ok(()))?;
+        let guest = Guest::idle();
+        let work = self.work(&guest, &[])?;
+        let run = self.run(&guest, &[], None, &work, timings)?;
+        let app_key = self.app_key(timings)?;
+        let root = Root::open(&self.cache, app_key, &run.aggregation, || Ok(run.stark.clone()))?;
+        let internal_recursive = run.aggregation.internal_recursive_prover.get_vk().as_ref().clone();
+        let verifying_key = root.verifying_key().as_ref().clone();
+        let (proof, elapsed) = match work.proof("root")? {
+            Some(proof) => (proof, std::time::Duration::ZERO),
+            None => self.timed(Step::Root, || {
+                let proof = root.prove(self.backend, &run.aggregation, run.stark)?;
+                work.save("root", &proof)?;
+                Ok(proof)
+            })?,
+        };
+        info!(?elapsed, "example of a root proof");
+        Ok(Example { internal_recursive, root: verifying_key, proof })
+    }
+}

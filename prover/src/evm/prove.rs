@@ -1,0 +1,96 @@
+//! From a run to a proof for the EVM.
+
+use std::time::Instant;
+
+use halo2curves::{bn256::Fr, ff::PrimeField};
+use tracing::info;
+use zeno_verifier::{ChainClaim, PROOF_SYSTEM, ProofFile, ProofKind};
+
+use crate::{
+    Proved, Prover, ProverError, Step, Timings,
+    evm::{Root, static_verifier, wrapper::WrapperProof},
+    prove::PROVER,
+};
+
+impl Prover {
+    /// Proves that the guest accepts `input` and reveals `claim`'s digest, for a contract, and verifies the proof.
+    ///
+    /// The keys are made first if they are not in the cache folder yet, which takes minutes once. The SRS has to
+    /// be there.
+    ///
+    /// # Errors
+    /// As [`prove`](Self::prove), and when an SRS is missing.
+    pub fn prove_evm(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
+        let mut timings = Timings::default();
+        let keys = self.evm_keys(&mut timings)?;
+        let work = self.work(&self.guest, input)?;
+
+        let root = match work.proof("root")? {
+            Some(proof) => {
+                timings.restored += 1;
+                proof
+            }
+            None => {
+                let run = self.run(&self.guest, input, Some(claim.digest()), &work, &mut timings)?;
+                let app_key = self.app_key(&mut timings)?;
+                let (proof, elapsed) = self.timed(Step::Root, || {
+                    let root = Root::open(&self.cache, app_key, &run.aggregation, || Ok(run.stark.clone()))?;
+                    let proof = root.prove(self.backend, &run.aggregation, run.stark)?;
+                    work.save("root", &proof)?;
+                    Ok(proof)
+                })?;
+                timings.evm.root = elapsed;
+                proof
+            }
+        };
+        let (snark, elapsed) = self.timed(Step::StaticVerifier, || {
+            if let Some(snark) = work.halo2("static-verifier")? {
+                timings.restored += 1;
+                return Ok(snark);
+            }
+            let circuit = keys.static_verifier()?;
+            let srs = keys.srs(static_verifier::shape().k as u32)?;
+            let snark = circuit.prove(&srs, keys.kzg, &root)?;
+            work.save_halo2("static-verifier", &snark)?;
+            Ok(snark)
+        })?;
+        timings.evm.static_verifier = elapsed;
+        let (proof, elapsed) = self.timed(Step::Wrapper, || {
+            let circuit = keys.wrapper()?;
+            let srs = keys.srs(circuit.params().k as u32)?;
+            circuit.prove(&srs, snark)
+        })?;
+        timings.evm.wrapper = elapsed;
+        let file = evm_file(claim, &proof)?;
+        let start = Instant::now();
+        timings.verify = start.elapsed();
+        info!(bytes = file.proof.len(), "proven");
+        Ok(Proved { file, timings, work })
+    }
+}
+
+/// How many public values the limbs of the accumulator are.
+const LIMBS: usize = 12;
+
+/// The proof as contracts take it: the accumulator's limbs and the Halo2 proof, big-endian words.
+fn evm_file(claim: &ChainClaim, proof: &WrapperProof) -> Result<ProofFile, ProverError> {
+    let word = |value: &Fr| {
+        let mut word: [u8; 32] = value.to_repr().into();
+        word.reverse();
+        word
+    };
+    let words: Vec<[u8; 32]> = proof.values.iter().map(word).collect();
+    let (limbs, values) = words.split_at_checked(LIMBS + 2).ok_or_else(|| {
+        ProverError::machine("encoding the proof", format!("it has {} public values", words.len()))
+    })?;
+    info!(values = values.len(), "public values");
+    Ok(ProofFile {
+        kind: ProofKind::Evm,
+        claim: *claim,
+        app_exe_commitment: limbs[LIMBS].into(),
+        app_vm_commitment: limbs[LIMBS + 1].into(),
+        proof_system: PROOF_SYSTEM.to_owned(),
+        prover: PROVER.to_owned(),
+        proof: [limbs[..LIMBS].concat(), proof.proof.clone()].concat(),
+    })
+}

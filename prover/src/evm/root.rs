@@ -1,0 +1,124 @@
+//! The root proof: the last STARK, hashed with Poseidon2 over BN254's scalar field, so that a Halo2 circuit over
+//! that field can verify it.
+
+use std::{path::Path, sync::Arc};
+
+use openvm_continuations::{RootSC, prover::RootCpuProver};
+use openvm_cpu_backend::CpuBackend;
+use openvm_sdk::prover::AggProver;
+use openvm_stark_backend::{
+    StarkEngine,
+    keygen::types::{MultiStarkProvingKey, MultiStarkVerifyingKey},
+    proof::Proof,
+    prover::ProvingContext,
+};
+use openvm_stark_sdk::config::root_params_with_100_bits_security;
+use openvm_verify_stark_host::VmStarkProof;
+use serde::{Deserialize, Serialize};
+use tracing::debug;
+use zeno_cpu_backend::RootEngine;
+
+use crate::{Backend, ProverError, error::Stage, keys, machine::AppKey};
+
+/// A root proof.
+pub(crate) type RootProof = Proof<RootSC>;
+
+/// The aggregation's last proof may fill the root circuit's tables to other heights than the representative one
+/// did. That of one more layer over it is tried then, as often as the proof system itself tries.
+const MOST_LAYERS_MORE: usize = 8;
+
+/// What the cache folder keeps of the circuit.
+#[derive(Serialize, Deserialize)]
+struct RootKey {
+    key: Arc<MultiStarkProvingKey<RootSC>>,
+    /// Rows of each table.
+    heights: Vec<usize>,
+}
+
+/// The root circuit with its key.
+pub(crate) struct Root(RootCpuProver);
+
+impl Root {
+    /// The circuit over the aggregation's last one. Its key comes from the cache folder, or is made and put there.
+    ///
+    /// The heights of the tables belong to the key, because the static verifier is made for them: they are those of
+    /// the aggregated proof `representative`, which is asked for only when there is no key yet.
+    pub(crate) fn open(
+        cache: &Path,
+        app_key: &AppKey,
+        aggregation: &AggProver,
+        representative: impl FnOnce() -> Result<VmStarkProof, ProverError>,
+    ) -> Result<Self, ProverError> {
+        const STAGE: &str = "making the root circuit's key";
+        let child = &aggregation.internal_recursive_prover;
+        let commitment = child
+            .get_self_vk_pcs_data()
+            .ok_or_else(|| ProverError::machine(STAGE, "the aggregation has no commitment to its own circuit"))?
+            .commitment
+            .into();
+        let machine = app_key.get_app_vk();
+        let (dimensions, values) = (machine.memory_dimensions, machine.num_user_pvs);
+        let RootKey { key, heights } = keys::cached(cache, "root", || {
+            let params = root_params_with_100_bits_security();
+            let prover = RootCpuProver::new::<RootEngine>(
+                child.get_vk(),
+                commitment,
+                params,
+                dimensions,
+                values,
+                None,
+                None,
+            );
+            let tables = tables(&prover, &representative()?)
+                .ok_or_else(|| ProverError::machine(STAGE, "the representative proof fills no tables"))?;
+            let heights = tables.into_iter().map(|(_, table)| table.height()).collect();
+            Ok(RootKey { key: prover.get_pk(), heights })
+        })?;
+        debug!(heights = ?heights, "root circuit");
+        Ok(Self(RootCpuProver::from_pk::<RootEngine>(
+            child.get_vk(),
+            commitment,
+            key,
+            dimensions,
+            values,
+            None,
+            Some(heights),
+        )))
+    }
+
+    pub(crate) fn verifying_key(&self) -> Arc<MultiStarkVerifyingKey<RootSC>> {
+        self.0.get_vk()
+    }
+
+    /// Proves that the aggregated proof verifies, and verifies the proof.
+    pub(crate) fn prove(
+        &self,
+        backend: Backend,
+        aggregation: &AggProver,
+        mut stark: VmStarkProof,
+    ) -> Result<RootProof, ProverError> {
+        const STAGE: &str = "making the root proof";
+        let mut layers_more = 0;
+        let tables = loop {
+            if let Some(tables) = tables(&self.0, &stark) {
+                break tables;
+            }
+            if layers_more == MOST_LAYERS_MORE {
+                let message = format!("its tables' heights are not the key's after {layers_more} layers more");
+                return Err(ProverError::machine(STAGE, message));
+            }
+            layers_more += 1;
+            debug!(layers_more, "the tables have other heights than the key's");
+            stark.inner = backend.aggregate_again(aggregation, &stark.inner)?;
+        };
+        let proof = backend.prove_root(&self.0, tables)?;
+        let engine = self.0.create_engine::<RootEngine>();
+        engine.verify(&self.verifying_key(), &proof).stage("verifying the root proof")?;
+        Ok(proof)
+    }
+}
+
+/// The root circuit's tables, filled; none if they don't have the heights that the prover's key has.
+fn tables(prover: &RootCpuProver, stark: &VmStarkProof) -> Option<ProvingContext<CpuBackend<RootSC>>> {
+    prover.generate_proving_ctx_no_def(stark.inner.clone(), &stark.user_pvs_proof, &())
+}

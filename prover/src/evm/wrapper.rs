@@ -1,0 +1,143 @@
+//! The wrapper: the Halo2 circuit that verifies the static verifier's proof up to a pairing, with a transcript of
+//! Keccak and as few columns as possible, so that a contract can check it.
+
+use std::path::Path;
+
+use halo2_base::gates::{
+    circuit::{BaseCircuitParams, CircuitBuilderStage},
+    flex_gate::MultiPhaseThreadBreakPoints,
+};
+use halo2_proofs::{plonk::VerifyingKey, transcript::TranscriptWriterBuffer};
+use halo2curves::bn256::{Fr, G1Affine};
+use openvm_static_verifier::wrapper::KZG_PARAMS_FOR_SVK;
+use rand_core::OsRng;
+use serde::{Deserialize, Serialize};
+use snark_verifier_sdk::{
+    CircuitExt, NativeLoader, SHPLONK, Snark,
+    evm::gen_evm_verifier_sol_code,
+    halo2::aggregation::{AggregationCircuit, AggregationConfigParams, VerifierUniversality},
+    snark_verifier::system::halo2::transcript::evm::EvmTranscript,
+};
+use tracing::info;
+use zeno_halo2::{ProvingKey, Srs, keygen, prove, synthesize};
+
+use crate::{ProverError, cache, error::Stage, evm::KzgParams};
+
+/// Rows that halo2-base leaves free when it lays a circuit out; the proof system's number for the wrapper.
+const MIN_ROWS: usize = 20;
+/// The smallest k that the proof system tries.
+const SMALLEST_K: usize = 20;
+
+/// How the circuit is laid out.
+#[derive(Serialize, Deserialize)]
+struct Layout {
+    params: BaseCircuitParams,
+    break_points: MultiPhaseThreadBreakPoints,
+}
+
+/// The wrapper with its key.
+pub(crate) struct Wrapper {
+    layout: Layout,
+    key: ProvingKey,
+}
+
+/// A proof as the EVM takes it.
+pub(crate) struct WrapperProof {
+    /// Limbs of the accumulator, then the static verifier's public values.
+    pub(crate) values: Vec<Fr>,
+    /// The Halo2 proof.
+    pub(crate) proof: Vec<u8>,
+}
+
+impl Wrapper {
+    /// The least k, from 20 on, with which the circuit has one column of advice. As the proof system finds it: the
+    /// circuit depends on k by the size of its lookup table.
+    pub(crate) fn select_k(snark: &Snark) -> usize {
+        let mut k = SMALLEST_K;
+        loop {
+            let mut circuit = circuit(CircuitBuilderStage::Keygen, k, snark.clone());
+            circuit.calculate_params(Some(MIN_ROWS));
+            let single = circuit.builder.config_params.num_advice_per_phase == [1];
+            let cells = circuit.builder.statistics().gate.total_advice_per_phase[0];
+            circuit.builder.clear();
+            info!(k, cells, "wrapper");
+            if single {
+                return k;
+            }
+            k = if k == SMALLEST_K { (cells + MIN_ROWS).next_power_of_two().ilog2() as usize } else { k + 1 };
+        }
+    }
+
+    /// Makes the key for proofs of `snark`'s form, with an SRS for `select_k` of it.
+    pub(crate) fn make(folder: &Path, srs: &dyn Srs, snark: Snark) -> Result<Self, ProverError> {
+        let mut circuit = circuit(CircuitBuilderStage::Keygen, srs.k() as usize, snark);
+        circuit.calculate_params(Some(MIN_ROWS));
+        let params = circuit.builder.config_params.clone();
+        info!(?params, "wrapper populated");
+        let key = keygen(srs, &circuit, false, folder.join("wrapper.key"))?;
+        let layout = Layout { params, break_points: circuit.break_points() };
+        let bytes = bitcode::serialize(&layout).stage("encoding the wrapper's layout")?;
+        cache::write(&folder.join("wrapper.circuit"), &bytes)?;
+        Ok(Self { layout, key })
+    }
+
+    /// The circuit whose files are in `folder`, if they are there and undamaged.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, ProverError> {
+        let Some(bytes) = cache::read(&folder.join("wrapper.circuit"))? else { return Ok(None) };
+        let layout: Layout = bitcode::deserialize(&bytes).stage("reading the wrapper")?;
+        let key = ProvingKey::open::<AggregationCircuit>(
+            folder.join("wrapper.key"),
+            config(layout.params.clone())?,
+        )?;
+        Ok(Some(Self { layout, key }))
+    }
+
+    pub(crate) fn verifying_key(&self) -> &VerifyingKey<G1Affine> {
+        self.key.verifying_key()
+    }
+
+    pub(crate) fn params(&self) -> &BaseCircuitParams {
+        &self.layout.params
+    }
+
+    /// The source of the contract that verifies this circuit's proofs, `values` being the number of public values.
+    pub(crate) fn solidity(&self, kzg: KzgParams, values: usize) -> String {
+        let params = kzg.halo2(self.key.k());
+        gen_evm_verifier_sol_code::<AggregationCircuit, SHPLONK>(&params, self.verifying_key(), vec![values])
+    }
+
+    /// Proves that the static verifier's proof verifies, but for the pairing.
+    pub(crate) fn prove(&self, srs: &dyn Srs, snark: Snark) -> Result<WrapperProof, ProverError> {
+        let (advice, values) = {
+            let circuit = circuit(CircuitBuilderStage::Prover, self.layout.params.k, snark)
+                .use_params(config(self.layout.params.clone())?)
+                .use_break_points(self.layout.break_points.clone());
+            let mut instances = circuit.instances();
+            let values = instances.pop().unwrap_or_default();
+            (synthesize(&self.key, &circuit, &[&values])?, values)
+        };
+        info!("witness made");
+        let mut transcript = EvmTranscript::<G1Affine, NativeLoader, Vec<u8>, Vec<u8>>::init(Vec::new());
+        prove(srs, &self.key, advice, &[&values], &mut OsRng, &mut transcript)?;
+        Ok(WrapperProof { values, proof: TranscriptWriterBuffer::finalize(transcript) })
+    }
+}
+
+fn config(params: BaseCircuitParams) -> Result<AggregationConfigParams, ProverError> {
+    AggregationConfigParams::try_from(params)
+        .map_err(|_| ProverError::machine("reading the wrapper", "it has another layout than wrappers have"))
+}
+
+fn circuit(stage: CircuitBuilderStage, k: usize, snark: Snark) -> AggregationCircuit {
+    let params = AggregationConfigParams { degree: k as u32, lookup_bits: k - 1, ..Default::default() };
+    let mut circuit = AggregationCircuit::new::<SHPLONK>(
+        stage,
+        params,
+        // Its generator is all that is read.
+        &KZG_PARAMS_FOR_SVK,
+        [snark],
+        VerifierUniversality::None,
+    );
+    circuit.expose_previous_instances(false);
+    circuit
+}
