@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Execute(ExecuteArgs),
     /// Prove a block.
     Prove(ProveArgs),
+    /// Make the keys for EVM proofs under the installed SRS, once: minutes, and 6 GB of disk.
+    Setup(BackendArgs),
     /// Check a proof.
     Verify(FileArgs),
     /// Say what an input or a proof claims, in words, without checking it.
@@ -149,9 +151,8 @@ pub(crate) struct ProveArgs {
     /// The kind of proof.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) proof: ProofArg,
-    /// What computes it. The proof is the same, byte for byte.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) backend: BackendArg,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
     /// Where to write the proof [default: block-NUMBER.proof].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -163,8 +164,15 @@ pub(crate) enum ProofArg {
     /// One STARK, checked natively.
     #[default]
     Stark,
-    /// A Halo2-KZG proof for a contract. Not built yet.
+    /// A Halo2-KZG proof for a contract. Needs an SRS (`zeno srs`); keys are made at the first one (`zeno setup`).
     Evm,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackendArgs {
+    /// What computes STARKs. They are the same, byte for byte.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendArg,
 }
 
 /// What computes proofs.

@@ -56,6 +56,7 @@ fn run(cli: &Cli, report: &mut Report) -> Result<(), Failure> {
         Command::Validate(args) => commands::validate(cli, args, report),
         Command::Execute(args) => commands::execute(cli, args, report),
         Command::Prove(args) => commands::prove(cli, args, report),
+        Command::Setup(args) => commands::setup(cli, args, report),
         Command::Verify(args) => commands::verify(args, report),
         Command::Inspect(args) => commands::inspect(args, report),
         Command::Srs(command) => commands::srs(cli, command, report),

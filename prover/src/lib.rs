@@ -33,6 +33,7 @@ mod work;
 pub use backend::Backend;
 pub use cache::default_cache_folder;
 pub use error::ProverError;
+pub use evm::Setup;
 pub use execute::Execution;
 pub use guest::Guest;
 pub use machine::{LOG_STACKED_HEIGHT, SEGMENT_MEMORY, vm_config};

@@ -4,11 +4,12 @@ mod execute;
 mod fetch;
 mod inspect;
 mod prove;
+mod setup;
 mod srs;
 mod validate;
 mod verify;
 
 pub(crate) use self::{
-    execute::execute, fetch::fetch, inspect::inspect, prove::prove, srs::srs, validate::validate,
+    execute::execute, fetch::fetch, inspect::inspect, prove::prove, setup::setup, srs::srs, validate::validate,
     verify::verify,
 };

@@ -26,7 +26,7 @@ pub(crate) fn prove(cli: &Cli, args: &ProveArgs, report: &mut Report) -> Result<
 
     let prover = Prover::new(Guest::committed()?, cli.cache_folder())
         .with_progress(display.clone())
-        .with_backend(args.backend.into());
+        .with_backend(args.backend.backend.into());
     let proved = match args.proof {
         ProofArg::Stark => prover.prove(&loaded.bytes, &claim),
         ProofArg::Evm => prover.prove_evm(&loaded.bytes, &claim),

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::keccak256;
@@ -69,7 +70,26 @@ fn absent(circuit: &str) -> ProverError {
     ProverError::machine("reading the keys", format!("the {circuit}'s key is gone; run `zeno setup` again"))
 }
 
+/// The keys for EVM proofs under an SRS.
+#[derive(Debug)]
+pub struct Setup {
+    /// Where they are.
+    pub folder: PathBuf,
+    /// How long it took to make those that were not there.
+    pub elapsed: Duration,
+}
+
 impl Prover {
+    /// Makes the keys for EVM proofs under the installed SRS, as far as they are not in the cache folder.
+    ///
+    /// # Errors
+    /// When an SRS is missing, the cache folder can't be used, or the proof system fails.
+    pub fn setup(&self) -> Result<Setup, ProverError> {
+        let start = Instant::now();
+        let keys = self.evm_keys(&mut Timings::default())?;
+        Ok(Setup { folder: keys.folder, elapsed: start.elapsed() })
+    }
+
     /// Finds the keys for proofs for the EVM in the cache folder, or makes those that are not there: minutes.
     pub(crate) fn evm_keys(&self, timings: &mut Timings) -> Result<EvmKeys, ProverError> {
         let keys = EvmKeys::of_installed(&self.cache)?;
@@ -78,9 +98,11 @@ impl Prover {
         if StaticVerifier::read(&keys.folder)?.is_none() {
             let example = self.example(timings)?;
             let (_, elapsed) = self.timed(Step::StaticVerifierKey, || {
-                let srs = keys.srs(static_verifier::shape().k as u32)?;
+                let shape = static_verifier::shape();
+                let srs = keys.srs(shape.k as u32)?;
                 let Example { internal_recursive, root, proof } = &example;
-                StaticVerifier::make(&keys.folder, &srs, internal_recursive, root, proof)
+                let circuit = static_verifier::circuit(internal_recursive, root, proof)?;
+                StaticVerifier::make(&keys.folder, &srs, circuit, &shape, proof)
             })?;
             timings.keys += elapsed;
         }
@@ -106,7 +128,7 @@ impl Prover {
         let internal_recursive = run.aggregation.internal_recursive_prover.get_vk().as_ref().clone();
         let verifying_key = root.verifying_key().as_ref().clone();
         let (proof, elapsed) = match work.proof("root")? {
-            Some(proof) => (proof, std::time::Duration::ZERO),
+            Some(proof) => (proof, Duration::ZERO),
             None => self.timed(Step::Root, || {
                 let proof = root.prove(self.backend, &run.aggregation, run.stark)?;
                 work.save("root", &proof)?;

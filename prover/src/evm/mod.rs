@@ -9,8 +9,11 @@ mod params;
 mod prove;
 mod root;
 mod static_verifier;
+#[cfg(test)]
+mod tests;
 mod wrapper;
 
+pub use keys::Setup;
 pub(crate) use params::KzgParams;
 pub(crate) use root::{Root, RootProof};
 pub(crate) use static_verifier::StaticVerifier;

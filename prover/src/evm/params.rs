@@ -1,10 +1,18 @@
 //! What the verifier of a Halo2-KZG proof needs of an SRS.
 
-use halo2_proofs::poly::{
-    commitment::CommitmentScheme,
-    kzg::commitment::{KZGCommitmentScheme, ParamsKZG},
+use halo2_proofs::{
+    plonk::{self, VerifyingKey, verify_proof},
+    poly::{
+        commitment::{CommitmentScheme, ParamsProver},
+        kzg::{
+            commitment::{KZGCommitmentScheme, ParamsKZG},
+            multiopen::VerifierSHPLONK,
+            strategy::SingleStrategy,
+        },
+    },
+    transcript::{EncodedChallenge, TranscriptRead},
 };
-use halo2curves::bn256::{Bn256, G1Affine, G2Affine};
+use halo2curves::bn256::{Bn256, Fr, G1Affine, G2Affine};
 
 /// The ends of an SRS: the generators and the secret in G2.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +33,23 @@ impl KzgParams {
             Some(generator),
             self.g2,
             self.s_g2,
+        )
+    }
+
+    /// Checks a proof, which the transcript reads.
+    pub(crate) fn verify<E: EncodedChallenge<G1Affine>, T: TranscriptRead<G1Affine, E>>(
+        self,
+        key: &VerifyingKey<G1Affine>,
+        values: &[Fr],
+        transcript: &mut T,
+    ) -> Result<(), plonk::Error> {
+        let params = self.halo2(key.get_domain().k());
+        verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
+            params.verifier_params(),
+            key,
+            SingleStrategy::new(&params),
+            &[&[values]],
+            transcript,
         )
     }
 }

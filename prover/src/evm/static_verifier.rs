@@ -3,19 +3,19 @@
 
 use std::path::Path;
 
-use halo2_base::gates::circuit::{BaseCircuitParams, CircuitBuilderStage, builder::BaseCircuitBuilder};
-use halo2_proofs::plonk::VerifyingKey;
-use halo2curves::{
-    bn256::{Fr, G1Affine},
-    ff::Field,
+use halo2_base::gates::{
+    circuit::{BaseCircuitParams, CircuitBuilderStage, MaybeRangeConfig, builder::BaseCircuitBuilder},
+    flex_gate::ThreadBreakPoints,
 };
+use halo2_proofs::plonk::{AdviceColumns, Circuit as _, Column, ConstraintSystem, VerifyingKey};
+use halo2curves::bn256::{Fr, G1Affine};
 use openvm_continuations::RootSC;
 use openvm_sdk::SC;
 use openvm_stark_backend::keygen::types::MultiStarkVerifyingKey;
 use openvm_static_verifier::{
     StaticVerifierCircuit, StaticVerifierShape, compute_dag_onion_commit, log_heights_per_air_from_proof,
     stages::full_pipeline::load_proof_wire,
-    tracegen::graph_executor::{GraphExecutor, GraphExecutorState, GraphProgram},
+    tracegen::graph_executor::{FusedColumnBuilder, GraphExecutor, GraphExecutorState, GraphProgram},
 };
 use rand_core::OsRng;
 use serde::{Deserialize, Serialize};
@@ -38,11 +38,16 @@ use crate::{
 struct Circuit {
     verifier: StaticVerifierCircuit,
     params: BaseCircuitParams,
+    /// Rows at which the cells of advice go on in the next column.
+    break_points: ThreadBreakPoints,
     /// How many public values there are.
     values: usize,
     /// The circuit's synthesis, recorded as a program that makes the witness from a root proof.
     program: GraphProgram,
 }
+
+/// The transcript that the wrapper verifies: a sponge of Poseidon.
+type Transcript<S> = PoseidonTranscript<NativeLoader, S>;
 
 /// The static verifier with its key.
 pub(crate) struct StaticVerifier {
@@ -55,39 +60,42 @@ pub(crate) fn shape() -> StaticVerifierShape {
     StaticVerifierShape::default()
 }
 
+/// The circuit for root proofs of `root`'s key and with tables of `example`'s heights.
+pub(crate) fn circuit(
+    internal_recursive: &MultiStarkVerifyingKey<SC>,
+    root: &MultiStarkVerifyingKey<RootSC>,
+    example: &RootProof,
+) -> Result<StaticVerifierCircuit, ProverError> {
+    let heights = log_heights_per_air_from_proof(example);
+    StaticVerifierCircuit::try_new(root.clone(), compute_dag_onion_commit(internal_recursive), &heights)
+        .stage("making the static verifier")
+}
+
 impl StaticVerifier {
-    /// Makes the circuit and its key.
+    /// Makes the key of the circuit `verifier`, of the size and with the layout of `shape`. Any proof that the
+    /// circuit accepts may be the `example`.
     pub(crate) fn make(
         folder: &Path,
         srs: &dyn Srs,
-        internal_recursive: &MultiStarkVerifyingKey<SC>,
-        root: &MultiStarkVerifyingKey<RootSC>,
-        representative: &RootProof,
+        verifier: StaticVerifierCircuit,
+        shape: &StaticVerifierShape,
+        example: &RootProof,
     ) -> Result<Self, ProverError> {
         const STAGE: &str = "making the static verifier's key";
-        let shape = shape();
-        let verifier = StaticVerifierCircuit::try_new(
-            root.clone(),
-            compute_dag_onion_commit(internal_recursive),
-            &log_heights_per_air_from_proof(representative),
-        )
-        .stage(STAGE)?;
-        let (key, params, values) = {
-            let mut builder = StaticVerifierCircuit::builder(CircuitBuilderStage::Keygen, &shape);
-            verifier.populate(&mut builder, representative);
+        let (key, params, break_points, values) = {
+            let mut builder = StaticVerifierCircuit::builder(CircuitBuilderStage::Keygen, shape);
+            verifier.populate(&mut builder, example);
             let params = builder.calculate_params(Some(shape.minimum_rows));
             info!(?params, "static verifier populated");
             let key = keygen(srs, &builder, false, folder.join("static-verifier.key"))?;
             let values = builder.assigned_instances[0].len();
-            // One column has no breaks; the program's tape is that column.
-            if builder.break_points().iter().flatten().next().is_some() {
-                return Err(ProverError::machine(STAGE, "the circuit has more than one column of advice"));
-            }
-            (key, params, values)
+            // All of the circuit is in the first phase.
+            let break_points = builder.break_points().into_iter().next().unwrap_or_default();
+            (key, params, break_points, values)
         };
-        let program = GraphProgram::new(&verifier, shape.lookup_bits, representative);
+        let program = GraphProgram::new(&verifier, shape.lookup_bits, example);
         info!(advice = program.advice_cells(), lookups = program.lookup_cells(), "witness program recorded");
-        let circuit = Circuit { verifier, params, values, program };
+        let circuit = Circuit { verifier, params, break_points, values, program };
         let bytes = bitcode::serialize(&circuit).stage(STAGE)?;
         cache::write(&folder.join("static-verifier.circuit"), &bytes)?;
         Ok(Self { circuit, key })
@@ -118,34 +126,50 @@ impl StaticVerifier {
     pub(crate) fn prove(&self, srs: &dyn Srs, kzg: KzgParams, root: &RootProof) -> Result<Snark, ProverError> {
         let (advice, values) = self.witness(root)?;
         info!("witness made");
-        let mut transcript = PoseidonTranscript::<NativeLoader, Vec<u8>>::from_spec(vec![], POSEIDON_SPEC.clone());
+        let mut transcript = Transcript::from_spec(vec![], POSEIDON_SPEC.clone());
         prove(srs, &self.key, advice, &[&values], &mut OsRng, &mut transcript)?;
+        let proof = transcript.finalize();
+        let mut transcript = Transcript::from_spec(proof.as_slice(), POSEIDON_SPEC.clone());
+        kzg.verify(self.verifying_key(), &values, &mut transcript).stage("verifying the static verifier's proof")?;
         let config = Config::kzg()
             .with_num_instance(vec![values.len()])
             .with_accumulator_indices(BaseCircuitBuilder::<Fr>::accumulator_indices());
         let protocol = compile(&kzg.halo2(self.key.k()), self.verifying_key(), config);
-        Ok(Snark::new(protocol, vec![values], transcript.finalize()))
+        Ok(Snark::new(protocol, vec![values], proof))
     }
 
     /// The columns of advice and the public values.
-    fn witness(&self, root: &RootProof) -> Result<(Vec<Vec<Fr>>, Vec<Fr>), ProverError> {
+    fn witness(&self, root: &RootProof) -> Result<(AdviceColumns<Fr>, Vec<Fr>), ProverError> {
         const STAGE: &str = "making the static verifier's witness";
-        let Circuit { verifier, program, .. } = &self.circuit;
+        let Circuit { verifier, params, break_points, program, .. } = &self.circuit;
         if log_heights_per_air_from_proof(root) != verifier.log_heights_per_air {
             return Err(ProverError::machine(STAGE, "the root proof's tables have other heights than the circuit's"));
         }
+        let mut columns = FusedColumnBuilder::new(
+            1 << self.key.k(),
+            self.verifying_key().cs().num_advice_columns(),
+            break_points.clone(),
+            lookup_columns(params).ok_or_else(|| ProverError::machine(STAGE, "it has no lookups"))?,
+        );
         let mut state = GraphExecutorState::new(program);
         let mut executor = GraphExecutor::new(program, &mut state);
         load_proof_wire(&mut executor, root, &verifier.log_heights_per_air);
-        executor.run(rayon::current_num_threads(), |_, _, _, _| ());
+        executor.run(rayon::current_num_threads(), |advice_start, advice, lookup_start, lookups| {
+            columns.append(advice_start, advice, lookup_start, lookups);
+        });
         let values = program.pv_offsets().iter().map(|&offset| executor.advice()[offset]).collect();
-        // The gate's column, and the lookup's, in the order in which the circuit's configuration makes them.
-        let column = |cells: &[Fr]| {
-            let mut column = Vec::with_capacity(1 << self.key.k());
-            column.extend_from_slice(cells);
-            column.resize(1 << self.key.k(), Fr::ZERO);
-            column
-        };
-        Ok((vec![column(executor.advice()), column(executor.lookups())], values))
+        Ok((columns.take_columns(), values))
+    }
+}
+
+/// The columns of advice whose cells are looked up.
+fn lookup_columns(params: &BaseCircuitParams) -> Option<Vec<usize>> {
+    let mut cs = ConstraintSystem::<Fr>::default();
+    let config = BaseCircuitBuilder::configure_with_params(&mut cs, params.clone());
+    match &config.base {
+        MaybeRangeConfig::WithRange(range) => {
+            Some(range.lookup_advice[0].iter().map(Column::index).collect())
+        }
+        MaybeRangeConfig::WithoutRange(_) => None,
     }
 }

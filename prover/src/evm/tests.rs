@@ -1,0 +1,127 @@
+//! The static verifier on a small proof of a root proof's form.
+
+use std::sync::Arc;
+
+use halo2_proofs::poly::{commitment::ParamsProver, kzg::commitment::ParamsKZG};
+use halo2curves::bn256::Bn256;
+use openvm_continuations::{RootSC, circuit::root::RootVerifierPvs};
+use openvm_cpu_backend::CpuBackend;
+use openvm_sdk::F;
+use openvm_stark_backend::{
+    AirRef, PartitionedBaseAir, StarkEngine,
+    p3_air::{Air, AirBuilder, AirBuilderWithPublicValues, BaseAir, BaseAirWithPublicValues},
+    p3_field::PrimeCharacteristicRing,
+    p3_matrix::{Matrix, dense::RowMajorMatrix},
+    prover::{AirProvingContext, ColMajorMatrix, ProvingContext},
+    test_utils::{InteractionsFixture11, TestFixture, test_system_params_small},
+};
+use openvm_stark_sdk::config::baby_bear_poseidon2::DIGEST_SIZE;
+use openvm_static_verifier::{
+    StaticVerifierCircuit, StaticVerifierShape, log_heights_per_air_from_proof,
+};
+use rand_core::OsRng;
+use zeno_cpu_backend::RootEngine;
+use zeno_halo2::MemorySrs;
+
+use crate::evm::{KzgParams, RootProof, StaticVerifier};
+
+/// Values that a guest reveals.
+const USER_VALUES: usize = 4;
+/// Rows of each table.
+const HEIGHT: usize = 4;
+/// Which table's public values are the commitment to the constraints of the layer below.
+const CONSTRAINTS: usize = 3;
+
+/// A table that holds its public values in every row.
+struct PublicTable {
+    values: usize,
+}
+
+impl<T> PartitionedBaseAir<T> for PublicTable {}
+
+impl<T> BaseAir<T> for PublicTable {
+    fn width(&self) -> usize {
+        self.values
+    }
+}
+
+impl<T> BaseAirWithPublicValues<T> for PublicTable {
+    fn num_public_values(&self) -> usize {
+        self.values
+    }
+}
+
+impl<AB: AirBuilderWithPublicValues> Air<AB> for PublicTable {
+    fn eval(&self, builder: &mut AB) {
+        let main = builder.main();
+        let row = main.row_slice(0).expect("a table has rows").to_vec();
+        let values = builder.public_values().to_vec();
+        let mut first = builder.when_first_row();
+        for (cell, value) in row.into_iter().zip(values) {
+            first.assert_eq(cell, value);
+        }
+    }
+}
+
+/// Tables with a root proof's public values, and two with interactions. `salt` makes different proofs.
+struct Fixture {
+    salt: usize,
+}
+
+impl Fixture {
+    fn values(&self) -> [Vec<F>; 4] {
+        let counts = [size_of::<RootVerifierPvs<u8>>(), USER_VALUES, 1, DIGEST_SIZE];
+        let mut table = 0;
+        counts.map(|count| {
+            table += 1;
+            // The commitment to the constraints is a part of the circuit.
+            let salt = if table - 1 == CONSTRAINTS { 0 } else { self.salt };
+            (0..count).map(|i| F::from_usize(1 + 40 * table + salt + i)).collect()
+        })
+    }
+
+    fn proof(&self) -> (StaticVerifierCircuit, RootProof) {
+        let mut params = test_system_params_small(2, 6, 3);
+        params.whir.rounds.iter_mut().for_each(|round| round.num_queries = 1);
+        let (key, proof) = self.keygen_and_prove(&RootEngine::new(params));
+        let commitment = self.values()[CONSTRAINTS].as_slice().try_into().unwrap();
+        let heights = log_heights_per_air_from_proof(&proof);
+        (StaticVerifierCircuit::try_new(key, commitment, &heights).unwrap(), proof)
+    }
+}
+
+impl TestFixture<RootSC> for Fixture {
+    fn airs(&self) -> Vec<AirRef<RootSC>> {
+        let tables = self.values().map(|values| Arc::new(PublicTable { values: values.len() }) as AirRef<_>);
+        tables.into_iter().chain(InteractionsFixture11.airs()).collect()
+    }
+
+    fn generate_proving_ctx(&self) -> ProvingContext<CpuBackend<RootSC>> {
+        let tables = self.values().map(|values| {
+            let rows = RowMajorMatrix::new(values.repeat(HEIGHT), values.len());
+            AirProvingContext::simple(ColMajorMatrix::from_row_major(&rows), values)
+        });
+        let interactions = TestFixture::<RootSC>::generate_proving_ctx(&InteractionsFixture11);
+        let interactions = interactions.per_trace.into_iter().map(|(_, table)| table);
+        ProvingContext::new(tables.into_iter().chain(interactions).enumerate().collect())
+    }
+}
+
+#[test]
+fn static_verifier_proves_what_it_verified() {
+    let (circuit, example) = Fixture { salt: 0 }.proof();
+    let k = 18;
+    let shape =
+        StaticVerifierShape { k, lookup_bits: k - 1, minimum_rows: 20, instance_columns: 1 };
+    let params = ParamsKZG::<Bn256>::setup(k as u32, OsRng);
+    let srs = MemorySrs::from(&params);
+    let kzg = KzgParams { g2: params.g2(), s_g2: params.s_g2() };
+    let folder = tempfile::tempdir().unwrap();
+    assert!(StaticVerifier::read(folder.path()).unwrap().is_none());
+    StaticVerifier::make(folder.path(), &srs, circuit, &shape, &example).unwrap();
+    let verifier = StaticVerifier::read(folder.path()).unwrap().unwrap();
+
+    let (_, proof) = Fixture { salt: 7 }.proof();
+    let snark = verifier.prove(&srs, kzg, &proof).unwrap();
+    assert_eq!(snark.instances[0].len(), 2 + USER_VALUES);
+}
