@@ -11,14 +11,16 @@
 //!     transcript::{Blake2bWrite, Challenge255, TranscriptWriterBuffer},
 //! };
 //! use halo2curves::bn256::{Fr, G1Affine};
-//! use zeno_halo2::{Error, SrsFile, keygen, prove, synthesize};
+//! use zeno_halo2::{Error, keygen, prove, synthesize};
+//! use zeno_srs::Srs;
 //!
 //! fn proof(
+//!     cache: &std::path::Path,
 //!     circuit: impl Circuit<Fr>,
 //!     public: &[Fr],
 //!     rng: &mut dyn rand_core::RngCore,
 //! ) -> Result<Vec<u8>, Error> {
-//!     let srs = SrsFile::open("kzg_bn254_23.srs")?;
+//!     let srs = Srs::open(cache, 23)?;
 //!     let key = keygen(&srs, &circuit, false, "circuit.key")?;
 //!     let advice = synthesize(&key, &circuit, &[public])?;
 //!     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(Vec::new());
@@ -52,4 +54,5 @@ pub use error::{Cell, ColumnKind, Error, KeyFault, Unsatisfied};
 pub use key::ProvingKey;
 pub use keygen::keygen;
 pub use prover::{prove, synthesize};
-pub use srs::{MemorySrs, Srs, SrsError, SrsFile};
+pub use srs::{MemorySrs, Srs};
+pub use zeno_srs::SrsError;

@@ -11,6 +11,7 @@ use halo2curves::{
     bn256::{Fr, G1Affine},
     ff::{Field, PrimeField, WithSmallOrderMulGroup},
 };
+use zeno_srs::layout::G1_BYTES;
 
 /// The evaluation domain of a constraint system of this degree over 2^k rows.
 ///
@@ -86,7 +87,7 @@ pub(crate) fn read(mut bytes: &[u8], cs: ConstraintSystem<Fr>) -> Option<Verifyi
     let mut points = |count: usize| -> Option<Vec<G1Affine>> {
         (0..count)
             .map(|_| {
-                let mut point = take(crate::srs::G1_BYTES)?;
+                let mut point = take(G1_BYTES)?;
                 <G1Affine as SerdeCurveAffine>::read(&mut point, SerdeFormat::RawBytes).ok()
             })
             .collect()

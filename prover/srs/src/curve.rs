@@ -60,14 +60,6 @@ fn defect_of<F: SerdeObject>(bytes: &[u8], part: Part) -> Defect {
     }
 }
 
-/// Decodes points of a file whose digest was checked.
-pub(crate) fn read_g1(bytes: &[u8], points: &mut [G1Affine]) {
-    points
-        .par_iter_mut()
-        .zip_eq(bytes.par_chunks_exact(G1_BYTES))
-        .for_each(|(point, bytes)| *point = G1Affine::from_raw_bytes_unchecked(bytes));
-}
-
 /// The raw bytes of points.
 pub(crate) fn encode_g1(points: &[G1Affine]) -> Vec<u8> {
     let mut bytes = vec![0; points.len() * G1_BYTES];

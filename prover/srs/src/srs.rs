@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufReader, Read},
+    ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
@@ -11,7 +12,7 @@ use halo2curves::bn256::{G1Affine, G2Affine};
 
 use crate::{
     cache::{Record, check_degrees, srs_path},
-    curve::{decode_g2, read_g1},
+    curve::{decode_g1, decode_g2},
     error::{Defect, Part, SrsError},
     known::Origin,
     layout::{self, G1_BYTES, G2_BYTES, HEADER_BYTES, MAX_K},
@@ -134,30 +135,31 @@ impl Srs {
         self.s_g2
     }
 
-    /// Reads `g[start..]` until `points` is full.
+    /// `g` in a range that ends at `2^k` or before. Every point is checked to be a finite one of the curve: the file
+    /// may have changed since it was opened.
     ///
     /// # Errors
     ///
-    /// When the file can't be read.
+    /// When the file can't be read, or was altered.
     ///
     /// # Panics
     ///
     /// When there are not that many points.
-    pub fn read_g(&self, start: usize, points: &mut [G1Affine]) -> Result<(), SrsError> {
-        self.read(layout::g_offset(start as u64), start, points)
+    pub fn g(&self, range: Range<usize>) -> Result<Vec<G1Affine>, SrsError> {
+        self.read(layout::g_offset(range.start as u64), range, Part::G)
     }
 
-    /// Reads `g_lagrange[start..]` until `points` is full.
+    /// `g_lagrange` in a range that ends at `2^k` or before, checked as in [`Srs::g`].
     ///
     /// # Errors
     ///
-    /// When the file can't be read.
+    /// When the file can't be read, or was altered.
     ///
     /// # Panics
     ///
     /// When there are not that many points.
-    pub fn read_g_lagrange(&self, start: usize, points: &mut [G1Affine]) -> Result<(), SrsError> {
-        self.read(layout::g_lagrange_offset(self.k(), start as u64), start, points)
+    pub fn g_lagrange(&self, range: Range<usize>) -> Result<Vec<G1Affine>, SrsError> {
+        self.read(layout::g_lagrange_offset(self.k(), range.start as u64), range, Part::GLagrange)
     }
 
     /// The file's bytes from its beginning on, for halo2's `ParamsKZG::read`.
@@ -165,16 +167,21 @@ impl Srs {
         BufReader::with_capacity(1 << 20, ReadAt { file: &self.file, position: 0 })
     }
 
-    fn read(&self, offset: u64, start: usize, points: &mut [G1Affine]) -> Result<(), SrsError> {
+    fn read(
+        &self,
+        offset: u64,
+        range: Range<usize>,
+        part: impl Fn(u64) -> Part,
+    ) -> Result<Vec<G1Affine>, SrsError> {
         assert!(
-            start <= self.n() && points.len() <= self.n() - start,
+            range.start <= range.end && range.end <= self.n(),
             "an SRS for k = {} is too small",
             self.k()
         );
-        let mut bytes = vec![0; points.len() * G1_BYTES];
+        let start = range.start as u64;
+        let mut bytes = vec![0; range.len() * G1_BYTES];
         self.file.read_exact_at(&mut bytes, offset).map_err(SrsError::io(&self.path))?;
-        read_g1(&bytes, points);
-        Ok(())
+        decode_g1(&bytes, |index| part(start + index)).map_err(SrsError::file(&self.path))
     }
 }
 

@@ -42,10 +42,9 @@ fn srs_files_are_installed_as_they_are() {
         srs.reader().read_to_end(&mut all).unwrap();
         assert!(all == bytes);
         let (start, length) = (srs.n() / 2, srs.n() / 4 + 1);
-        let mut points = vec![G1Affine::identity(); length];
-        srs.read_g(start, &mut points).unwrap();
+        let points = srs.g(start..start + length).unwrap();
         assert!(encode_g1(&points) == bytes[4 + start * G..][..length * G]);
-        srs.read_g_lagrange(start, &mut points).unwrap();
+        let points = srs.g_lagrange(start..start + length).unwrap();
         assert!(encode_g1(&points) == bytes[4 + (srs.n() + start) * G..][..length * G]);
     }
 }
