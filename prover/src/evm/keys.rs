@@ -12,7 +12,6 @@ use openvm_continuations::RootSC;
 use openvm_sdk::SC;
 use openvm_stark_backend::keygen::types::MultiStarkVerifyingKey;
 use tracing::info;
-use zeno_halo2::SrsFile;
 use zeno_srs::Srs;
 
 use crate::{
@@ -47,14 +46,14 @@ impl EvmKeys {
     }
 
     /// The SRS for circuits of 2^k rows. One of another secret than the keys' is refused.
-    pub(crate) fn srs(&self, k: u32) -> Result<SrsFile, ProverError> {
+    pub(crate) fn srs(&self, k: u32) -> Result<Srs, ProverError> {
         let srs = Srs::open(&self.cache, k)?;
         if srs.s_g2() != self.kzg.s_g2 {
             let k_keys = static_verifier::shape().k;
             let message = format!("the SRS for k = {k} is of another ceremony than the one for k = {k_keys}; import both from one");
             return Err(ProverError::machine("reading the SRS", message));
         }
-        Ok(SrsFile::open(srs.path()).map_err(zeno_halo2::Error::from)?)
+        Ok(srs)
     }
 
     pub(crate) fn static_verifier(&self) -> Result<StaticVerifier, ProverError> {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use halo2_proofs::poly::{commitment::ParamsProver, kzg::commitment::ParamsKZG};
 use halo2curves::bn256::Bn256;
 use openvm_continuations::{RootSC, circuit::root::RootVerifierPvs};
-use openvm_cpu_backend::CpuBackend;
 use openvm_sdk::F;
 use openvm_stark_backend::{
     AirRef, PartitionedBaseAir, StarkEngine,
     p3_air::{Air, AirBuilder, AirBuilderWithPublicValues, BaseAir, BaseAirWithPublicValues},
     p3_field::PrimeCharacteristicRing,
     p3_matrix::{Matrix, dense::RowMajorMatrix},
-    prover::{AirProvingContext, ColMajorMatrix, ProvingContext},
+    prover::{AirProvingContext, ColMajorMatrix, CpuColMajorBackend, ProvingContext},
     test_utils::{InteractionsFixture11, TestFixture, test_system_params_small},
 };
 use openvm_stark_sdk::config::baby_bear_poseidon2::DIGEST_SIZE;
@@ -96,7 +95,7 @@ impl TestFixture<RootSC> for Fixture {
         tables.into_iter().chain(InteractionsFixture11.airs()).collect()
     }
 
-    fn generate_proving_ctx(&self) -> ProvingContext<CpuBackend<RootSC>> {
+    fn generate_proving_ctx(&self) -> ProvingContext<CpuColMajorBackend<RootSC>> {
         let tables = self.values().map(|values| {
             let rows = RowMajorMatrix::new(values.repeat(HEIGHT), values.len());
             AirProvingContext::simple(ColMajorMatrix::from_row_major(&rows), values)
