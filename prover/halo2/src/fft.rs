@@ -6,8 +6,8 @@
 //!   w^((i1 C + i2)(j2 R + j1)) = (w^C)^(i1 j1) · w^(i2 j1) · (w^R)^(i2 j2),
 //!
 //! so it is C transforms of size R, a product with w^(i2 j1), R transforms of size C and a transposition. A small
-//! transform fits the cache, the twiddles of the small sizes are all that is stored, and each pass reads
-//! columns in groups, so that memory is read and written in whole cache lines.
+//! transform fits the cache, the twiddles of the small sizes are all that is stored, and four small transforms go on
+//! side by side in the lanes of a kernel ([`Lanes`]), so that memory is read and written in whole cache lines.
 
 use std::{mem, sync::Mutex};
 
@@ -16,11 +16,14 @@ use halo2curves::{
     ff::{Field, PrimeField},
 };
 use rayon::prelude::*;
+use zeno_bn254::{LANES, Lanes, Portable, Task};
 
-/// Columns that a task gathers together: eight elements are four cache lines.
+/// Below this k the matrix has no room for the lanes, and values are computed one by one.
+const MIN_K: u32 = 4;
+/// Values of a row that fit the second-level cache (160 bytes for each four): their levels come first.
+const LOCAL: usize = 1 << 10;
+/// Rows of the result that a task of the transposition writes.
 const GROUP: usize = 8;
-/// Up to this size, one small transform does it all.
-const SMALL_K: u32 = 10;
 
 /// The subgroup of order 2^k with what its transforms need.
 #[derive(Debug)]
@@ -29,20 +32,36 @@ pub(crate) struct Fft {
     omega: Fr,
     omega_inv: Fr,
     n_inv: Fr,
-    forward: [Small; 2],
-    inverse: [Small; 2],
+    kernel: Kernel,
     /// Powers w^0 … w^(2^low - 1), and w^0, w^(2^low), …: two factors of any power of w.
     low: Vec<Fr>,
     high: Vec<Fr>,
     scratch: Mutex<Vec<Fr>>,
 }
 
+/// What computes, with its tables.
+#[derive(Debug)]
+enum Kernel {
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Tables<zeno_bn254::Avx2>),
+    Portable(Tables<Portable>),
+}
+
+/// Transforms of size R and C, for both directions.
+#[derive(Debug)]
+struct Tables<L: Lanes> {
+    forward: [Small<L>; 2],
+    inverse: [Small<L>; 2],
+}
+
 /// Transform of a size that fits the cache.
 #[derive(Debug)]
-struct Small {
-    k: u32,
+struct Small<L: Lanes> {
     /// For each level with butterflies of distance h, its h twiddles, at index h.
     twiddles: Vec<Fr>,
+    factors: Vec<L::Factor>,
+    /// Whether the first twiddle is 1.
+    plain: bool,
 }
 
 /// base^0, base^1, ….
@@ -54,7 +73,19 @@ fn reverse_bits(index: usize, bits: u32) -> usize {
     if bits == 0 { 0 } else { index.reverse_bits() >> (usize::BITS - bits) }
 }
 
-impl Small {
+/// A root of unity of order 2^k, from one of order 2^28.
+fn root(k: u32, root: Fr) -> Fr {
+    (k..Fr::S).fold(root, |root, _| root.square())
+}
+
+impl<L: Lanes> Tables<L> {
+    fn new(k: u32) -> Self {
+        let smalls = |of: Fr| [k - k / 2, k / 2].map(|size| Small::new(size, root(size, of)));
+        Self { forward: smalls(Fr::ROOT_OF_UNITY), inverse: smalls(Fr::ROOT_OF_UNITY_INV) }
+    }
+}
+
+impl<L: Lanes> Small<L> {
     fn new(k: u32, root: Fr) -> Self {
         let size = 1usize << k;
         let half = powers(root, size / 2);
@@ -67,44 +98,162 @@ impl Small {
             }
             distance *= 2;
         }
-        Self { k, twiddles }
+        Self { factors: twiddles.iter().copied().map(L::factor).collect(), twiddles, plain: true }
     }
 
-    /// Transforms a row whose values lie in bit-reversed order.
-    fn transform(&self, row: &mut [Fr]) {
-        let size = row.len();
-        debug_assert_eq!(size, 1 << self.k);
-        let mut distance = 1;
-        // Two levels at a time: half the passes over the row.
-        while 4 * distance <= size {
-            let near = &self.twiddles[distance..2 * distance];
-            let far = &self.twiddles[2 * distance..4 * distance];
+    /// The same transform after a product of value i with shift^i, which is done by the twiddles: a level with
+    /// butterflies of distance h joins the values at even and at odd places of a polynomial in X^(size / 2h).
+    fn shifted(&self, mut shift: Fr) -> Self {
+        let mut twiddles = self.twiddles.clone();
+        for level in (0..twiddles.len().ilog2()).rev() {
+            let distance = 1 << level;
+            twiddles[distance..2 * distance].iter_mut().for_each(|twiddle| *twiddle *= shift);
+            shift = shift.square();
+        }
+        Self { factors: twiddles.iter().copied().map(L::factor).collect(), twiddles, plain: false }
+    }
+
+    /// Transforms rows whose values lie in bit-reversed order.
+    #[inline(always)]
+    fn transform(&self, row: &mut [L]) {
+        let local = row.len().min(LOCAL);
+        row.chunks_exact_mut(local).for_each(|row| self.levels(row, 1));
+        self.levels(row, local);
+    }
+
+    /// The levels from those of this distance on, two at a time: half the passes over the row.
+    #[inline(always)]
+    fn levels(&self, row: &mut [L], mut distance: usize) {
+        if distance == 1 && self.plain && row.len() >= 4 {
+            let further = &self.factors[3];
+            for block in row.chunks_exact_mut(4) {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|i: usize| block[i].settle());
+                let (a0, b0) = (a.add(b), a.sub(b));
+                let (c0, d0) = (c.add(d).settle(), c.sub(d).scale(further));
+                block[0] = a0.add(c0);
+                block[1] = b0.add(d0);
+                block[2] = a0.sub(c0);
+                block[3] = b0.sub(d0);
+            }
+            distance = 4;
+        }
+        while 4 * distance <= row.len() {
+            let near = &self.factors[distance..2 * distance];
+            let (far, further) = self.factors[2 * distance..4 * distance].split_at(distance);
             for block in row.chunks_exact_mut(4 * distance) {
                 let (lower, upper) = block.split_at_mut(2 * distance);
                 let (a, b) = lower.split_at_mut(distance);
                 let (c, d) = upper.split_at_mut(distance);
                 for j in 0..distance {
-                    let (b1, d1) =
-                        if distance == 1 { (b[j], d[j]) } else { (b[j] * near[j], d[j] * near[j]) };
-                    let (a0, b0) = (a[j] + b1, a[j] - b1);
-                    let (c0, d0) = (c[j] + d1, c[j] - d1);
-                    let c1 = if j == 0 { c0 } else { c0 * far[j] };
-                    let d1 = d0 * far[distance + j];
-                    a[j] = a0 + c1;
-                    c[j] = a0 - c1;
-                    b[j] = b0 + d1;
-                    d[j] = b0 - d1;
+                    let (b1, d1) = (b[j].scale(&near[j]), d[j].scale(&near[j]));
+                    let (a1, c1) = (a[j].settle(), c[j].settle());
+                    let (a0, b0) = (a1.add(b1), a1.sub(b1));
+                    let (c0, d0) = (c1.add(d1).scale(&far[j]), c1.sub(d1).scale(&further[j]));
+                    a[j] = a0.add(c0);
+                    b[j] = b0.add(d0);
+                    c[j] = a0.sub(c0);
+                    d[j] = b0.sub(d0);
                 }
             }
             distance *= 4;
         }
-        if 2 * distance <= size {
-            let near = &self.twiddles[distance..2 * distance];
+        if 2 * distance <= row.len() {
+            let near = &self.factors[distance..2 * distance];
             for block in row.chunks_exact_mut(2 * distance) {
                 let (a, b) = block.split_at_mut(distance);
-                for ((a, b), twiddle) in a.iter_mut().zip(b).zip(near) {
-                    let product = *b * twiddle;
-                    (*a, *b) = (*a + product, *a - product);
+                for ((a, b), near) in a.iter_mut().zip(b).zip(near) {
+                    let (settled, product) = (a.settle(), b.scale(near));
+                    (*a, *b) = (settled.add(product), settled.sub(product));
+                }
+            }
+        }
+    }
+}
+
+fn lanes(values: &[Fr]) -> &[Fr; LANES] {
+    values.first_chunk().expect("the matrix has room for the lanes")
+}
+
+/// Values base^first, base^(first + 1), …, times a factor.
+fn lane_powers(base: Fr, first: usize, factor: Fr) -> [Fr; LANES] {
+    let mut power = factor * base.pow_vartime([first as u64]);
+    std::array::from_fn(|_| {
+        let next = power * base;
+        mem::replace(&mut power, next)
+    })
+}
+
+/// Columns `first` and those beside it: transformed and multiplied with w^(i2 j1) shift^i2.
+struct Columns<'a, L: Lanes> {
+    small: &'a Small<L>,
+    source: &'a [Fr],
+    omega: Fr,
+    shift: Fr,
+    first: usize,
+    /// The columns, one after the other.
+    target: &'a mut [Fr],
+    row: &'a mut Vec<L>,
+}
+
+impl<L: Lanes> Task for Columns<'_, L> {
+    #[inline(always)]
+    fn run(self) {
+        let rows = self.target.len() / LANES;
+        let columns = self.source.len() / rows;
+        let row = self.row;
+        row.clear();
+        row.extend((0..rows).map(|at| {
+            let i1 = reverse_bits(at, rows.ilog2());
+            L::load(lanes(&self.source[i1 * columns + self.first..]))
+        }));
+        self.small.transform(row);
+        let steps = L::factors(&lane_powers(self.omega, self.first, Fr::ONE));
+        let mut twiddles = L::factors(&lane_powers(self.shift, self.first, Fr::ONE));
+        for (j1, values) in row.iter().enumerate() {
+            let values = values.mul(twiddles).store();
+            twiddles = twiddles.mul(steps);
+            for (lane, value) in values.into_iter().enumerate() {
+                self.target[lane * rows + j1] = value;
+            }
+        }
+    }
+}
+
+/// Rows `first` and those beside it: transformed, and entry j2 R + j1 of the result multiplied with factor · base^(j2 R +
+/// j1).
+struct Rows<'a, L: Lanes> {
+    small: &'a Small<L>,
+    source: &'a [Fr],
+    scale: Option<(Fr, Fr)>,
+    first: usize,
+    /// Values of the rows side by side.
+    target: &'a mut [Fr],
+    row: &'a mut Vec<L>,
+}
+
+impl<L: Lanes> Task for Rows<'_, L> {
+    #[inline(always)]
+    fn run(self) {
+        let columns = self.target.len() / LANES;
+        let rows = self.source.len() / columns;
+        let row = self.row;
+        row.clear();
+        row.extend((0..columns).map(|at| {
+            let i2 = reverse_bits(at, columns.ilog2());
+            L::load(lanes(&self.source[i2 * rows + self.first..]))
+        }));
+        self.small.transform(row);
+        let targets = self.target.as_chunks_mut::<LANES>().0;
+        match self.scale {
+            None => targets.iter_mut().zip(row).for_each(|(target, values)| *target = values.store()),
+            Some((factor, base)) => {
+                let step = L::factor(base.pow_vartime([rows as u64]));
+                let mut factors = L::factors(&lane_powers(base, self.first, factor));
+                for (target, values) in targets.iter_mut().zip(row) {
+                    *target = values.mul(factors).store();
+                    if base != Fr::ONE {
+                        factors = factors.scale(&step);
+                    }
                 }
             }
         }
@@ -115,23 +264,14 @@ impl Fft {
     /// The subgroup of order 2^k, k at most 28.
     pub(crate) fn new(k: u32) -> Self {
         debug_assert!(k <= Fr::S);
-        let root = |k: u32, mut root: Fr| {
-            for _ in k..Fr::S {
-                root = root.square();
-            }
-            root
-        };
         let (omega, omega_inv) = (root(k, Fr::ROOT_OF_UNITY), root(k, Fr::ROOT_OF_UNITY_INV));
-        // R is 2^sizes[0], C is 2^sizes[1].
-        let sizes = if k <= SMALL_K { [k, 0] } else { [k - k / 2, k / 2] };
         let low = k / 2;
         Self {
             k,
             omega,
             omega_inv,
             n_inv: Fr::TWO_INV.pow_vartime([u64::from(k)]),
-            forward: sizes.map(|size| Small::new(size, root(size, Fr::ROOT_OF_UNITY))),
-            inverse: sizes.map(|size| Small::new(size, root(size, Fr::ROOT_OF_UNITY_INV))),
+            kernel: Kernel::best(k),
             low: powers(omega, 1 << low),
             high: powers(omega.pow_vartime([1u64 << low]), 1 << (k - low)),
             scratch: Mutex::new(Vec::new()),
@@ -157,99 +297,94 @@ impl Fft {
 
     /// From coefficients to the values at shift · w^0, shift · w^1, ….
     pub(crate) fn to_coset(&self, values: &mut Vec<Fr>, shift: Fr) {
-        self.transform(values, &self.forward, self.omega, shift, None);
+        self.transform(values, false, shift, None);
     }
 
     /// From values at the powers of w to coefficients.
     pub(crate) fn to_coefficients(&self, values: &mut Vec<Fr>) {
-        self.transform(values, &self.inverse, self.omega_inv, Fr::ONE, Some((self.n_inv, Fr::ONE)));
+        self.transform(values, true, Fr::ONE, Some((self.n_inv, Fr::ONE)));
     }
 
     /// From values at shift · w^0, shift · w^1, … to coefficients; takes the shift's inverse.
     pub(crate) fn coset_to_coefficients(&self, values: &mut Vec<Fr>, shift_inv: Fr) {
-        self.transform(values, &self.inverse, self.omega_inv, Fr::ONE, Some((self.n_inv, shift_inv)));
+        self.transform(values, true, Fr::ONE, Some((self.n_inv, shift_inv)));
     }
 
     /// The transform of values[i] shift^i; then, with `scale` (factor, base), entry j times factor · base^j.
+    fn transform(&self, values: &mut Vec<Fr>, inverse: bool, shift: Fr, scale: Option<(Fr, Fr)>) {
+        assert_eq!(values.len(), self.len(), "the domain's size");
+        let omega = if inverse { self.omega_inv } else { self.omega };
+        if self.k < MIN_K {
+            let (factor, base) = scale.unwrap_or((Fr::ONE, Fr::ONE));
+            let at = |point: Fr| values.iter().rev().fold(Fr::ZERO, |sum, value| sum * point + value);
+            let points = powers(omega, values.len()).into_iter().zip(powers(base, values.len()));
+            *values = points.map(|(point, power)| at(shift * point) * factor * power).collect();
+            return;
+        }
+        let mut scratch = mem::take(&mut *self.scratch.lock().unwrap_or_else(|lock| lock.into_inner()));
+        scratch.resize(values.len(), Fr::ZERO);
+        match &self.kernel {
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(tables) => tables.transform(values, &mut scratch, omega, inverse, shift, scale),
+            Kernel::Portable(tables) => tables.transform(values, &mut scratch, omega, inverse, shift, scale),
+        }
+        mem::swap(values, &mut scratch);
+        *self.scratch.lock().unwrap_or_else(|lock| lock.into_inner()) = scratch;
+    }
+}
+
+impl Kernel {
+    /// The fastest that this processor is capable of.
+    fn best(k: u32) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if zeno_bn254::Avx2::is_available() {
+            return Self::Avx2(Tables::new(k));
+        }
+        Self::Portable(Tables::new(k))
+    }
+}
+
+impl<L: Lanes + Send + Sync> Tables<L> {
+    /// The transform, whose result goes to `scratch`.
     fn transform(
         &self,
-        values: &mut Vec<Fr>,
-        small: &[Small; 2],
+        values: &mut [Fr],
+        scratch: &mut [Fr],
         omega: Fr,
+        inverse: bool,
         shift: Fr,
         scale: Option<(Fr, Fr)>,
     ) {
-        assert_eq!(values.len(), self.len(), "the domain's size");
-        let (log_rows, log_columns) = (small[0].k, small[1].k);
-        let (rows, columns) = (1usize << log_rows, 1usize << log_columns);
-        let group = GROUP.min(columns);
-        let mut scratch = mem::take(&mut *self.scratch.lock().unwrap_or_else(|lock| lock.into_inner()));
-        scratch.resize(values.len(), Fr::ZERO);
+        let [first_small, second_small] = if inverse { &self.inverse } else { &self.forward };
+        let (rows, columns) = (first_small.twiddles.len(), second_small.twiddles.len());
 
-        // C transforms of size R, of the columns; the shift's powers of the row index before, those of the
+        // C transforms of size R, of the columns: the shift's powers of the row index with the transform, those of the
         // column index with the twiddles after.
-        let row_shifts = powers(shift.pow_vartime([columns as u64]), rows);
+        let shifted = (shift != Fr::ONE).then(|| first_small.shifted(shift.pow_vartime([columns as u64])));
+        let small = shifted.as_ref().unwrap_or(first_small);
         let source = &*values;
-        scratch.par_chunks_mut(group * rows).enumerate().for_each(|(index, target)| {
-            let first = index * group;
-            for (i1, row_shift) in row_shifts.iter().enumerate() {
-                let at = reverse_bits(i1, log_rows);
-                let cells = &source[i1 * columns + first..][..group];
-                if shift == Fr::ONE {
-                    cells.iter().enumerate().for_each(|(c, cell)| target[c * rows + at] = *cell);
-                } else {
-                    cells.iter().enumerate().for_each(|(c, cell)| target[c * rows + at] = *cell * row_shift);
-                }
-            }
-            for (c, row) in target.chunks_exact_mut(rows).enumerate() {
-                small[0].transform(row);
-                let i2 = (first + c) as u64;
-                let step = omega.pow_vartime([i2]);
-                let mut twiddle = shift.pow_vartime([i2]);
-                if i2 > 0 {
-                    for value in row {
-                        *value *= twiddle;
-                        twiddle *= step;
-                    }
-                }
-            }
+        scratch.par_chunks_mut(LANES * rows).enumerate().for_each_init(Vec::new, |row, (index, target)| {
+            let first = index * LANES;
+            L::enable(Columns { small, source, omega, shift, first, target, row });
         });
 
         // R transforms of size C.
-        let group = GROUP.min(rows);
-        values.par_chunks_mut(group * columns).enumerate().for_each(|(index, target)| {
-            let first = index * group;
-            for i2 in 0..columns {
-                let at = reverse_bits(i2, log_columns);
-                let cells = &scratch[i2 * rows + first..][..group];
-                cells.iter().enumerate().for_each(|(c, cell)| target[c * columns + at] = *cell);
-            }
-            target.chunks_exact_mut(columns).for_each(|row| small[1].transform(row));
+        let (small, source) = (second_small, &*scratch);
+        values.par_chunks_mut(LANES * columns).enumerate().for_each_init(Vec::new, |row, (index, target)| {
+            L::enable(Rows { small, source, scale, first: index * LANES, target, row });
         });
 
         // The transposition.
         let group = GROUP.min(columns);
         let source = &*values;
         scratch.par_chunks_mut(group * rows).enumerate().for_each(|(index, target)| {
-            let first = index * group;
-            for j1 in 0..rows {
-                let cells = &source[j1 * columns + first..][..group];
-                cells.iter().enumerate().for_each(|(c, cell)| target[c * rows + j1] = *cell);
-            }
-            if let Some((factor, base)) = scale {
-                if base == Fr::ONE {
-                    target.iter_mut().for_each(|value| *value *= factor);
-                } else {
-                    let mut factor = factor * base.pow_vartime([(first * rows) as u64]);
-                    for value in target {
-                        *value *= factor;
-                        factor *= base;
-                    }
+            for first in (0..rows).step_by(LANES) {
+                let cells = &source[first * columns + index * group * LANES..][..group * LANES];
+                for (row, cells) in target.chunks_exact_mut(rows).zip(cells.chunks_exact(LANES)) {
+                    row[first..first + LANES].copy_from_slice(cells);
                 }
             }
         });
-        mem::swap(values, &mut scratch);
-        *self.scratch.lock().unwrap_or_else(|lock| lock.into_inner()) = scratch;
     }
 }
 
@@ -263,8 +398,12 @@ mod tests {
     #[test]
     fn transforms_evaluate_and_interpolate() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        for k in 1..=15 {
-            let fft = Fft::new(k);
+        let kernels = |k| {
+            let portable = Fft { kernel: Kernel::Portable(Tables::new(k)), ..Fft::new(k) };
+            [Fft::new(k), portable]
+        };
+        for fft in (0..=15).chain([17]).flat_map(kernels) {
+            let k = fft.k;
             let coefficients: Vec<Fr> = (0..fft.len()).map(|_| Fr::random(&mut rng)).collect();
             let shift = Fr::random(&mut rng);
             let mut values = coefficients.clone();

@@ -1,27 +1,32 @@
 //! Commitments: sums of multiples of the reference string's points.
 //!
 //! Pippenger's method with signed digits. For each window of c bits, the points are sorted by their digit into 2^(c-1)
-//! buckets, and a bucket's points are added pairwise, then the sums pairwise, and so on, in affine coordinates: the
-//! additions of a round are independent, so one inversion serves them all and an addition costs six products (against
-//! eleven in Jacobian coordinates). Blocks of the sorted points are small enough for the cache.
+//! buckets, and a bucket's points are added pairwise, then the sums pairwise, and so on, in batches of affine additions
+//! ([`Adder`]). Blocks of the sorted points are small enough for the cache.
+//!
+//! Most columns of a proof hold small numbers, or large ones among many small: scalars are put into classes by their
+//! size, and each class has its own windows.
 
 use std::borrow::Borrow;
 
 use halo2curves::{
-    bn256::{Fq, Fr, G1, G1Affine},
-    ff::{Field, PrimeField},
-    group::{Curve, Group, prime::PrimeCurveAffine},
+    bn256::{Fr, G1, G1Affine},
+    ff::PrimeField,
+    group::{Curve, Group},
 };
 use rayon::prelude::*;
+use zeno_bn254::{Adder, Point};
 
 use crate::{Srs, SrsError};
 
 /// Points taken from the reference string at a time: 256 MiB of them.
 const CHUNK: usize = 1 << 22;
-/// Points that are added up together.
-const BLOCK: usize = 1 << 13;
-/// Bits of a scalar's absolute value, at most half the modulus, and of the zero above it that ends its digits.
-const BITS: usize = Fr::NUM_BITS as usize;
+/// Points that are added up together, which with the sums and the differences take 200 KiB.
+const BLOCK: usize = 1 << 11;
+/// Sorted points of a task.
+const TASK: usize = 1 << 16;
+/// A class has the scalars with at most that many bits, and more than the class before.
+const CLASSES: [usize; 5] = [16, 32, 64, 128, 256];
 
 /// Commitment to the polynomial with these coefficients, at most n of them.
 pub(crate) fn commit(srs: &dyn Srs, coefficients: &[Fr]) -> Result<G1Affine, SrsError> {
@@ -45,80 +50,112 @@ fn chunked<B: Borrow<[G1Affine]>>(
     Ok(sum.to_affine())
 }
 
-/// A scalar's absolute value, the lesser of it and its negative, with the sign in the highest bit.
-struct Signed([u64; 4]);
+/// A scalar's absolute value, the lesser of it and its negative, so that it is at most half the modulus.
+struct Magnitude([u64; 4]);
 
-const SIGN: u64 = 1 << 63;
-
-impl Signed {
-    fn new(scalar: &Fr) -> Self {
+impl Magnitude {
+    /// The magnitude, and whether the scalar is its negative.
+    fn new(scalar: &Fr) -> (Self, bool) {
         let limbs = |scalar: &Fr| {
             let bytes = scalar.to_repr();
             [0, 1, 2, 3].map(|i| u64::from_le_bytes(bytes[8 * i..8 * i + 8].try_into().expect("eight bytes")))
         };
         let plain = limbs(scalar);
-        let mut negated = limbs(&-scalar);
-        if plain.iter().rev().le(negated.iter().rev()) {
-            Self(plain)
-        } else {
-            negated[3] |= SIGN;
-            Self(negated)
+        // Half the modulus has 253 bits.
+        if plain[3] >> 60 == 0 {
+            return (Self(plain), false);
         }
+        let negated = limbs(&-scalar);
+        if plain.iter().rev().le(negated.iter().rev()) { (Self(plain), false) } else { (Self(negated), true) }
     }
 
-    fn is_negative(&self) -> bool {
-        self.0[3] & SIGN != 0
+    /// Its length in bits.
+    fn bits(&self) -> usize {
+        let top = self.0.iter().rposition(|limb| *limb != 0);
+        top.map_or(0, |top| 64 * (top + 1) - self.0[top].leading_zeros() as usize)
     }
 
-    /// The absolute value's digit, from -2^(c-1) to 2^(c-1): Booth's, whose carry is the highest bit of the window
-    /// below, so that windows are independent.
+    /// The digit of a window, from -2^(c-1) to 2^(c-1): Booth's, whose carry is the highest bit of the window below, so
+    /// that windows are independent.
     fn digit(&self, window: usize, c: usize) -> i32 {
         // The window's bits and the one below.
-        let low = window * c;
-        let bits = if low == 0 { self.bits(0) << 1 } else { self.bits(low - 1) };
+        let bits = if window == 0 { self.0[0] << 1 } else { self.bits_from(window * c - 1) };
         let bits = bits & ((2 << c) - 1);
         let digit = (bits >> 1) + (bits & 1);
         if bits >> c == 1 { digit as i32 - (1 << c) } else { digit as i32 }
     }
 
     /// 32 bits or more from this one on.
-    fn bits(&self, start: usize) -> u64 {
-        let limb = |index: usize| match self.0.get(index) {
-            Some(limb) if index == 3 => *limb & !SIGN,
-            Some(limb) => *limb,
-            None => 0,
-        };
+    fn bits_from(&self, start: usize) -> u64 {
         let (index, shift) = (start / 64, start % 64);
-        let low = limb(index) >> shift;
-        if shift == 0 { low } else { low | limb(index + 1) << (64 - shift) }
+        let high = self.0.get(index + 1).map_or(0, |limb| limb << 1 << (63 - shift));
+        self.0[index] >> shift | high
     }
 }
 
+/// Windows of c bits that hold numbers of `bits` bits and the zero above them that ends Booth's digits.
+fn windows(bits: usize, c: usize) -> usize {
+    (bits + 1).div_ceil(c)
+}
+
 /// Window size with the fewest products: six for a point in each window, thirty for a bucket.
-fn window_size(points: usize) -> usize {
-    (2..=18).min_by_key(|c| BITS.div_ceil(*c) * (6 * points + (30 << (c - 1)))).expect("sizes")
+fn window_size(points: usize, bits: usize) -> usize {
+    let cost = |c: usize| windows(bits, c) * (6 * points + (30 << (c - 1)));
+    (2..=18).min_by_key(|c| cost(*c)).expect("sizes")
 }
 
 /// The sum of the multiples.
 fn multiply(scalars: &[Fr], bases: &[G1Affine]) -> G1 {
     assert_eq!(scalars.len(), bases.len(), "a scalar for each point");
-    let c = window_size(scalars.len());
-    let scalars: Vec<Signed> = scalars.par_iter().map(Signed::new).collect();
-    let windows: Vec<G1> =
-        (0..BITS.div_ceil(c)).into_par_iter().map(|window| sum_window(&scalars, bases, window, c)).collect();
+    let (magnitudes, classes): (Vec<Magnitude>, Vec<u8>) = scalars
+        .par_iter()
+        .map(|scalar| {
+            let (magnitude, negative) = Magnitude::new(scalar);
+            // Zero has no class.
+            let class = match magnitude.bits() {
+                0 => CLASSES.len(),
+                bits => CLASSES.iter().position(|most| bits <= *most).expect("the last class has no limit"),
+            };
+            (magnitude, (class as u8) << 1 | u8::from(negative))
+        })
+        .unzip();
+    let sum_class = |class: usize| {
+        // A point's index and sign.
+        let members: Vec<u32> = classes
+            .iter()
+            .enumerate()
+            .filter(|(_, of)| usize::from(**of >> 1) == class)
+            .map(|(index, of)| (index as u32) << 1 | u32::from(of & 1))
+            .collect();
+        sum_members(&magnitudes, bases, &members)
+    };
+    (0..CLASSES.len()).map(sum_class).sum()
+}
+
+/// The sum of the members of a class.
+fn sum_members(magnitudes: &[Magnitude], bases: &[G1Affine], members: &[u32]) -> G1 {
+    let bits = members.par_iter().map(|member| magnitudes[(member >> 1) as usize].bits()).max().unwrap_or(0);
+    if bits == 0 {
+        return G1::identity();
+    }
+    let c = window_size(members.len(), bits);
+    let windows: Vec<G1> = (0..windows(bits, c))
+        .into_par_iter()
+        .map(|window| sum_window(magnitudes, bases, members, window, c))
+        .collect();
     windows.into_iter().rev().fold(G1::identity(), |mut sum, window| {
         (0..c).for_each(|_| sum = sum.double());
         sum + window
     })
 }
 
-/// The sum of the points times their digits in a window.
-fn sum_window(scalars: &[Signed], bases: &[G1Affine], window: usize, c: usize) -> G1 {
-    let count = 1usize << (c - 1);
-    // Sorted by counting. Bucket i is for the digits i + 1 and -(i + 1); an entry is a point's index and sign.
-    let mut ends = vec![0u32; count + 1];
-    for scalar in scalars {
-        ends[scalar.digit(window, c).unsigned_abs() as usize] += 1;
+/// The sum of the members times their digits in a window.
+fn sum_window(magnitudes: &[Magnitude], bases: &[G1Affine], members: &[u32], window: usize, c: usize) -> G1 {
+    // Sorted by counting. Bucket i is for the digits i and -i; an entry is a point's index and sign.
+    let mut ends = vec![0u32; (1 << (c - 1)) + 1];
+    let digit = |member: u32| magnitudes[(member >> 1) as usize].digit(window, c);
+    for member in members {
+        ends[digit(*member).unsigned_abs() as usize] += 1;
     }
     // Zeros need no bucket.
     ends[0] = 0;
@@ -126,149 +163,130 @@ fn sum_window(scalars: &[Signed], bases: &[G1Affine], window: usize, c: usize) -
     for end in &mut ends {
         total += std::mem::replace(end, total);
     }
-    if total == 0 {
-        return G1::identity();
-    }
     let mut sorted = vec![0u32; total as usize];
-    for (index, scalar) in scalars.iter().enumerate() {
-        let digit = scalar.digit(window, c);
+    for member in members {
+        let digit = digit(*member);
         if digit != 0 {
             let end = &mut ends[digit.unsigned_abs() as usize];
-            let negative = (digit < 0) != scalar.is_negative();
-            sorted[*end as usize] = (index as u32) << 1 | u32::from(negative);
+            sorted[*end as usize] = member ^ u32::from(digit < 0);
             *end += 1;
         }
     }
-    // ends[i + 1] is now the end of bucket i, and its start is that of the bucket before.
+    // ends[i] is now the end of bucket i, and its start is that of the bucket before.
+    let task = |(index, entries): (usize, &[u32])| sum_entries(entries, index * TASK, bases, &ends);
+    sorted.par_chunks(TASK).enumerate().map(task).sum()
+}
 
-    let mut buckets = vec![G1::identity(); count];
-    let mut adder = Adder::default();
-    let mut bucket = 0;
-    for (block, entries) in sorted.chunks(BLOCK).enumerate() {
-        let start = block * BLOCK;
-        adder.points.clear();
-        adder.points.extend(entries.iter().map(|entry| {
-            let base = bases[(*entry >> 1) as usize];
-            if entry & 1 == 1 { -base } else { base }
-        }));
-        adder.runs.clear();
+/// The sum of some of a window's sorted entries, from `start` on, each times its bucket's number.
+fn sum_entries(entries: &[u32], start: usize, bases: &[G1Affine], ends: &[u32]) -> G1 {
+    let mut bucket = ends.partition_point(|end| *end as usize <= start);
+    let mut tree = Tree::default();
+    // Sums of buckets, or of parts of them, with the buckets' numbers.
+    let mut sums: Vec<(usize, Point)> = Vec::new();
+    for (block, entries) in entries.chunks(BLOCK).enumerate() {
+        let start = start + block * BLOCK;
+        tree.points.clear();
+        // Copies alone first: they miss the cache, and with nothing between them, many are under way at a time.
+        tree.points.extend(entries.iter().map(|entry| Point::from(bases[(entry >> 1) as usize])));
+        for (point, entry) in tree.points.iter_mut().zip(entries) {
+            *point = point.negated_if(entry & 1 == 1);
+        }
+        tree.runs.clear();
+        let first = sums.len();
         let mut at = start;
         while at < start + entries.len() {
-            while ends[bucket + 1] as usize <= at {
+            while ends[bucket] as usize <= at {
                 bucket += 1;
             }
-            let end = (ends[bucket + 1] as usize).min(start + entries.len());
-            adder.runs.push((bucket, end - at));
+            let end = (ends[bucket] as usize).min(start + entries.len());
+            tree.runs.push(end - at);
+            sums.push((bucket, Point::INFINITY));
             at = end;
         }
-        adder.run();
-        for ((bucket, _), sum) in adder.runs.iter().zip(&adder.points) {
-            buckets[*bucket] += sum;
-        }
+        tree.reduce();
+        sums[first..].iter_mut().zip(&tree.points).for_each(|((_, sum), point)| *sum = *point);
     }
 
-    // Bucket i counts i + 1 times: once in each of the sums from the last bucket down to bucket j, j at most i.
+    // Bucket i counts i times: once in each of the sums from the last bucket down to bucket j, j from i to 1.
     let (mut running, mut sum) = (G1::identity(), G1::identity());
-    for bucket in buckets.iter().rev() {
-        running += bucket;
-        sum += running;
+    for (at, (bucket, point)) in sums.iter().enumerate().rev() {
+        running += G1Affine::from(*point);
+        let below = if at > 0 { sums[at - 1].0 } else { 0 };
+        sum += times(&running, bucket - below);
     }
     sum
 }
 
+/// A small multiple.
+fn times(point: &G1, factor: usize) -> G1 {
+    let top = usize::BITS - factor.leading_zeros();
+    (0..top).rev().fold(G1::identity(), |sum, bit| {
+        let sum = if bit + 1 == top { sum } else { sum.double() };
+        if factor >> bit & 1 == 0 {
+            sum
+        } else if bit + 1 == top {
+            *point
+        } else {
+            sum + point
+        }
+    })
+}
+
 /// Adds up runs of points.
 #[derive(Default)]
-struct Adder {
-    points: Vec<G1Affine>,
-    /// A run's bucket and its number of points, which follow those of the runs before.
-    runs: Vec<(usize, usize)>,
-    /// First points of the pairs of a round, and the products of the pairs' denominators before each.
-    pairs: Vec<usize>,
-    products: Vec<Fq>,
+struct Tree {
+    points: Vec<Point>,
+    /// Lengths of the runs, which follow each other.
+    runs: Vec<usize>,
+    /// Where the pairs of a round start, and the round's sums.
+    pairs: Vec<(u32, u32)>,
+    sums: Vec<Point>,
+    adder: Adder,
 }
 
-/// What divides an addition's slope; 1 where there is none.
-fn denominator(p: &G1Affine, q: &G1Affine) -> Fq {
-    let difference = q.x - p.x;
-    if difference != Fq::ZERO && !is_infinity(p) && !is_infinity(q) {
-        difference
-    } else if difference == Fq::ZERO && p.y == q.y && p.y != Fq::ZERO {
-        p.y.double()
-    } else {
-        Fq::ONE
-    }
-}
-
-/// Infinity has the coordinates 0 and 0, which are no point's.
-fn is_infinity(point: &G1Affine) -> bool {
-    point.x == Fq::ZERO && point.y == Fq::ZERO
-}
-
-/// p + q, from the inverse of their denominator.
-fn add(p: &G1Affine, q: &G1Affine, inverse: Fq) -> G1Affine {
-    if is_infinity(p) {
-        return *q;
-    }
-    if is_infinity(q) {
-        return *p;
-    }
-    let slope = if p.x != q.x {
-        (q.y - p.y) * inverse
-    } else if p.y == q.y {
-        let square = p.x.square();
-        (square.double() + square) * inverse
-    } else {
-        return G1Affine::identity();
-    };
-    let x = slope.square() - p.x - q.x;
-    G1Affine { x, y: slope * (p.x - x) - p.y }
-}
-
-impl Adder {
+impl Tree {
     /// Leaves one point of each run, its sum.
-    fn run(&mut self) {
-        while self.runs.iter().any(|(_, length)| *length > 1) {
+    fn reduce(&mut self) {
+        while self.runs.iter().any(|length| *length > 1) {
             self.round();
         }
     }
 
     /// Adds the points of each run pairwise.
     fn round(&mut self) {
-        self.pairs.clear();
-        self.products.clear();
-        let mut product = Fq::ONE;
+        let Self { points, runs, pairs, sums, adder } = self;
+        pairs.clear();
+        sums.clear();
         let mut start = 0;
-        for (_, length) in &self.runs {
-            for pair in (start..start + length - length % 2).step_by(2) {
-                self.pairs.push(pair);
-                self.products.push(product);
-                product *= denominator(&self.points[pair], &self.points[pair + 1]);
+        for length in runs {
+            for pair in (start..start + *length - *length % 2).step_by(2) {
+                pairs.push((pair as u32, sums.len() as u32));
+                sums.push(Point::INFINITY);
             }
-            start += length;
-        }
-        let mut inverse = Option::from(product.invert()).unwrap_or(Fq::ONE);
-        for (pair, product) in self.pairs.iter().zip(&self.products).rev() {
-            let (p, q) = (self.points[*pair], self.points[pair + 1]);
-            self.points[*pair] = add(&p, &q, inverse * product);
-            inverse *= denominator(&p, &q);
-        }
-        // The sums, and the odd points at the runs' ends, move together.
-        let (mut from, mut to) = (0, 0);
-        for (_, length) in &mut self.runs {
-            let left = length.div_ceil(2);
-            for i in 0..left {
-                self.points[to + i] = self.points[from + 2 * i];
+            // The odd point at the run's end.
+            if *length % 2 == 1 {
+                sums.push(points[start + *length - 1]);
             }
-            from += *length;
-            to += left;
-            *length = left;
+            start += *length;
+            *length = length.div_ceil(2);
         }
-        self.points.truncate(to);
+        adder.add(
+            pairs.len(),
+            &mut sums[..],
+            |_, index| {
+                let from = pairs[index].0 as usize;
+                (points[from], points[from + 1])
+            },
+            |sums, index, sum| sums[pairs[index].1 as usize] = sum,
+        );
+        std::mem::swap(points, sums);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use halo2curves::{ff::Field, group::prime::PrimeCurveAffine};
+
     use super::*;
     use halo2_proofs::arithmetic::best_multiexp;
     use rand_chacha::ChaCha20Rng;
@@ -289,6 +307,19 @@ mod tests {
             assert_eq!(multiply(&small, &bases), plain(&small, &bases));
             let negative: Vec<Fr> = small.iter().map(|scalar| -scalar).collect();
             assert_eq!(multiply(&negative, &bases), plain(&negative, &bases));
+            // All classes, and zeros.
+            let mixed: Vec<Fr> = random
+                .iter()
+                .map(|scalar| match rng.next_u32() % 6 {
+                    0 => *scalar,
+                    1 => -Fr::from(u64::from(rng.next_u32())),
+                    2 => Fr::from(rng.next_u64()),
+                    3 => Fr::from_u128(u128::from(rng.next_u64()) << 64),
+                    4 => Fr::from(u64::from(rng.next_u32() % 3)),
+                    _ => Fr::ZERO,
+                })
+                .collect();
+            assert_eq!(multiply(&mixed, &bases), plain(&mixed, &bases));
             // Equal points, opposite points and infinity among them.
             let bases: Vec<G1Affine> = (0..count)
                 .map(|_| match rng.next_u32() % 4 {
@@ -298,7 +329,7 @@ mod tests {
                     _ => bases[count / 2],
                 })
                 .collect();
-            for scalars in [random, small, negative, vec![Fr::ONE; count], vec![-Fr::ONE; count]] {
+            for scalars in [random, small, negative, mixed, vec![Fr::ONE; count], vec![-Fr::ONE; count]] {
                 assert_eq!(multiply(&scalars, &bases), plain(&scalars, &bases));
             }
         }
@@ -310,26 +341,38 @@ mod tests {
         let half = -Fr::TWO_INV;
         let mut scalars = vec![Fr::ZERO, Fr::ONE, -Fr::ONE, half, half + Fr::ONE, half - Fr::ONE];
         scalars.extend((0..100).map(|_| Fr::random(&mut rng)));
+        scalars.extend((0..253).map(|bit| Fr::from(2).pow_vartime([bit])));
+        scalars.extend((1..253).map(|bit| Fr::from(2).pow_vartime([bit]) - Fr::ONE));
         for c in 2..=18 {
             for scalar in &scalars {
-                let signed = Signed::new(scalar);
-                let value = (0..BITS.div_ceil(c)).rev().fold(Fr::ZERO, |value, window| {
-                    let digit = signed.digit(window, c);
+                let (magnitude, negative) = Magnitude::new(scalar);
+                assert!(magnitude.bits() <= 253);
+                let windows = windows(magnitude.bits(), c);
+                let value = (0..windows).rev().fold(Fr::ZERO, |value, window| {
+                    let digit = magnitude.digit(window, c);
                     assert!(digit.unsigned_abs() <= 1 << (c - 1));
                     let magnitude = Fr::from(u64::from(digit.unsigned_abs()));
                     let value = value * Fr::from(1 << c);
                     if digit < 0 { value - magnitude } else { value + magnitude }
                 });
-                assert_eq!(if signed.is_negative() { -value } else { value }, *scalar, "c = {c}");
+                assert_eq!(if negative { -value } else { value }, *scalar, "c = {c}");
             }
         }
     }
 
-    /// More points than a block has, and runs that blocks cut.
+    #[test]
+    fn small_multiples() {
+        let point = G1::random(ChaCha20Rng::seed_from_u64(9));
+        for factor in (0..20).chain([1 << 17, (1 << 17) - 1]) {
+            assert_eq!(times(&point, factor), point * Fr::from(factor as u64));
+        }
+    }
+
+    /// More points than a task has, and runs that blocks and tasks cut.
     #[test]
     fn large_sums_are_the_librarys() {
         let mut rng = ChaCha20Rng::seed_from_u64(8);
-        let count = 3 * BLOCK + 11;
+        let count = TASK + 3 * BLOCK + 11;
         let mut point = G1::random(&mut rng);
         let bases: Vec<G1> = std::iter::repeat_with(|| {
             point = point.double();

@@ -1,6 +1,6 @@
 //! The insecure SRS for development.
 
-use std::{path::Path, sync::OnceLock};
+use std::{cell::OnceCell, path::Path, sync::OnceLock};
 
 use blake2::{Blake2b512, Digest};
 use halo2curves::{
@@ -36,6 +36,7 @@ const RUN: usize = 1024;
 /// When an SRS of another origin is there, which this one must not replace, or when a file can't be written.
 pub fn development(cache: &Path, ks: &[u32], progress: &dyn Progress) -> Result<Vec<Srs>, SrsError> {
     let ks = check_degrees(ks)?;
+    let table = OnceCell::new();
     let install = |k: u32| {
         match Srs::open(cache, k) {
             Ok(srs) if srs.is_insecure() => return Ok(srs),
@@ -47,8 +48,8 @@ pub fn development(cache: &Path, ks: &[u32], progress: &dyn Progress) -> Result<
             Err(_) => {}
         }
         let mut installation = Installation::begin(cache, k)?;
-        let s_g2 = s_g2();
-        write(k, tau(), &s_g2, progress, |bytes| installation.write(bytes))?;
+        let table = table.get_or_init(|| Table::new(G1Affine::generator()));
+        write(k, tau(), &s_g2(), table, progress, |bytes| installation.write(bytes))?;
         installation.finish(Origin::Development, "made from the public seed".to_owned(), &[])?;
         Srs::open(cache, k)
     };
@@ -71,16 +72,17 @@ pub(crate) fn hash_to_scalar(bytes: &[u8]) -> Fr {
     Fr::from_uniform_bytes(&Blake2b512::digest(bytes).into())
 }
 
-/// Writes the SRS with the secret `tau` in the layout of an `.srs` file. `tau` is no root of unity.
+/// Writes the SRS with the secret `tau` in the layout of an `.srs` file. `tau` is no root of unity, and `table` is the
+/// generator's.
 pub(crate) fn write<E>(
     k: u32,
     tau: Fr,
     s_g2: &G2Affine,
+    table: &Table,
     progress: &dyn Progress,
     mut out: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let n = 1_usize << k;
-    let table = Table::new(G1Affine::generator());
     out(&k.to_le_bytes())?;
     let mut points = |step, scalars: &dyn Fn(usize, &mut [Fr])| -> Result<(), E> {
         progress.advance(step, 0, n as u64);

@@ -1,6 +1,6 @@
 //! What tests share: files that are as they should be, made from a known secret.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::LazyLock};
 
 use halo2curves::{
     bn256::{Fr, G1Affine, G2Affine},
@@ -12,6 +12,7 @@ use rand_core::{Error, RngCore};
 use crate::{
     curve::{encode_g1, encode_g2},
     development,
+    fixed_base::Table,
 };
 
 /// Gives this byte over and over.
@@ -43,9 +44,10 @@ pub(crate) fn g2_bytes(scalar: Fr) -> [u8; 128] {
 
 /// The `.srs` file for `2^k` with the secret `tau`.
 pub(crate) fn srs_bytes(k: u32, tau: Fr) -> Vec<u8> {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(G1Affine::generator()));
     let mut bytes = Vec::new();
     let s_g2 = (G2Affine::generator() * tau).to_affine();
-    let Ok(()) = development::write(k, tau, &s_g2, &(), |part| -> Result<(), Infallible> {
+    let Ok(()) = development::write(k, tau, &s_g2, &TABLE, &(), |part| -> Result<(), Infallible> {
         bytes.extend_from_slice(part);
         Ok(())
     });

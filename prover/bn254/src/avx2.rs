@@ -1,0 +1,440 @@
+//! The kernel for fused multiplication and addition of doubles (AVX2 and FMA): elements in five limbs of 51 bits with
+//! signs, a limb's four lanes in one register.
+//!
+//! The product of two integers `a` and `b` with `|a b| < 2^102` comes apart as follows, all of it exact. `a b` plus
+//! `1.5 2^103`, where doubles are `2^51` apart, is `1.5 2^103 + h 2^51` with `h` the nearest integer to `a b / 2^51`;
+//! `a b - h 2^51 + 1.5 2^52`, where doubles are `1` apart, has the rest `l`, `|l| <= 2^50`. Read as integers, the two
+//! doubles are `h` and `l` plus a constant each, so that columns of products add up in 64-bit integers and the
+//! constants are made up for in the columns' initial values.
+//!
+//! Elements are the library's: `x 2^256`. Factors are `f 2^255`, and a product is divided by `2^255`, so that it is an
+//! element again (or a factor, if both were).
+//!
+//! Bounds. Limbs of settled elements and products are at most `2^50 + 8` in magnitude, except that the top limb is what
+//! the value makes it; those of loaded elements are below `2^51`. Values: loaded below `p`, settled at most `0.51 p`. A
+//! product of `a` and `b` is at most `|a b| / 2^255 + 0.63 p`: with a factor of at most `0.8 p`, at most `0.3 |a| + 0.63
+//! p`, which is `1.5 p` for the sums of below `2.8 p` that are allowed. Limbs of such sums are at most `3 (2^50 + 8)`,
+//! their products with a factor's limb below `2^102`, and all steps of `settle` stay below `2^53`, up to which doubles
+//! hold every integer.
+
+// Limbs and columns are indexed as the formulas do, in several arrays at once.
+#![allow(unsafe_code, clippy::needless_range_loop)]
+
+use std::arch::x86_64::*;
+
+use halo2curves::{bn256::Fr, ff::PrimeField};
+
+use crate::{
+    Lazy,
+    lanes::{LANES, Lanes, Task},
+    lazy::Words,
+};
+
+const BITS: u32 = 51;
+const MASK: u64 = (1 << BITS) - 1;
+
+/// `2^50`: added to a column, it makes the digits that are cut off it symmetric about zero.
+const CENTRE: u64 = 1 << 50;
+/// Added to a column, it makes it positive; what it carries into the next is `BIAS_CARRY`.
+const BIAS: u64 = 1 << 60;
+const BIAS_CARRY: u64 = BIAS >> BITS;
+
+const TWO_51: f64 = (1_u64 << 51) as f64;
+const TWO_52: f64 = (1_u64 << 52) as f64;
+/// `1.5 2^52`, about which doubles are the integers.
+const LOW: f64 = 1.5 * TWO_52;
+/// `1.5 2^103`, about which doubles are the multiples of `2^51`.
+const HIGH: f64 = 1.5 * TWO_52 * TWO_51;
+
+/// The limbs of `x`, not negative ones.
+const fn digits(x: &Words) -> [u64; 5] {
+    [
+        x[0] & MASK,
+        (x[0] >> 51 | x[1] << 13) & MASK,
+        (x[1] >> 38 | x[2] << 26) & MASK,
+        (x[2] >> 25 | x[3] << 39) & MASK,
+        x[3] >> 12,
+    ]
+}
+
+/// The limbs of `x`, all but the top one from `-2^50` to `2^50`.
+const fn limbs(x: &Words) -> [f64; 5] {
+    let digits = digits(x);
+    let mut out = [0.0; 5];
+    let mut carry = 0;
+    let mut i = 0;
+    while i < 5 {
+        let mut digit = digits[i] as i64 + carry;
+        carry = 0;
+        if i < 4 && digit >= CENTRE as i64 {
+            digit -= 1 << BITS;
+            carry = 1;
+        }
+        out[i] = digit as f64;
+        i += 1;
+    }
+    out
+}
+
+const P: Words = <Fr as crate::Field>::MODULUS;
+const MODULUS: [f64; 5] = limbs(&P);
+
+/// `2^-51 mod p`, 0.245 p.
+const INVERSE: [f64; 5] =
+    limbs(&[0x3bd0_5cc8_9dc9_87a4, 0xa149_8ff2_7127_9316, 0x5aab_c543_fa8d_fc09, 0x0bda_088f_bd07_1e15]);
+
+/// `-1 / p mod 2^51`.
+const NEG_INVERSE: f64 = (<Fr as crate::Field>::NEG_INVERSE & MASK) as f64;
+
+/// What the columns start with: minus the constants that the products' halves come with (see the module's text), and
+/// [`BIAS`] and [`CENTRE`] where digits are cut off.
+const INITIAL: [u64; 10] = {
+    let mut low = [0_u64; 11];
+    let mut i = 0;
+    while i < 5 {
+        let mut j = 0;
+        while j < 5 {
+            low[i + j] += 1;
+            // The reduction, which has products of limb i from column i + 1 on, and of the last from column 4.
+            low[if i < 4 { i + 1 } else { 4 } + j] += 1;
+            j += 1;
+        }
+        i += 1;
+    }
+    let mut out = [0; 10];
+    let mut k = 0;
+    while k < 10 {
+        let high = if k > 0 { low[k - 1] } else { 0 };
+        let mut x = 0_u64
+            .wrapping_sub(low[k].wrapping_mul(LOW.to_bits()))
+            .wrapping_sub(high.wrapping_mul(HIGH.to_bits()));
+        if k < 9 {
+            x = x.wrapping_add(BIAS + CENTRE);
+        }
+        if 1 <= k && k <= 5 {
+            x = x.wrapping_sub(BIAS_CARRY);
+        }
+        out[k] = x;
+        k += 1;
+    }
+    out[9] = out[9].wrapping_add(LOW.to_bits());
+    out
+};
+
+/// Four elements. To be used on processors with AVX2 and FMA only, in functions that have them enabled.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2([__m256d; 5]);
+
+impl Avx2 {
+    /// Whether the processor has the instructions.
+    pub fn is_available() -> bool {
+        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    }
+}
+
+// SAFETY, of all blocks below: the processor has AVX2 and FMA, as whoever uses this kernel makes sure.
+
+#[inline(always)]
+fn splat(x: f64) -> __m256d {
+    unsafe { _mm256_set1_pd(x) }
+}
+
+#[inline(always)]
+fn splat_bits(x: u64) -> __m256i {
+    unsafe { _mm256_set1_epi64x(x as i64) }
+}
+
+#[inline(always)]
+fn add(a: __m256d, b: __m256d) -> __m256d {
+    unsafe { _mm256_add_pd(a, b) }
+}
+
+#[inline(always)]
+fn sub(a: __m256d, b: __m256d) -> __m256d {
+    unsafe { _mm256_sub_pd(a, b) }
+}
+
+#[inline(always)]
+fn add_bits(a: __m256i, b: __m256i) -> __m256i {
+    unsafe { _mm256_add_epi64(a, b) }
+}
+
+#[inline(always)]
+fn and_bits(a: __m256i, b: __m256i) -> __m256i {
+    unsafe { _mm256_and_si256(a, b) }
+}
+
+#[inline(always)]
+fn bits(a: __m256d) -> __m256i {
+    unsafe { _mm256_castpd_si256(a) }
+}
+
+#[inline(always)]
+fn doubles(a: __m256i) -> __m256d {
+    unsafe { _mm256_castsi256_pd(a) }
+}
+
+/// `a b + c`, rounded once.
+#[inline(always)]
+fn mul_add(a: __m256d, b: __m256d, c: __m256d) -> __m256d {
+    unsafe { _mm256_fmadd_pd(a, b, c) }
+}
+
+/// The column without its low 51 bits, moved down.
+#[inline(always)]
+fn carry(a: __m256i) -> __m256i {
+    unsafe { _mm256_srli_epi64::<51>(a) }
+}
+
+/// The high and the low half of a product, each with its constant.
+#[inline(always)]
+fn halves(a: __m256d, b: __m256d) -> (__m256d, __m256d) {
+    let high = mul_add(a, b, splat(HIGH));
+    let low = mul_add(a, b, sub(splat(HIGH + LOW), high));
+    (high, low)
+}
+
+/// Adds the product of `a` and `b` at column `k`.
+#[inline(always)]
+fn accumulate(c: &mut [__m256i; 10], k: usize, a: __m256d, b: __m256d) {
+    let (high, low) = halves(a, b);
+    c[k] = add_bits(c[k], bits(low));
+    c[k + 1] = add_bits(c[k + 1], bits(high));
+}
+
+/// The lowest digit of a column that has [`CENTRE`] added, from `-2^50` to `2^50`.
+#[inline(always)]
+fn digit(column: __m256i) -> __m256d {
+    // The bits of 2^52 + x are those of 2^52 plus x.
+    let digit = and_bits(column, splat_bits(MASK));
+    sub(doubles(add_bits(digit, splat_bits(TWO_52.to_bits()))), splat(TWO_52 + CENTRE as f64))
+}
+
+/// Divides the number in ten columns by `2^255` modulo `p`.
+///
+/// Each of the four lowest digits `t` goes by `t = t 2^-51 2^51`, that is by adding `t (2^-51 mod p)` one column
+/// up, which needs no quotient; the fourth adds at most `2^50 0.245 p 2^204 / 2^255 = 0.123 p` to the result and
+/// the others next to nothing. The fifth goes by adding a multiple of `p` of at most `2^50 p 2^204`, `p / 2` in the
+/// result.
+#[inline(always)]
+fn reduce(mut c: [__m256i; 10]) -> [__m256d; 5] {
+    for i in 0..4 {
+        let t = digit(c[i]);
+        c[i + 1] = add_bits(c[i + 1], carry(c[i]));
+        for j in 0..5 {
+            accumulate(&mut c, i + 1 + j, t, splat(INVERSE[j]));
+        }
+    }
+    let (_, low) = halves(digit(c[4]), splat(NEG_INVERSE));
+    let q = sub(low, splat(LOW));
+    for j in 0..5 {
+        accumulate(&mut c, 4 + j, q, splat(MODULUS[j]));
+    }
+    c[5] = add_bits(c[5], carry(c[4]));
+
+    // Every limb takes its column's digit and the carry of the column below, which is at most 16 without its bias.
+    let mut out = [digit(c[5]); 5];
+    for i in 1..4 {
+        let sum = add_bits(and_bits(c[5 + i], splat_bits(MASK)), carry(c[4 + i]));
+        let shifted = doubles(add_bits(sum, splat_bits(TWO_52.to_bits())));
+        out[i] = sub(shifted, splat(TWO_52 + CENTRE as f64 + BIAS_CARRY as f64));
+    }
+    out[4] = sub(doubles(add_bits(c[9], carry(c[8]))), splat(LOW + BIAS_CARRY as f64));
+    out
+}
+
+/// The limbs of four numbers, not negative ones.
+#[inline(always)]
+fn load(words: [&Words; LANES]) -> [__m256d; 5] {
+    // SAFETY: as above, and four words are there.
+    let [a, b, c, d] = words.map(|words| unsafe { _mm256_loadu_si256(words.as_ptr().cast()) });
+    // SAFETY: as above.
+    unsafe {
+        // The transposition: words of the lanes to lanes of the words.
+        let (ab_02, ab_13) = (_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+        let (cd_02, cd_13) = (_mm256_unpacklo_epi64(c, d), _mm256_unpackhi_epi64(c, d));
+        let w0 = _mm256_permute2x128_si256::<0x20>(ab_02, cd_02);
+        let w1 = _mm256_permute2x128_si256::<0x20>(ab_13, cd_13);
+        let w2 = _mm256_permute2x128_si256::<0x31>(ab_02, cd_02);
+        let w3 = _mm256_permute2x128_si256::<0x31>(ab_13, cd_13);
+        let limb = |digit: __m256i| {
+            let digit = and_bits(digit, splat_bits(MASK));
+            sub(doubles(_mm256_or_si256(digit, splat_bits(TWO_52.to_bits()))), splat(TWO_52))
+        };
+        [
+            limb(w0),
+            limb(_mm256_or_si256(_mm256_srli_epi64::<51>(w0), _mm256_slli_epi64::<13>(w1))),
+            limb(_mm256_or_si256(_mm256_srli_epi64::<38>(w1), _mm256_slli_epi64::<26>(w2))),
+            limb(_mm256_or_si256(_mm256_srli_epi64::<25>(w2), _mm256_slli_epi64::<39>(w3))),
+            limb(_mm256_srli_epi64::<12>(w3)),
+        ]
+    }
+}
+
+impl Lanes for Avx2 {
+    type Factor = [f64; 5];
+
+    fn enable(task: impl Task) {
+        #[target_feature(enable = "avx2,fma")]
+        fn enabled(task: impl Task) {
+            task.run();
+        }
+        // SAFETY: as above.
+        unsafe { enabled(task) }
+    }
+
+    fn factor(factor: Fr) -> [f64; 5] {
+        limbs(&Lazy::from(factor * Fr::TWO_INV).words())
+    }
+
+    #[inline(always)]
+    fn load(elements: &[Fr; LANES]) -> Self {
+        let words = elements.map(|element| Lazy::from(element).words());
+        Self(load(words.each_ref()))
+    }
+
+    #[inline(always)]
+    fn factors(elements: &[Fr; LANES]) -> Self {
+        Self::load(&elements.map(|element| element * Fr::TWO_INV)).settle()
+    }
+
+    #[inline(always)]
+    fn store(self) -> [Fr; LANES] {
+        // Adding p makes settled numbers positive; then they are below 1.6 p.
+        let Self(limbs) = self.settle();
+        let mut digits = [splat_bits(0); 5];
+        let mut carried = splat_bits(0);
+        for i in 0..5 {
+            // 2^51 from the digit above, so that nothing is negative.
+            let lent = if i < 4 { 1_i64 << BITS } else { 0 };
+            let owed = i64::from(i > 0);
+            // The bits of LOW + x are those of LOW plus x.
+            let constant = (MODULUS[i] as i64 + lent - owed).wrapping_sub(LOW.to_bits() as i64);
+            let limb = add_bits(bits(add(limbs[i], splat(LOW))), splat_bits(constant as u64));
+            let sum = add_bits(limb, carried);
+            digits[i] = if i < 4 { and_bits(sum, splat_bits(MASK)) } else { sum };
+            carried = carry(sum);
+        }
+        let [a, b, c, d, e] = digits;
+        let mut out = [[0; 4]; LANES];
+        // SAFETY: as above, and there is room for four words.
+        unsafe {
+            let w0 = _mm256_or_si256(a, _mm256_slli_epi64::<51>(b));
+            let w1 = _mm256_or_si256(_mm256_srli_epi64::<13>(b), _mm256_slli_epi64::<38>(c));
+            let w2 = _mm256_or_si256(_mm256_srli_epi64::<26>(c), _mm256_slli_epi64::<25>(d));
+            let w3 = _mm256_or_si256(_mm256_srli_epi64::<39>(d), _mm256_slli_epi64::<12>(e));
+            let (lanes_02_01, lanes_13_01) = (_mm256_unpacklo_epi64(w0, w1), _mm256_unpackhi_epi64(w0, w1));
+            let (lanes_02_23, lanes_13_23) = (_mm256_unpacklo_epi64(w2, w3), _mm256_unpackhi_epi64(w2, w3));
+            let rows = [
+                _mm256_permute2x128_si256::<0x20>(lanes_02_01, lanes_02_23),
+                _mm256_permute2x128_si256::<0x20>(lanes_13_01, lanes_13_23),
+                _mm256_permute2x128_si256::<0x31>(lanes_02_01, lanes_02_23),
+                _mm256_permute2x128_si256::<0x31>(lanes_13_01, lanes_13_23),
+            ];
+            for (out, row) in out.iter_mut().zip(rows) {
+                _mm256_storeu_si256(out.as_mut_ptr().cast(), row);
+            }
+        }
+        out.map(|words| Lazy::<Fr>::from_words(words).reduced())
+    }
+
+    /// Subtracts the multiple of `p` nearest to the value, going by the top limb, and carries once: the carries are at
+    /// most 4, so no second round is needed.
+    #[inline(always)]
+    fn settle(self) -> Self {
+        let mut l = self.0;
+        let k = sub(mul_add(l[4], splat(1.0 / MODULUS[4]), splat(LOW)), splat(LOW));
+        for i in 0..5 {
+            l[i] = mul_add(k, splat(-MODULUS[i]), l[i]);
+        }
+        let mut out = l;
+        for i in 0..4 {
+            let carried = sub(add(l[i], splat(HIGH)), splat(HIGH));
+            out[i] = sub(out[i], carried);
+            out[i + 1] = mul_add(carried, splat(1.0 / TWO_51), out[i + 1]);
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    fn add(self, rhs: Self) -> Self {
+        Self(std::array::from_fn(|i| add(self.0[i], rhs.0[i])))
+    }
+
+    #[inline(always)]
+    fn sub(self, rhs: Self) -> Self {
+        Self(std::array::from_fn(|i| sub(self.0[i], rhs.0[i])))
+    }
+
+    #[inline(always)]
+    fn scale(self, factor: &[f64; 5]) -> Self {
+        self.mul(Self(factor.map(splat)))
+    }
+
+    #[inline(always)]
+    fn mul(self, factors: Self) -> Self {
+        let mut c = INITIAL.map(splat_bits);
+        for i in 0..5 {
+            for j in 0..5 {
+                accumulate(&mut c, i + j, self.0[i], factors.0[j]);
+            }
+        }
+        Self(reduce(c))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use halo2curves::ff::Field;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::{RngCore, SeedableRng};
+
+    use super::*;
+
+    fn random(rng: &mut ChaCha20Rng) -> [Fr; LANES] {
+        std::array::from_fn(|_| match rng.next_u32() % 8 {
+            0 => Fr::ZERO,
+            1 => -Fr::ONE,
+            2 => Fr::from(u64::from(rng.next_u32())),
+            3 => -Fr::from(u64::from(rng.next_u32())),
+            _ => Fr::random(&mut *rng),
+        })
+    }
+
+    fn zip(a: [Fr; LANES], b: [Fr; LANES], f: impl Fn(Fr, Fr) -> Fr) -> [Fr; LANES] {
+        std::array::from_fn(|lane| f(a[lane], b[lane]))
+    }
+
+    #[test]
+    fn arithmetic_is_the_librarys() {
+        if !Avx2::is_available() {
+            return;
+        }
+        let mut rng = ChaCha20Rng::seed_from_u64(11);
+        for _ in 0..10_000 {
+            let [x, y, z, f] = std::array::from_fn(|_| random(&mut rng));
+            let [a, b, c] = [x, y, z].map(|elements| Avx2::load(&elements));
+            assert_eq!(a.store(), x);
+            assert_eq!(a.settle().store(), x);
+            assert_eq!(a.scale(&Avx2::factor(f[0])).store(), x.map(|x| x * f[0]));
+            let factors = Avx2::factors(&f);
+            let (xf, yf, zf) = (zip(x, f, |x, f| x * f), zip(y, f, |y, f| y * f), zip(z, f, |z, f| z * f));
+            let [af, bf, cf] = [a, b, c].map(|a| a.mul(factors));
+            assert_eq!(af.store(), xf);
+            // The largest sums that are allowed, and their products.
+            let sum = a.settle().add(bf).sub(cf);
+            let expected = zip(zip(x, yf, |x, y| x + y), zf, |sum, z| sum - z);
+            assert_eq!(sum.store(), expected);
+            let mut product = (sum, expected);
+            for _ in 0..20 {
+                let (q, expected) = (product.0.mul(factors), zip(product.1, f, |x, f| x * f));
+                assert_eq!(q.store(), expected);
+                product = (a.settle().sub(q).sub(q), zip(x, expected, |x, q| x - q - q));
+                assert_eq!(product.0.store(), product.1);
+            }
+            // Products of factors are factors.
+            let square = factors.mul(factors);
+            assert_eq!(a.mul(square).store(), zip(xf, f, |x, f| x * f));
+        }
+    }
+}

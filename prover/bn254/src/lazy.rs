@@ -1,0 +1,392 @@
+//! Field elements in four 64-bit words, reduced to below twice the modulus only.
+//!
+//! The library's products end with a comparison against the modulus, which goes either way and is mispredicted; below
+//! twice the modulus no comparison is needed. On processors with `mulx`, `adcx` and `adox` a product keeps two chains of
+//! carries, which the compiler can't.
+
+#![allow(unsafe_code)]
+
+use std::{
+    marker::PhantomData,
+    ops::{Add, Mul, Neg, Sub},
+};
+
+use halo2curves::bn256::{Fq, Fr};
+
+pub(crate) type Words = [u64; 4];
+
+/// A field of BN254, whose elements are `x 2^256` in four words, least significant first.
+pub trait Field: Copy {
+    /// The modulus `p`, between `2^253` and `2^254`.
+    const MODULUS: Words;
+    /// `-1 / p` modulo `2^64`.
+    const NEG_INVERSE: u64 = {
+        // Newton's iteration doubles the number of right bits.
+        let mut inverse = 1_u64;
+        let mut i = 0;
+        while i < 6 {
+            inverse = inverse.wrapping_mul(2_u64.wrapping_sub(Self::MODULUS[0].wrapping_mul(inverse)));
+            i += 1;
+        }
+        inverse.wrapping_neg()
+    };
+    /// `2 p`.
+    const TWICE: Words = {
+        let p = Self::MODULUS;
+        [p[0] << 1, p[1] << 1 | p[0] >> 63, p[2] << 1 | p[1] >> 63, p[3] << 1 | p[2] >> 63]
+    };
+}
+
+impl Field for Fq {
+    const MODULUS: Words =
+        [0x3c20_8c16_d87c_fd47, 0x9781_6a91_6871_ca8d, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
+}
+
+impl Field for Fr {
+    const MODULUS: Words =
+        [0x43e1_f593_f000_0001, 0x2833_e848_79b9_7091, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
+}
+
+/// An element of `F`: any of the two numbers below `2 p` that stand for it.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct Lazy<F>(Words, PhantomData<F>);
+
+const _: () = assert!(size_of::<Fq>() == size_of::<Words>() && size_of::<Fr>() == size_of::<Words>());
+
+impl<F: Field> From<F> for Lazy<F> {
+    #[inline(always)]
+    fn from(value: F) -> Self {
+        const { assert!(size_of::<F>() == size_of::<Words>()) };
+        // SAFETY: the library's fields are one array of four words in Montgomery form (a test compares), and any words
+        // are an array of words.
+        Self(unsafe { std::mem::transmute_copy::<F, Words>(&value) }, PhantomData)
+    }
+}
+
+impl<F: Field> Lazy<F> {
+    /// Zero.
+    pub const ZERO: Self = Self([0; 4], PhantomData);
+
+    /// The library's element.
+    #[inline(always)]
+    pub fn reduced(self) -> F {
+        const { assert!(size_of::<F>() == size_of::<Words>()) };
+        let words = subtract_if_not_below(self.0, &F::MODULUS);
+        // SAFETY: as above; the words are below the modulus, as the library has them.
+        unsafe { std::mem::transmute_copy::<Words, F>(&words) }
+    }
+
+    /// The number's words.
+    #[inline(always)]
+    pub(crate) fn words(self) -> Words {
+        self.0
+    }
+
+    /// The element with these words, a number below `2 p`.
+    #[inline(always)]
+    pub(crate) fn from_words(words: Words) -> Self {
+        Self(words, PhantomData)
+    }
+
+    /// Whether this is 0.
+    #[inline(always)]
+    pub fn is_zero(&self) -> bool {
+        let differs = |words: &Words| {
+            (self.0[0] ^ words[0]) | (self.0[1] ^ words[1]) | (self.0[2] ^ words[2]) | (self.0[3] ^ words[3])
+        };
+        differs(&[0; 4]) == 0 || differs(&F::MODULUS) == 0
+    }
+
+    /// Twice this.
+    #[inline(always)]
+    pub fn double(self) -> Self {
+        self + self
+    }
+
+    /// The square.
+    #[inline(always)]
+    pub fn square(self) -> Self {
+        self * self
+    }
+}
+
+impl<F: Field> Add for Lazy<F> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(self, rhs: Self) -> Self {
+        let (a, b) = (self.0, rhs.0);
+        let (s0, c) = a[0].overflowing_add(b[0]);
+        let (s1, c) = carrying_add(a[1], b[1], c);
+        let (s2, c) = carrying_add(a[2], b[2], c);
+        // Below 4 p, which is below 2^256.
+        let s3 = a[3] + b[3] + u64::from(c);
+        Self(subtract_if_not_below([s0, s1, s2, s3], &F::TWICE), PhantomData)
+    }
+}
+
+impl<F: Field> Sub for Lazy<F> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn sub(self, rhs: Self) -> Self {
+        let (difference, negative) = subtract(&self.0, &rhs.0);
+        Self(add_masked(&difference, &F::TWICE, negative), PhantomData)
+    }
+}
+
+impl<F: Field> Neg for Lazy<F> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self::ZERO - self
+    }
+}
+
+impl<F: Field> Mul for Lazy<F> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn mul(self, rhs: Self) -> Self {
+        // 4 p^2 / 2^256 + p is below 1.76 p.
+        Self(multiply::<F>(&self.0, &rhs.0), PhantomData)
+    }
+}
+
+#[inline(always)]
+fn carrying_add(a: u64, b: u64, carry: bool) -> (u64, bool) {
+    let (sum, first) = a.overflowing_add(b);
+    let (sum, second) = sum.overflowing_add(u64::from(carry));
+    (sum, first | second)
+}
+
+/// `a - b`, modulo `2^256`, and whether it is negative.
+#[inline(always)]
+fn subtract(a: &Words, b: &Words) -> (Words, bool) {
+    let borrowing = |a: u64, b: u64, borrow: bool| {
+        let (difference, first) = a.overflowing_sub(b);
+        let (difference, second) = difference.overflowing_sub(u64::from(borrow));
+        (difference, first | second)
+    };
+    let (d0, borrow) = a[0].overflowing_sub(b[0]);
+    let (d1, borrow) = borrowing(a[1], b[1], borrow);
+    let (d2, borrow) = borrowing(a[2], b[2], borrow);
+    let (d3, borrow) = borrowing(a[3], b[3], borrow);
+    ([d0, d1, d2, d3], borrow)
+}
+
+/// `a`, or `a + b` modulo `2^256`.
+#[inline(always)]
+fn add_masked(a: &Words, b: &Words, add: bool) -> Words {
+    let mask = u64::from(add).wrapping_neg();
+    let (s0, c) = a[0].overflowing_add(b[0] & mask);
+    let (s1, c) = carrying_add(a[1], b[1] & mask, c);
+    let (s2, c) = carrying_add(a[2], b[2] & mask, c);
+    let s3 = a[3].wrapping_add(b[3] & mask).wrapping_add(u64::from(c));
+    [s0, s1, s2, s3]
+}
+
+#[inline(always)]
+fn subtract_if_not_below(a: Words, b: &Words) -> Words {
+    let (difference, negative) = subtract(&a, b);
+    add_masked(&difference, b, negative)
+}
+
+/// `a b / 2^256` modulo `p`, below `2 p` if `a` and `b` are.
+///
+/// One word of `b` after the other: `t + a b_i` stays below `3 p + 2 p 2^64`, and with the multiple of `p` that makes its
+/// lowest word zero, below `3 p 2^64 + 3 p`, which five words hold; without the lowest word it is below `3 p + 1`, four words.
+#[cfg(not(all(target_arch = "x86_64", target_feature = "bmi2", target_feature = "adx")))]
+#[inline(always)]
+fn multiply<F: Field>(a: &Words, b: &Words) -> Words {
+    portable::<F>(a, b)
+}
+
+/// See [`multiply`].
+#[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "bmi2", target_feature = "adx"))))]
+#[inline(always)]
+fn portable<F: Field>(a: &Words, b: &Words) -> Words {
+    /// The low word of `a + b c + carry`, and the high one.
+    #[inline(always)]
+    fn multiply_add(a: u64, b: u64, c: u64, carry: u64) -> (u64, u64) {
+        let sum = u128::from(a) + u128::from(b) * u128::from(c) + u128::from(carry);
+        (sum as u64, (sum >> 64) as u64)
+    }
+    let mut t = [0_u64; 4];
+    for &b in b {
+        let mut carry;
+        (t[0], carry) = multiply_add(t[0], a[0], b, 0);
+        (t[1], carry) = multiply_add(t[1], a[1], b, carry);
+        (t[2], carry) = multiply_add(t[2], a[2], b, carry);
+        (t[3], carry) = multiply_add(t[3], a[3], b, carry);
+        let top = carry;
+        let q = t[0].wrapping_mul(F::NEG_INVERSE);
+        (_, carry) = multiply_add(t[0], q, F::MODULUS[0], 0);
+        (t[0], carry) = multiply_add(t[1], q, F::MODULUS[1], carry);
+        (t[1], carry) = multiply_add(t[2], q, F::MODULUS[2], carry);
+        (t[2], carry) = multiply_add(t[3], q, F::MODULUS[3], carry);
+        t[3] = top + carry;
+    }
+    t
+}
+
+/// `a b / 2^256` modulo `p`, below `2 p` if `a` and `b` are: as the portable function, with the carries of the low words
+/// (`adcx`) and of the high words (`adox`) side by side.
+#[cfg(all(target_arch = "x86_64", target_feature = "bmi2", target_feature = "adx"))]
+#[inline(always)]
+fn multiply<F: Field>(a: &Words, b: &Words) -> Words {
+    // The five words of t rotate through t0 to t4: a round's lowest word becomes zero, and the next round's highest.
+    macro_rules! round {
+        ($offset:literal, $t0:literal, $t1:literal, $t2:literal, $t3:literal, $t4:literal) => {
+            concat!(
+                "mov rdx, [{b} + ",
+                $offset,
+                "]\n",
+                "xor {",
+                $t4,
+                ":e}, {",
+                $t4,
+                ":e}\n",
+                "mulx {high}, {low}, [{a}]\n",
+                "adcx {",
+                $t0,
+                "}, {low}\n",
+                "adox {",
+                $t1,
+                "}, {high}\n",
+                "mulx {high}, {low}, [{a} + 8]\n",
+                "adcx {",
+                $t1,
+                "}, {low}\n",
+                "adox {",
+                $t2,
+                "}, {high}\n",
+                "mulx {high}, {low}, [{a} + 16]\n",
+                "adcx {",
+                $t2,
+                "}, {low}\n",
+                "adox {",
+                $t3,
+                "}, {high}\n",
+                "mulx {high}, {low}, [{a} + 24]\n",
+                "adcx {",
+                $t3,
+                "}, {low}\n",
+                "adox {",
+                $t4,
+                "}, {high}\n",
+                "mov {low:e}, 0\n",
+                "adcx {",
+                $t4,
+                "}, {low}\n",
+                "mov rdx, {",
+                $t0,
+                "}\n",
+                "imul rdx, {inverse}\n",
+                "xor {low:e}, {low:e}\n",
+                "mulx {high}, {low}, [{p}]\n",
+                "adcx {low}, {",
+                $t0,
+                "}\n",
+                "adox {",
+                $t1,
+                "}, {high}\n",
+                "mulx {high}, {low}, [{p} + 8]\n",
+                "adcx {",
+                $t1,
+                "}, {low}\n",
+                "adox {",
+                $t2,
+                "}, {high}\n",
+                "mulx {high}, {low}, [{p} + 16]\n",
+                "adcx {",
+                $t2,
+                "}, {low}\n",
+                "adox {",
+                $t3,
+                "}, {high}\n",
+                "mulx {high}, {low}, [{p} + 24]\n",
+                "adcx {",
+                $t3,
+                "}, {low}\n",
+                "adox {",
+                $t4,
+                "}, {high}\n",
+                "mov {low:e}, 0\n",
+                "adcx {",
+                $t4,
+                "}, {low}\n",
+            )
+        };
+    }
+    let t: Words;
+    // SAFETY: reads the words of a, b and p, and touches nothing but the registers it names. The instructions are enabled.
+    unsafe {
+        let (t0, t1, t2, t4): (u64, u64, u64, u64);
+        std::arch::asm!(
+            round!("0", "t0", "t1", "t2", "t3", "t4"),
+            round!("8", "t1", "t2", "t3", "t4", "t0"),
+            round!("16", "t2", "t3", "t4", "t0", "t1"),
+            round!("24", "t3", "t4", "t0", "t1", "t2"),
+            a = in(reg) a,
+            b = in(reg) b,
+            p = in(reg) &F::MODULUS,
+            inverse = in(reg) F::NEG_INVERSE,
+            low = out(reg) _,
+            high = out(reg) _,
+            t0 = inout(reg) 0_u64 => t0,
+            t1 = inout(reg) 0_u64 => t1,
+            t2 = inout(reg) 0_u64 => t2,
+            t3 = inout(reg) 0_u64 => _,
+            t4 = out(reg) t4,
+            out("rdx") _,
+            options(pure, readonly, nostack),
+        );
+        t = [t4, t0, t1, t2];
+    }
+    t
+}
+
+#[cfg(test)]
+mod tests {
+    use halo2curves::ff::PrimeField;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    fn agrees<F: PrimeField + Field>() {
+        let mut rng = ChaCha20Rng::seed_from_u64(9);
+        let mut elements = vec![F::ZERO, F::ONE, -F::ONE, F::TWO_INV, F::ROOT_OF_UNITY];
+        elements.extend((0..40).map(|_| F::random(&mut rng)));
+        for a in &elements {
+            for b in &elements {
+                let p: Lazy<F> = Lazy(<F as Field>::MODULUS, PhantomData);
+                // Every element as either of its two numbers.
+                let [x, y] = [a, b].map(|element| Lazy::from(*element));
+                let other = |x: Lazy<F>| Lazy(add_masked(&x.0, &p.0, true), PhantomData);
+                for (x, y) in [(x, y), (other(x), y), (x, other(y)), (other(x), other(y))] {
+                    assert_eq!((x * y).reduced(), *a * b);
+                    assert_eq!(multiply::<F>(&x.0, &y.0), portable::<F>(&x.0, &y.0));
+                    assert_eq!((x + y).reduced(), *a + b);
+                    assert_eq!((x - y).reduced(), *a - b);
+                    assert_eq!((-x).reduced(), -*a);
+                    assert_eq!(x.square().reduced(), a.square());
+                    assert_eq!(x.double().reduced(), a.double());
+                    assert_eq!((x - y).is_zero(), a == b);
+                    for result in [x * y, x + y, x - y] {
+                        assert!(subtract(&result.0, &F::TWICE).1, "below 2 p");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn arithmetic_is_the_librarys() {
+        agrees::<Fq>();
+        agrees::<Fr>();
+    }
+}

@@ -1,0 +1,17 @@
+//! Kernels of BN254, for the SRS and for the prover under it.
+//!
+//! [`Lazy`] is an element of either field that is reduced when it leaves. [`Adder`] adds many points of the curve, each
+//! sum in affine coordinates, with one inversion for all. [`Lanes`] are four elements of the scalar field side by side, with
+//! a kernel for processors with AVX2.
+
+mod adder;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod lanes;
+mod lazy;
+
+pub use adder::{Adder, Point};
+#[cfg(target_arch = "x86_64")]
+pub use avx2::Avx2;
+pub use lanes::{LANES, Lanes, Portable, Task};
+pub use lazy::{Field, Lazy};
