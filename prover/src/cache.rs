@@ -44,11 +44,19 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, ProverError> {
 
 /// Writes `content` and its checksum, whole or not at all.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), ProverError> {
+    write_parts(path, &[content, keccak256(content).as_slice()])
+}
+
+/// Writes `content` for others to read, without a checksum, whole or not at all.
+pub(crate) fn write_plain(path: &Path, content: &[u8]) -> Result<(), ProverError> {
+    write_parts(path, &[content])
+}
+
+fn write_parts(path: &Path, parts: &[&[u8]]) -> Result<(), ProverError> {
     let written = || -> io::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         let mut file = AtomicWriteFile::open(path)?;
-        file.write_all(content)?;
-        file.write_all(keccak256(content).as_slice())?;
+        parts.iter().try_for_each(|part| file.write_all(part))?;
         file.commit()
     };
     written().map_err(|source| ProverError::Cache { path: path.to_owned(), source })

@@ -4,7 +4,7 @@ use std::{fmt::Display, io, path::PathBuf};
 
 use alloy_primitives::B256;
 use thiserror::Error;
-use zeno_verifier::{KeyError, ProofFileError, VerifyError};
+use zeno_verifier::{EvmKeyError, KeyError, ProofFileError, VerifyError};
 
 /// Why there is no execution or no proof.
 #[derive(Debug, Error)]
@@ -54,6 +54,9 @@ pub enum ProverError {
     /// The verifying key can't be encoded.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The verifying key of EVM proofs can't be put together.
+    #[error(transparent)]
+    EvmKey(#[from] EvmKeyError),
     /// The proof file can't be written.
     #[error(transparent)]
     File(#[from] ProofFileError),

@@ -52,7 +52,7 @@ pub(crate) fn aggregation(folder: &Path, app_key: &AppKey) -> Result<AggProver, 
 /// The key in the cache folder, or a new one that is put there.
 pub(crate) fn cached<T: Serialize + DeserializeOwned>(
     folder: &Path,
-    name: &'static str,
+    name: &str,
     make: impl FnOnce() -> Result<T, ProverError>,
 ) -> Result<T, ProverError> {
     let path = folder.join(format!("keys/{name}-{}.key", &identity()?.to_string()[2..18]));

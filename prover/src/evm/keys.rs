@@ -6,17 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{B256, keccak256};
 use halo2curves::serde::SerdeObject;
 use openvm_continuations::RootSC;
 use openvm_sdk::SC;
 use openvm_stark_backend::keygen::types::MultiStarkVerifyingKey;
+use serde::{Deserialize, Serialize};
 use tracing::info;
-use zeno_srs::Srs;
+use zeno_srs::{Origin, Srs};
+use zeno_verifier::EvmVerifyingKey;
 
 use crate::{
-    Guest, Prover, ProverError, Step, Timings,
-    evm::{KzgParams, Root, RootProof, StaticVerifier, Wrapper, static_verifier},
+    Guest, Prover, ProverError, Step, Timings, cache,
+    evm::{KzgParams, Root, RootProof, StaticVerifier, Wrapper, static_verifier, wrapper::LIMBS},
     keys,
 };
 
@@ -26,6 +28,8 @@ pub(crate) struct EvmKeys {
     folder: PathBuf,
     /// The ends of the SRS.
     pub(crate) kzg: KzgParams,
+    /// Where the SRS comes from.
+    pub(crate) origin: Origin,
 }
 
 /// What the static verifier is made for: the verifying keys of the two circuits below it, and a root proof.
@@ -42,7 +46,7 @@ impl EvmKeys {
         let kzg = KzgParams { g2: srs.g2(), s_g2: srs.s_g2() };
         let identity = keccak256([keys::identity()?.as_slice(), &kzg.s_g2.to_raw_bytes()].concat());
         let folder = cache.join(format!("keys/evm-{}", &identity.to_string()[2..18]));
-        Ok(Self { cache: cache.to_owned(), folder, kzg })
+        Ok(Self { cache: cache.to_owned(), folder, kzg, origin: srs.origin() })
     }
 
     /// The SRS for circuits of 2^k rows. One of another secret than the keys' is refused.
@@ -63,7 +67,31 @@ impl EvmKeys {
     pub(crate) fn wrapper(&self) -> Result<Wrapper, ProverError> {
         Wrapper::read(&self.folder)?.ok_or_else(|| absent("wrapper"))
     }
+
+    /// What proofs of the guest with these commitments are checked against.
+    pub(crate) fn verifying_key(&self, commitments: &Commitments) -> Result<EvmVerifyingKey, ProverError> {
+        let wrapper = self.wrapper()?;
+        let [app_exe, app_vm] = commitments.0.map(B256::from);
+        Ok(EvmVerifyingKey::new(wrapper.verifying_key(), self.kzg.s_g2, app_exe, app_vm)?)
+    }
+
+    /// Writes what a verifier needs, in Rust and in Solidity, unless it is there.
+    fn publish(&self, commitments: &Commitments) -> Result<(), ProverError> {
+        let key = self.verifying_key(commitments)?.encode();
+        let (rust, solidity) = (self.folder.join("verifying-key"), self.folder.join("Halo2Verifier.sol"));
+        if fs::read(&rust).is_ok_and(|found| found == key) && solidity.is_file() {
+            return Ok(());
+        }
+        // The key comes last: a folder without one is not finished.
+        let source = self.wrapper()?.solidity(self.kzg, static_verifier::VALUES + LIMBS);
+        cache::write_plain(&solidity, source.as_bytes())?;
+        cache::write_plain(&rust, &key)
+    }
 }
+
+/// The commitments to a guest and to the machine, which the cache folder keeps because they take a while.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Commitments([[u8; 32]; 2]);
 
 fn absent(circuit: &str) -> ProverError {
     ProverError::machine("reading the keys", format!("the {circuit}'s key is gone; run `zeno setup` again"))
@@ -113,7 +141,17 @@ impl Prover {
             })?;
             timings.keys += elapsed;
         }
+        keys.publish(&self.commitments()?)?;
         Ok(keys)
+    }
+
+    /// The commitments to the guest and to the machine.
+    pub(crate) fn commitments(&self) -> Result<Commitments, ProverError> {
+        let name = format!("commitments-{}", &self.guest.hash.to_string()[2..10]);
+        keys::cached(&self.cache, &name, || {
+            let key = self.verifying_key()?;
+            Ok(Commitments([key.app_exe_commitment().0, key.app_vm_commitment().0]))
+        })
     }
 
     /// Proves the run of a guest that does nothing, up to the root proof.

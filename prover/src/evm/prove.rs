@@ -4,11 +4,15 @@ use std::time::Instant;
 
 use halo2curves::{bn256::Fr, ff::PrimeField};
 use tracing::info;
-use zeno_verifier::{ChainClaim, PROOF_SYSTEM, ProofFile, ProofKind};
+use zeno_srs::Origin;
+use zeno_verifier::{ChainClaim, INSECURE_SRS, InsecureSrs, PROOF_SYSTEM, ProofFile, ProofKind, verify_evm};
 
 use crate::{
     Proved, Prover, ProverError, Step, Timings,
-    evm::{Root, static_verifier, wrapper::WrapperProof},
+    evm::{
+        Root, static_verifier,
+        wrapper::{LIMBS, WrapperProof},
+    },
     prove::PROVER,
 };
 
@@ -61,36 +65,37 @@ impl Prover {
             circuit.prove(&srs, snark)
         })?;
         timings.evm.wrapper = elapsed;
-        let file = evm_file(claim, &proof)?;
+        let file = evm_file(claim, &proof, keys.origin)?;
         let start = Instant::now();
+        let key = keys.verifying_key(&self.commitments()?)?;
+        // Whether it may be trusted is for who checks it to say.
+        verify_evm(&file, &key, InsecureSrs::Allow)?;
         timings.verify = start.elapsed();
         info!(bytes = file.proof.len(), "proven");
         Ok(Proved { file, timings, work })
     }
 }
 
-/// How many public values the limbs of the accumulator are.
-const LIMBS: usize = 12;
-
 /// The proof as contracts take it: the accumulator's limbs and the Halo2 proof, big-endian words.
-fn evm_file(claim: &ChainClaim, proof: &WrapperProof) -> Result<ProofFile, ProverError> {
+fn evm_file(claim: &ChainClaim, proof: &WrapperProof, srs: Origin) -> Result<ProofFile, ProverError> {
     let word = |value: &Fr| {
         let mut word: [u8; 32] = value.to_repr().into();
         word.reverse();
         word
     };
     let words: Vec<[u8; 32]> = proof.values.iter().map(word).collect();
-    let (limbs, values) = words.split_at_checked(LIMBS + 2).ok_or_else(|| {
-        ProverError::machine("encoding the proof", format!("it has {} public values", words.len()))
-    })?;
-    info!(values = values.len(), "public values");
+    let Some((limbs, [app_exe, app_vm, ..])) = words.split_at_checked(LIMBS) else {
+        let message = format!("it has {} public values", words.len());
+        return Err(ProverError::machine("encoding the proof", message));
+    };
     Ok(ProofFile {
         kind: ProofKind::Evm,
         claim: *claim,
-        app_exe_commitment: limbs[LIMBS].into(),
-        app_vm_commitment: limbs[LIMBS + 1].into(),
+        app_exe_commitment: app_exe.into(),
+        app_vm_commitment: app_vm.into(),
         proof_system: PROOF_SYSTEM.to_owned(),
         prover: PROVER.to_owned(),
-        proof: [limbs[..LIMBS].concat(), proof.proof.clone()].concat(),
+        srs: Some(if srs == Origin::Development { INSECURE_SRS } else { srs.name() }.to_owned()),
+        proof: [limbs.concat(), proof.proof.clone()].concat(),
     })
 }

@@ -55,6 +55,9 @@ pub(crate) struct StaticVerifier {
     key: ProvingKey,
 }
 
+/// Public values: the commitments to the guest and to the machine, and the 32 bytes that the guest revealed.
+pub(crate) const VALUES: usize = 2 + 32;
+
 /// The size and the layout of the circuit, which are the proof system's.
 pub(crate) fn shape() -> StaticVerifierShape {
     StaticVerifierShape::default()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use halo2_proofs::poly::{commitment::ParamsProver, kzg::commitment::ParamsKZG};
+use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use halo2curves::bn256::Bn256;
 use openvm_continuations::{RootSC, circuit::root::RootVerifierPvs};
 use openvm_sdk::F;

@@ -28,6 +28,9 @@ const MIN_ROWS: usize = 20;
 /// The smallest k that the proof system tries.
 const SMALLEST_K: usize = 20;
 
+/// Public values that are limbs of the accumulator: three for each coordinate of two points.
+pub(crate) const LIMBS: usize = 12;
+
 /// How the circuit is laid out.
 #[derive(Serialize, Deserialize)]
 struct Layout {
