@@ -156,6 +156,7 @@ impl Prover {
             app_vm_commitment: key.app_vm_commitment(),
             proof_system: PROOF_SYSTEM.to_owned(),
             prover: concat!("zeno ", env!("CARGO_PKG_VERSION")).to_owned(),
+            srs: None,
             proof: stark.encode_to_vec().stage("encoding the proof")?,
         };
         let start = Instant::now();
