@@ -1,5 +1,6 @@
 //! The command line.
 
+use alloy_primitives::Address;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -39,12 +40,129 @@ pub(crate) enum Command {
     /// Make the keys for EVM proofs under the installed SRS, once: minutes, and 6 GB of disk.
     Setup(BackendArgs),
     /// Check a proof.
-    Verify(FileArgs),
+    ///
+    /// Natively, or, with --contract, by a contract on a chain.
+    Verify(VerifyArgs),
     /// Say what an input or a proof claims, in words, without checking it.
     Inspect(FileArgs),
     /// The structured reference string (SRS) that proofs for a contract are made under.
     #[command(subcommand)]
     Srs(SrsCommand),
+    /// The contracts that check EVM proofs: their sources, their deployment, and proofs for them.
+    #[command(subcommand)]
+    Contract(ContractCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContractCommand {
+    /// Write the Solidity sources of all contracts, for the verifying key in use.
+    ///
+    /// They compile with forge or solc 0.8.19: `forge build` in the folder leaves in out/ what `zeno contract deploy
+    /// --artifacts` takes.
+    Export(ContractExportArgs),
+    /// Deploy the verifier, and with --follow a light client.
+    Deploy(ContractDeployArgs),
+    /// Submit an EVM proof to a light client, which advances by it.
+    Submit(ContractSubmitArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContractExportArgs {
+    /// The folder to write to; what is in it by the same names is replaced.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) keys: EvmKeyArgs,
+    /// Also for the development SRS, under which anybody can forge proofs.
+    #[arg(long)]
+    pub(crate) allow_insecure: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContractDeployArgs {
+    /// A folder with the compiled contracts, NAME.json or NAME.sol/NAME.json: forge's out/ for what `zeno contract
+    /// export` wrote, or verifier-contract/contracts/artifacts of this repository for the development SRS.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) artifacts: PathBuf,
+    /// Also deploy a light client that starts from the parent of the block in this file of `zeno fetch`. That parent
+    /// is trusted.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) follow: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keys: EvmKeyArgs,
+    #[command(flatten)]
+    pub(crate) sending: SendingArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContractSubmitArgs {
+    /// The proof.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The light client's address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) contract: Address,
+    #[command(flatten)]
+    pub(crate) sending: SendingArgs,
+}
+
+/// How transactions are made.
+#[derive(Debug, Args)]
+pub(crate) struct SendingArgs {
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
+    /// Refuse a node of another chain.
+    #[arg(long, value_name = "ID")]
+    pub(crate) chain_id: Option<u64>,
+    /// Call and estimate, and send nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Also for what stems from the development SRS, under which anybody can forge proofs.
+    #[arg(long)]
+    pub(crate) allow_insecure: bool,
+}
+
+/// Who signs transactions. Without any of these, the key in the variable ZENO_PRIVATE_KEY.
+#[derive(Debug, Args)]
+pub(crate) struct SignerArgs {
+    /// A file with a private key, 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE", conflicts_with = "keystore")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// An encrypted key, as geth and others write it. Its password comes from --password-file or from the variable
+    /// ZENO_KEYSTORE_PASSWORD.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keystore: Option<PathBuf>,
+    /// A file with the keystore's password; the line's end is not part of it.
+    #[arg(long, value_name = "FILE", requires = "keystore")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// Which verifying key of EVM proofs is meant.
+#[derive(Debug, Args)]
+pub(crate) struct EvmKeyArgs {
+    /// The folder with the verifying key of EVM proofs and Halo2Verifier.sol [default: the one for the built-in guest
+    /// that `zeno setup` left in the cache folder].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The proof.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) keys: EvmKeyArgs,
+    /// Accept an EVM proof under the development SRS, which anybody can forge.
+    #[arg(long)]
+    pub(crate) allow_insecure: bool,
+    /// Have a verifier's contract check an EVM proof, by a call to the node of --rpc-url.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) contract: Option<Address>,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,7 +219,7 @@ pub(crate) struct SourceArgs {
 
 /// How to reach a node.
 #[derive(Debug, Args)]
-pub(crate) struct RpcArgs {
+pub(crate) struct NodeArgs {
     /// The node's JSON-RPC endpoint, http or https.
     #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
     pub(crate) rpc_url: Option<String>,
@@ -111,6 +229,13 @@ pub(crate) struct RpcArgs {
     /// Seconds to wait for one answer of the node.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rpc_timeout: u64,
+}
+
+/// How to fetch a block from a node.
+#[derive(Debug, Args)]
+pub(crate) struct RpcArgs {
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
     /// Rules of a chain that is not built in: a geth-style genesis or its `config`, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) chain: Option<PathBuf>,

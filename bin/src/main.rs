@@ -3,10 +3,13 @@
 mod args;
 mod chains;
 mod commands;
+mod evm_keys;
 mod failure;
 mod files;
+mod node;
 mod progress;
 mod report;
+mod signer;
 mod source;
 
 use args::{Cli, Command};
@@ -57,9 +60,10 @@ fn run(cli: &Cli, report: &mut Report) -> Result<(), Failure> {
         Command::Execute(args) => commands::execute(cli, args, report),
         Command::Prove(args) => commands::prove(cli, args, report),
         Command::Setup(args) => commands::setup(cli, args, report),
-        Command::Verify(args) => commands::verify(args, report),
+        Command::Verify(args) => commands::verify(cli, args, report),
         Command::Inspect(args) => commands::inspect(args, report),
         Command::Srs(command) => commands::srs(cli, command, report),
+        Command::Contract(command) => commands::contract(cli, command, report),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a command has to say, as text or as one JSON object.
 
 use crate::{chains, failure::Failure};
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
 use std::{fmt::Write, path::PathBuf};
 use zeno_guest_evm::ChainClaim;
@@ -51,6 +51,9 @@ pub(crate) struct Report {
     pub(crate) proof_system: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) prover: Option<String>,
+    /// The SRS that an EVM proof says it was made under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proof_srs: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) app_exe_commitment: Option<B256>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,12 @@ pub(crate) struct Report {
     /// What is installed of the structured reference string.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) srs: Vec<SrsReport>,
+    /// Contracts that were deployed, or that a proof went to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) contracts: Vec<ContractReport>,
+    /// Transactions that were sent, or would be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) transactions_sent: Vec<TransactionReport>,
     /// The file that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<PathBuf>,
@@ -98,6 +107,32 @@ pub(crate) struct StageReport {
     pub(crate) verify: f64,
     /// Proofs of segments and aggregations that an interrupted run had left.
     pub(crate) restored: usize,
+}
+
+/// A contract on a chain.
+#[derive(Debug, Serialize)]
+pub(crate) struct ContractReport {
+    pub(crate) name: &'static str,
+    pub(crate) address: Address,
+}
+
+/// A transaction that was sent, or would be.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct TransactionReport {
+    pub(crate) what: &'static str,
+    pub(crate) chain_id: u64,
+    pub(crate) from: Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) to: Option<Address>,
+    pub(crate) gas_estimate: u64,
+    /// What it may cost at most.
+    pub(crate) most_wei: U256,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hash: Option<B256>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mined_in: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gas_used: Option<u64>,
 }
 
 /// An installed SRS, or why it can't be used.
@@ -287,6 +322,7 @@ impl Report {
             }),
         );
         fact("made by", self.prover.clone());
+        fact("SRS", self.proof_srs.clone());
         if let Some(stages) = &self.stages {
             let sum = |list: &[f64]| list.iter().sum::<f64>();
             fact(
@@ -313,6 +349,22 @@ impl Report {
             fact("size", size);
             fact("BLAKE2b-512", srs.blake2b.clone());
             fact("unusable", srs.error.clone());
+        }
+        for sent in &self.transactions_sent {
+            fact(sent.what, Some(format!("on chain {}, from {}", sent.chain_id, sent.from)));
+            fact(
+                "gas",
+                Some(match sent.gas_used {
+                    Some(used) => format!("{} ({} estimated)", grouped(used), grouped(sent.gas_estimate)),
+                    None => format!("{} estimated", grouped(sent.gas_estimate)),
+                }),
+            );
+            fact("costs at most", Some(format!("{} wei", sent.most_wei)));
+            fact("transaction", sent.hash.map(|hash| hash.to_string()));
+            fact("in block", sent.mined_in.map(|number| number.to_string()));
+        }
+        for contract in &self.contracts {
+            fact(contract.name, Some(contract.address.to_string()));
         }
         fact("written to", self.file.as_ref().map(|path| path.display().to_string()));
         fact("seconds", self.seconds.map(|seconds| format!("{seconds:.3}")));

@@ -1,7 +1,7 @@
 //! Where an input comes from: a node, a file, or the example that is built in.
 
 use crate::{
-    args::{Cli, RpcArgs, SourceArgs, WitnessMethod},
+    args::{Cli, NodeArgs, RpcArgs, SourceArgs, WitnessMethod},
     chains,
     failure::Failure,
     files,
@@ -61,6 +61,20 @@ impl Cli {
     }
 }
 
+impl NodeArgs {
+    /// Where the node is that `what` needs.
+    pub(crate) fn options(&self, what: &str) -> Result<FetchOptions, Failure> {
+        let url = self.rpc_url.as_deref().ok_or_else(|| {
+            Failure::other(format_args!("{what} needs a node: name one with --rpc-url or ETH_RPC_URL"))
+        })?;
+        let mut options = FetchOptions::new(url);
+        let headers = self.rpc_header.iter().map(|header| header.parse::<SecretHeader>());
+        options.headers = headers.collect::<Result<_, _>>()?;
+        options.timeout = Duration::from_secs(self.rpc_timeout);
+        Ok(options)
+    }
+}
+
 /// The input that the arguments ask for.
 pub(crate) fn load(
     cli: &Cli,
@@ -87,22 +101,13 @@ pub(crate) fn fetch(
     report: &mut Report,
 ) -> Result<Loaded, Failure> {
     let selector = block.parse::<BlockSelector>().map_err(Failure::other)?;
-    let url = args.rpc_url.as_deref().ok_or_else(|| {
-        Failure::other(format_args!("block {selector} needs a node: name one with --rpc-url or ETH_RPC_URL"))
-    })?;
-    let mut options = FetchOptions::new(url);
-    options.headers = args
-        .rpc_header
-        .iter()
-        .map(|header| header.parse::<SecretHeader>().map_err(Failure::from))
-        .collect::<Result<_, _>>()?;
+    let mut options = args.node.options(&format!("block {selector}"))?;
     options.chain = args.chain.as_deref().map(chains::from_file).transpose()?;
     options.method = match args.witness {
         WitnessMethod::Auto => Method::Auto,
         WitnessMethod::Execution => Method::ExecutionWitness,
         WitnessMethod::Proofs => Method::Proofs,
     };
-    options.timeout = Duration::from_secs(args.rpc_timeout);
     options.cache_dir = Some(cli.cache_folder().join("inputs"));
     options.refresh = args.refresh;
 

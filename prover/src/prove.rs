@@ -162,6 +162,7 @@ impl Prover {
             app_vm_commitment: key.app_vm_commitment(),
             proof_system: PROOF_SYSTEM.to_owned(),
             prover: PROVER.to_owned(),
+            srs: None,
             proof: run.stark.encode_to_vec().stage("encoding the proof")?,
         };
         let start = Instant::now();

@@ -11,29 +11,41 @@ use atomic_write_file::AtomicWriteFile;
 use thiserror::Error;
 use zeno_guest_evm::ChainClaim;
 
+use crate::{PROOF_SYSTEM, VerifyError};
+
 /// The first eight bytes of every proof file.
 const MAGIC: [u8; 8] = *b"ZENOPRF\0";
-/// The layout that this crate writes and reads, see [`ProofFile::encode`].
-const FORMAT_VERSION: u32 = 1;
-/// Longest `prover` or `proof_system`, in bytes.
+/// [`ProofFile::srs`] of a proof that was made under the development SRS, which anybody can forge.
+pub const INSECURE_SRS: &str = "insecure-dev";
+/// Longest `proof_system`, `prover` or `srs`, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 /// Longest proof, in bytes. A STARK of today is a tenth of it; what is longer is refused unread.
 pub const MAX_PROOF_BYTES: usize = 8 << 20;
 /// Longest file, in bytes: the proof and room for everything around it.
 const MAX_FILE_BYTES: usize = MAX_PROOF_BYTES + 4096;
 const CHECKSUM_BYTES: usize = 32;
+/// What errors call [`ProofFile::srs`].
+const SRS_NAME: &str = "the SRS's name";
 
 /// What the proof bytes of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProofKind {
     /// One aggregated STARK, which [`verify_stark`](crate::verify_stark) checks.
     Stark,
-    /// A Halo2-KZG proof for the EVM. The number is reserved; nothing makes or checks one yet.
+    /// A Halo2-KZG proof for the EVM, which [`verify_evm`](crate::verify_evm) and the contracts check.
     Evm,
 }
 
 impl ProofKind {
     fn code(self) -> u32 {
+        match self {
+            Self::Stark => 1,
+            Self::Evm => 2,
+        }
+    }
+
+    /// The version of the layout that files of this kind have: an EVM proof's names its SRS as well.
+    fn format(self) -> u32 {
         match self {
             Self::Stark => 1,
             Self::Evm => 2,
@@ -55,7 +67,8 @@ impl ProofKind {
 
 /// A proof and everything that it is checked against except the verifying key.
 ///
-/// Reading one checks its form only. Whether its claim holds, [`verify_stark`](crate::verify_stark) says.
+/// Reading one checks its form only. Whether its claim holds, [`verify_stark`](crate::verify_stark) or
+/// [`verify_evm`](crate::verify_evm) says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProofFile {
     /// What [`proof`](Self::proof) is.
@@ -70,6 +83,9 @@ pub struct ProofFile {
     pub proof_system: String,
     /// The program that made the proof, such as `zeno 0.1.0`. For people; nothing depends on it.
     pub prover: String,
+    /// Which SRS an EVM proof was made under: [`INSECURE_SRS`], a ceremony's name, or `unknown`. For people; what
+    /// counts is the SRS of the key that the proof is checked against. None for a STARK, which needs no SRS.
+    pub srs: Option<String>,
     /// The proof itself.
     pub proof: Vec<u8>,
 }
@@ -102,8 +118,19 @@ pub enum ProofFileError {
     #[error("{0} bytes follow the end of the proof")]
     TrailingBytes(usize),
     /// The file is of a format that this program doesn't know.
-    #[error("proof format {0} is not known, this program reads format {FORMAT_VERSION}")]
+    #[error("proof format {0} is not known, this program reads formats 1 and 2")]
     UnsupportedVersion(u32),
+    /// The file's kind of proof has another format.
+    #[error("a proof of kind {} has format {}, the file says {format}", .kind.name(), .kind.format())]
+    FormatOfKind {
+        /// The kind of the proof.
+        kind: ProofKind,
+        /// The format that the file says it has.
+        format: u32,
+    },
+    /// An EVM proof names no SRS, or a STARK names one.
+    #[error("an EVM proof names the SRS that it was made under, and a STARK names none")]
+    SrsOfKind,
     /// The file's kind of proof is not known.
     #[error("proof kind {0} is not known, this program knows 1 (stark) and 2 (evm)")]
     UnknownKind(u32),
@@ -139,29 +166,33 @@ impl ProofFile {
     /// | bytes | what |
     /// |---|---|
     /// | 8 | `ZENOPRF\0` |
-    /// | 4 | version of this layout, 1 |
+    /// | 4 | version of this layout: 1 for a STARK, 2 for an EVM proof |
     /// | 4 | kind: 1 STARK, 2 EVM |
     /// | 288 | the claim, as [`ChainClaim::abi_encode`] writes it |
     /// | 32 | commitment to the guest program |
     /// | 32 | commitment to the virtual machine |
     /// | 1 + n | proof system, printable ASCII |
     /// | 1 + n | prover, printable ASCII |
+    /// | 1 + n | in version 2, the SRS, printable ASCII |
     /// | 8 + n | the proof |
     /// | 32 | keccak256 of everything before |
     ///
     /// # Errors
-    /// [`ProofFileError::TooLong`] or [`ProofFileError::NotText`] when a field doesn't fit the layout.
+    /// [`ProofFileError::TooLong`], [`ProofFileError::NotText`] or [`ProofFileError::SrsOfKind`] when a field doesn't
+    /// fit the layout.
     pub fn encode(&self) -> Result<Vec<u8>, ProofFileError> {
         let mut out = Vec::with_capacity(self.proof.len() + 1024);
         out.extend(MAGIC);
-        out.extend(FORMAT_VERSION.to_le_bytes());
+        out.extend(self.kind.format().to_le_bytes());
         out.extend(self.kind.code().to_le_bytes());
         out.extend(self.claim.abi_encode());
         out.extend(self.app_exe_commitment);
         out.extend(self.app_vm_commitment);
-        for (what, text) in
-            [("the proof system's name", &self.proof_system), ("the prover's name", &self.prover)]
-        {
+        if self.srs.is_some() != (self.kind == ProofKind::Evm) {
+            return Err(ProofFileError::SrsOfKind);
+        }
+        let names = [("the proof system's name", &self.proof_system), ("the prover's name", &self.prover)];
+        for (what, text) in names.into_iter().chain(self.srs.as_ref().map(|srs| (SRS_NAME, srs))) {
             check_length(what, text.len() as u64, MAX_NAME_BYTES)?;
             check_text(what, text.as_bytes())?;
             out.push(text.len() as u8);
@@ -188,16 +219,23 @@ impl ProofFile {
         let mut rest = Cursor(bytes);
         rest.array::<{ MAGIC.len() }>("the file's mark")?;
         let version = u32::from_le_bytes(rest.array("the format version")?);
-        if version != FORMAT_VERSION {
+        if !matches!(version, 1 | 2) {
             return Err(ProofFileError::UnsupportedVersion(version));
         }
         let kind = u32::from_le_bytes(rest.array("the kind of proof")?);
         let kind = ProofKind::from_code(kind).ok_or(ProofFileError::UnknownKind(kind))?;
+        if kind.format() != version {
+            return Err(ProofFileError::FormatOfKind { kind, format: version });
+        }
         let claim = rest.array("the claim")?;
         let app_exe_commitment = rest.array("the program's commitment")?.into();
         let app_vm_commitment = rest.array("the machine's commitment")?.into();
         let proof_system = rest.text("the proof system's name")?;
         let prover = rest.text("the prover's name")?;
+        let srs = match kind {
+            ProofKind::Stark => None,
+            ProofKind::Evm => Some(rest.text(SRS_NAME)?),
+        };
         let length = u64::from_le_bytes(rest.array("the proof's length")?);
         check_length("the proof", length, MAX_PROOF_BYTES)?;
         let proof = rest.take("the proof", length as usize)?.to_vec();
@@ -212,7 +250,34 @@ impl ProofFile {
         }
         // After the checksum, so that a damaged claim is called damaged.
         let claim = decode_claim(&claim)?;
-        Ok(Self { kind, claim, app_exe_commitment, app_vm_commitment, proof_system, prover, proof })
+        Ok(Self { kind, claim, app_exe_commitment, app_vm_commitment, proof_system, prover, srs, proof })
+    }
+
+    /// Compares what the file says of its origin with what is expected. What it says is not proven by that.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the proof is of another kind, proof system, guest or machine.
+    pub fn check_origin(
+        &self,
+        kind: ProofKind,
+        app_exe_commitment: B256,
+        app_vm_commitment: B256,
+    ) -> Result<(), VerifyError> {
+        if self.kind != kind {
+            return Err(VerifyError::WrongKind { actual: self.kind, expected: kind });
+        }
+        if self.proof_system != PROOF_SYSTEM {
+            return Err(VerifyError::ProofSystem(self.proof_system.clone()));
+        }
+        let (proof, expected) = (self.app_exe_commitment, app_exe_commitment);
+        if proof != expected {
+            return Err(VerifyError::OtherGuest { proof, expected });
+        }
+        let (proof, expected) = (self.app_vm_commitment, app_vm_commitment);
+        if proof != expected {
+            return Err(VerifyError::OtherMachine { proof, expected });
+        }
+        Ok(())
     }
 
     /// Reads a proof file, refusing to read more than the longest one.
@@ -339,8 +404,13 @@ mod tests {
             app_vm_commitment: B256::repeat_byte(7),
             proof_system: "openvm 2.0".into(),
             prover: "zeno 0.1.0".into(),
+            srs: None,
             proof: (0..1000u32).map(|i| (i * i) as u8).collect(),
         }
+    }
+
+    fn evm_example() -> ProofFile {
+        ProofFile { kind: ProofKind::Evm, srs: Some(INSECURE_SRS.into()), ..example() }
     }
 
     /// Overwrites the checksum, so that what comes before it is judged on its own.
@@ -353,8 +423,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_wrote() {
-        for kind in [ProofKind::Stark, ProofKind::Evm] {
-            let file = ProofFile { kind, ..example() };
+        for file in [example(), evm_example()] {
             assert_eq!(ProofFile::decode(&file.encode().unwrap()).unwrap(), file);
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("a.proof");
@@ -366,18 +435,37 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_has_one_format() {
+        let starts = |file: ProofFile| file.encode().unwrap()[8..16].to_vec();
+        assert_eq!(starts(example()), [1, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(starts(evm_example()), [2, 0, 0, 0, 2, 0, 0, 0]);
+        for (file, other) in [(example(), 2), (evm_example(), 1)] {
+            let mut bytes = file.encode().unwrap();
+            bytes[8] = other;
+            let error = ProofFile::decode(&sealed(bytes)).unwrap_err();
+            assert!(matches!(error, ProofFileError::FormatOfKind { .. }), "{error}");
+        }
+        for file in
+            [ProofFile { srs: None, ..evm_example() }, ProofFile { srs: Some("".into()), ..example() }]
+        {
+            assert!(matches!(file.encode(), Err(ProofFileError::SrsOfKind)));
+        }
+    }
+
+    #[test]
     fn refuses_every_truncation() {
-        let bytes = example().encode().unwrap();
-        for length in 0..bytes.len() {
-            let error = ProofFile::decode(&bytes[..length]).unwrap_err();
-            assert!(matches!(error, ProofFileError::Truncated { .. }), "{length}: {error}");
+        for bytes in [example(), evm_example()].map(|file| file.encode().unwrap()) {
+            for length in 0..bytes.len() {
+                let error = ProofFile::decode(&bytes[..length]).unwrap_err();
+                assert!(matches!(error, ProofFileError::Truncated { .. }), "{length}: {error}");
+            }
         }
     }
 
     #[test]
     fn refuses_every_altered_bit() {
-        let bytes = example().encode().unwrap();
-        for position in 0..bytes.len() {
+        let files = [example(), evm_example()].map(|file| file.encode().unwrap());
+        for (bytes, position) in files.iter().flat_map(|bytes| (0..bytes.len()).map(move |at| (bytes, at))) {
             for bit in 0..8 {
                 let mut altered = bytes.clone();
                 altered[position] ^= 1 << bit;

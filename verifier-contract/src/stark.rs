@@ -5,66 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use alloy_primitives::B256;
 use openvm_stark_backend::p3_field::PrimeField32;
 use openvm_stark_sdk::config::baby_bear_poseidon2::F;
-use openvm_verify_stark_host::{VmStarkProof, error::VerifyStarkError, verify_vm_stark_proof_decoded};
-use thiserror::Error;
+use openvm_verify_stark_host::{VmStarkProof, verify_vm_stark_proof_decoded};
 use zeno_guest_evm::ChainClaim;
 
-use crate::{DecodeError, ProofFile, ProofKind, VerifyingKey, decode::decode_stark};
-
-/// The proof system whose STARKs this crate checks, as [`ProofFile::proof_system`] names it.
-pub const PROOF_SYSTEM: &str = "openvm 2.0";
-
-/// Why a proof does not establish its claim.
-#[derive(Debug, Error)]
-pub enum VerifyError {
-    /// The proof is of another kind.
-    #[error("the proof is of kind {}, and this checks kind stark", .0.name())]
-    WrongKind(ProofKind),
-    /// The proof is of another proof system, or of another version of it.
-    #[error("the proof is of {0:?}, and this program checks {PROOF_SYSTEM:?}")]
-    ProofSystem(String),
-    /// Another guest program made the proof.
-    #[error("proof of another guest program: its commitment is {proof}, this program trusts {expected}")]
-    OtherGuest {
-        /// The commitment in the file.
-        proof: B256,
-        /// The commitment of the verifying key.
-        expected: B256,
-    },
-    /// Another virtual machine, or one with other parameters, made the proof.
-    #[error("proof of another virtual machine: its commitment is {proof}, this program trusts {expected}")]
-    OtherMachine {
-        /// The commitment in the file.
-        proof: B256,
-        /// The commitment of the verifying key.
-        expected: B256,
-    },
-    /// The proof bytes are not a STARK of the right shape.
-    #[error("malformed proof: {0}")]
-    Malformed(#[from] DecodeError),
-    /// The STARK does not verify.
-    #[error("invalid proof: {0}")]
-    Stark(#[source] Box<VerifyStarkError>),
-    /// The verifier of the proof system gave up on the proof.
-    #[error("invalid proof: the verifier stopped with {0:?}")]
-    Stopped(String),
-    /// The STARK verifies and is of another claim.
-    #[error("the proof is of a claim with digest {proven}, the file claims {claimed}")]
-    OtherClaim {
-        /// The digest that the guest revealed.
-        proven: B256,
-        /// The digest of the file's claim.
-        claimed: B256,
-    },
-    /// The guest revealed more than the digest of a claim.
-    #[error("the guest revealed a byte {value} at {index}, beyond the 32 bytes of a claim's digest")]
-    ExtraPublicValue {
-        /// The position of the byte.
-        index: usize,
-        /// Its value, or what stands in its place.
-        value: u32,
-    },
-}
+use crate::{ProofFile, ProofKind, VerifyError, VerifyingKey, decode::decode_stark};
 
 /// Checks that `file` proves its claim under `key`, and returns the claim.
 ///
@@ -74,24 +18,7 @@ pub enum VerifyError {
 /// # Errors
 /// [`VerifyError`] says what doesn't hold. There is no panic, whatever the file.
 pub fn verify_stark(file: &ProofFile, key: &VerifyingKey) -> Result<ChainClaim, VerifyError> {
-    if file.kind != ProofKind::Stark {
-        return Err(VerifyError::WrongKind(file.kind));
-    }
-    if file.proof_system != PROOF_SYSTEM {
-        return Err(VerifyError::ProofSystem(file.proof_system.clone()));
-    }
-    if file.app_exe_commitment != key.app_exe_commitment() {
-        return Err(VerifyError::OtherGuest {
-            proof: file.app_exe_commitment,
-            expected: key.app_exe_commitment(),
-        });
-    }
-    if file.app_vm_commitment != key.app_vm_commitment() {
-        return Err(VerifyError::OtherMachine {
-            proof: file.app_vm_commitment,
-            expected: key.app_vm_commitment(),
-        });
-    }
+    file.check_origin(ProofKind::Stark, key.app_exe_commitment(), key.app_vm_commitment())?;
     let proof = decode_stark(&file.proof, &key.stark)?;
     verify_decoded(&proof, key)?;
     check_revealed(&proof.user_pvs_proof.public_values, &file.claim)?;

@@ -1,6 +1,7 @@
-//! The committed contract pins the committed guest.
+//! The committed contracts pin the committed guest, and are what the generators give.
+#![cfg(feature = "stark")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use zeno_verifier::VerifyingKey;
 
@@ -32,4 +33,36 @@ fn the_contract_is_the_template_with_the_guests_commitments() {
         expected,
         "another guest or template: put this text in its place and run scripts/build-contracts"
     );
+}
+
+/// OpenVM's part, which is the same for every key, is the template in the SDK that this workspace is built with.
+#[test]
+fn open_vms_contract_is_the_sdks_template() {
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/generated");
+    let sdk = sdk_folder();
+    let read =
+        |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let template = read(&sdk.join("contracts/template/OpenVmHalo2Verifier.sol"));
+    let filled = template.replace("{PUBLIC_VALUES_LENGTH}", "32").replace("{OPENVM_VERSION}", "2.0");
+    let remedy = "another SDK: put its files in the place of these and run scripts/build-contracts";
+    assert_eq!(read(&contracts.join("OpenVmHalo2Verifier.sol")), filled, "{remedy}");
+    assert_eq!(
+        read(&contracts.join("interfaces/IOpenVmHalo2Verifier.sol")),
+        read(&sdk.join("contracts/src/IOpenVmHalo2Verifier.sol")),
+        "{remedy}"
+    );
+}
+
+/// Where cargo has the sources of `openvm-sdk`.
+fn sdk_folder() -> std::path::PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    let sdk = packages.iter().find(|package| package["name"] == "openvm-sdk").expect("it is a dependency");
+    Path::new(sdk["manifest_path"].as_str().expect("a path")).parent().expect("a folder").to_owned()
 }

@@ -68,7 +68,10 @@ fn refuses_another_guest_machine_kind_and_system() {
     other.app_vm_commitment.0[31] ^= 1;
     assert!(matches!(verify_stark(&other, &key), Err(VerifyError::OtherMachine { .. })));
     let other = ProofFile { kind: ProofKind::Evm, ..file.clone() };
-    assert!(matches!(verify_stark(&other, &key), Err(VerifyError::WrongKind(ProofKind::Evm))));
+    assert!(matches!(
+        verify_stark(&other, &key),
+        Err(VerifyError::WrongKind { actual: ProofKind::Evm, expected: ProofKind::Stark })
+    ));
     let other = ProofFile { proof_system: "openvm 1.4".to_owned(), ..file };
     assert!(matches!(verify_stark(&other, &key), Err(VerifyError::ProofSystem(_))));
 }

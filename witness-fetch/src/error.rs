@@ -1,7 +1,7 @@
 //! Why a block can't be fetched.
 
 use crate::BlockSelector;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use std::{fmt, time::Duration};
 use zeno_guest_evm::{ValidationError, state::StateError};
 
@@ -222,6 +222,8 @@ pub enum Problem {
         code: i64,
         /// The node's message.
         message: String,
+        /// What the node says beyond that, where it is bytes: what a contract reverted with.
+        data: Option<Bytes>,
     },
     /// `null`, where there should be a value.
     #[error("answered with null")]
@@ -277,7 +279,7 @@ mod tests {
             method: "debug_executionWitness",
             endpoint: String::new(),
             attempts: 1,
-            problem: Problem::Answer { code, message: message.into() },
+            problem: Problem::Answer { code, message: message.into(), data: None },
         };
         for (code, message) in [
             (-32601, "the method debug_executionWitness does not exist/is not available"),

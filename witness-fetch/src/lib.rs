@@ -28,6 +28,7 @@ mod siblings;
 pub use endpoint::SecretHeader;
 pub use error::{FetchError, Problem, RpcError, Subject};
 pub use progress::{Event, Progress};
+pub use rpc::Rpc;
 pub use selector::{BlockSelector, SelectorError};
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
@@ -35,7 +36,6 @@ use cache::Cache;
 use endpoint::Endpoint;
 use node::Sealed;
 use proofs::Proofs;
-use rpc::Rpc;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task;
 use tracing::{info, warn};

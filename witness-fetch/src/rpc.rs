@@ -25,9 +25,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How much of a foreign answer goes into an error, in bytes.
 const EXCERPT: usize = 200;
 
-/// A JSON-RPC client for one node.
+/// A JSON-RPC client for one node: bounded answers, retries, and no secret in any error.
 #[derive(Debug)]
-pub(crate) struct Rpc {
+pub struct Rpc {
     http: reqwest::Client,
     endpoint: Endpoint,
     timeout: Duration,
@@ -48,7 +48,11 @@ struct Failure {
 }
 
 impl Rpc {
-    pub(crate) fn new(options: &FetchOptions) -> Result<Self, FetchError> {
+    /// A client by what the options say of the node, of time limits and of retries.
+    ///
+    /// # Errors
+    /// [`FetchError`] if the URL can't be used.
+    pub fn new(options: &FetchOptions) -> Result<Self, FetchError> {
         let endpoint = Endpoint::new(&options.url, &options.headers)?;
         let http = reqwest::Client::builder()
             .default_headers(endpoint.headers())
@@ -86,7 +90,10 @@ impl Rpc {
 
     /// The result of a method; `null` is an error, after as many attempts as any other: one of the
     /// nodes behind a load balancer may not be as far as the others.
-    pub(crate) async fn call<T: DeserializeOwned>(
+    ///
+    /// # Errors
+    /// [`RpcError`] if there is no answer, or not one of the method's type.
+    pub async fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,
         params: &Value,
@@ -99,7 +106,10 @@ impl Rpc {
     }
 
     /// The result of a method that answers with `null` when it knows nothing.
-    pub(crate) async fn call_optional<T: DeserializeOwned>(
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), but for `null`.
+    pub async fn call_optional<T: DeserializeOwned>(
         &self,
         method: &'static str,
         params: &Value,
@@ -207,7 +217,11 @@ impl Rpc {
     }
 
     fn answered(&self, error: &ErrorPayload) -> Problem {
-        Problem::Answer { code: error.code, message: self.excerpt(error.message.as_bytes()) }
+        Problem::Answer {
+            code: error.code,
+            message: self.excerpt(error.message.as_bytes()),
+            data: error.try_data_as().and_then(Result::ok),
+        }
     }
 
     fn transport(&self, error: reqwest::Error) -> Failure {

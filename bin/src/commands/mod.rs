@@ -1,5 +1,6 @@
 //! One function a command.
 
+mod contract;
 mod execute;
 mod fetch;
 mod inspect;
@@ -10,6 +11,6 @@ mod validate;
 mod verify;
 
 pub(crate) use self::{
-    execute::execute, fetch::fetch, inspect::inspect, prove::prove, setup::setup, srs::srs, validate::validate,
-    verify::verify,
+    contract::contract, execute::execute, fetch::fetch, inspect::inspect, prove::prove, setup::setup,
+    srs::srs, validate::validate, verify::verify,
 };

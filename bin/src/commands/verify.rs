@@ -1,27 +1,39 @@
 //! `zeno verify`.
 
-use crate::{args::FileArgs, chains, failure::Failure, report::Report};
-use zeno_verifier::{ProofFile, ProofFileError, ProofKind, VerifyingKey, verify_stark};
+use crate::{
+    args::{Cli, VerifyArgs},
+    chains,
+    commands::contract::explain,
+    evm_keys::EvmKeys,
+    failure::Failure,
+    node::{CallError, Node},
+    report::{ContractReport, Report},
+};
+use alloy_primitives::Address;
+use alloy_sol_types::SolCall;
+use std::path::Path;
+use zeno_verifier::{
+    ChainClaim, INSECURE_SRS, InsecureSrs, ProofFile, ProofFileError, ProofKind, VerifyingKey,
+    contracts::IZenoVerifier, verify_evm, verify_stark,
+};
 
 /// Checks a proof, and says what it proves.
-pub(crate) fn verify(args: &FileArgs, report: &mut Report) -> Result<(), Failure> {
-    let file = ProofFile::read(&args.file).map_err(|error| match error {
-        ProofFileError::Io { .. } => Failure::other(error),
-        _ => {
-            report.valid = Some(false);
-            Failure::Invalid(format!("{}: {error}", args.file.display()))
+pub(crate) fn verify(cli: &Cli, args: &VerifyArgs, report: &mut Report) -> Result<(), Failure> {
+    let file = read(&args.file, report)?;
+    let (claim, how) = match (file.kind, args.contract) {
+        (ProofKind::Stark, None) => (stark(&file, report)?, String::new()),
+        (ProofKind::Evm, None) => (evm(cli, args, &file, report)?, String::new()),
+        (ProofKind::Evm, Some(contract)) => {
+            let claim = on_chain(args, contract, &file, report)?;
+            (claim, format!(", says the contract at {contract}"))
         }
-    })?;
-    super::inspect::set_proof(&file, report);
-    if file.kind == ProofKind::Evm {
-        return Err(Failure::other(format_args!(
-            "{}: it is an EVM proof, and checking those is not built yet",
-            args.file.display()
-        )));
-    }
-    let key = VerifyingKey::committed().map_err(Failure::other)?;
-    report.valid = Some(false);
-    let claim = verify_stark(&file, &key)?;
+        (ProofKind::Stark, Some(_)) => {
+            return Err(Failure::file(
+                &args.file,
+                "is a STARK, which no contract checks; leave out --contract",
+            ));
+        }
+    };
     report.valid = Some(true);
     report.set_claim(&claim);
     let rules = match chains::name(claim.chain_spec) {
@@ -33,8 +45,100 @@ pub(crate) fn verify(args: &FileArgs, report: &mut Report) -> Result<(), Failure
         count => format!("the last of {count} consecutive blocks"),
     };
     report.headline.push(format!(
-        "The proof is valid: {blocks} {} is valid under {rules}, if its parent {} is.",
+        "The proof is valid{how}: {blocks} {} is valid under {rules}, if its parent {} is.",
         claim.last_block_number, claim.first_parent_hash
     ));
     Ok(())
+}
+
+/// Reads a proof, and reports what it says of itself.
+pub(super) fn read(path: &Path, report: &mut Report) -> Result<ProofFile, Failure> {
+    let file = ProofFile::read(path).map_err(|error| match error {
+        ProofFileError::Io { .. } => Failure::other(error),
+        _ => {
+            report.valid = Some(false);
+            Failure::Invalid(format!("{}: {error}", path.display()))
+        }
+    })?;
+    super::inspect::set_proof(&file, report);
+    Ok(file)
+}
+
+/// Refuses a proof that was made under the development SRS, unless that is allowed.
+pub(super) fn check_srs(file: &ProofFile, allowed: bool, report: &mut Report) -> Result<(), Failure> {
+    if file.srs.as_deref() != Some(INSECURE_SRS) {
+        return Ok(());
+    }
+    if !allowed {
+        return Err(Failure::other(
+            "the proof was made under the development SRS, under which anybody can forge proofs, so it proves nothing; \
+             for tests alone, --allow-insecure takes it all the same",
+        ));
+    }
+    report.headline.push(super::inspect::INSECURE.to_owned());
+    Ok(())
+}
+
+fn stark(file: &ProofFile, report: &mut Report) -> Result<ChainClaim, Failure> {
+    let key = VerifyingKey::committed().map_err(Failure::other)?;
+    report.valid = Some(false);
+    Ok(verify_stark(file, &key)?)
+}
+
+fn evm(cli: &Cli, args: &VerifyArgs, file: &ProofFile, report: &mut Report) -> Result<ChainClaim, Failure> {
+    check_srs(file, args.allow_insecure, report)?;
+    let insecure = file.srs.as_deref() == Some(INSECURE_SRS);
+    let keys = EvmKeys::for_proof(cli, &args.keys, insecure)?;
+    // A key of the development SRS for a proof that says it is of another.
+    if keys.key.is_insecure() && !args.allow_insecure {
+        return Err(keys.insecure());
+    }
+    report.valid = Some(false);
+    let allowed = if args.allow_insecure { InsecureSrs::Allow } else { InsecureSrs::Refuse };
+    Ok(verify_evm(file, &keys.key, allowed)?)
+}
+
+fn on_chain(
+    args: &VerifyArgs,
+    contract: Address,
+    file: &ProofFile,
+    report: &mut Report,
+) -> Result<ChainClaim, Failure> {
+    check_srs(file, args.allow_insecure, report)?;
+    let node = Node::connect(&args.node, "a contract")?;
+    node.check_contract(contract)?;
+    let app_exe_commitment = node.view(contract, &IZenoVerifier::APP_EXE_COMMITCall {})?;
+    let app_vm_commitment = node.view(contract, &IZenoVerifier::APP_VM_COMMITCall {})?;
+    if node.view(contract, &IZenoVerifier::INSECURE_SRSCall {})? && !args.allow_insecure {
+        return Err(Failure::other(format_args!(
+            "the contract at {contract} stems from the development SRS, under which anybody can forge proofs; for tests \
+             alone, --allow-insecure asks it all the same"
+        )));
+    }
+    report.contracts.push(ContractReport { name: "verifier", address: contract });
+    report.valid = Some(false);
+    // The proof says more of itself than the contract is given: it has to be the same.
+    file.check_origin(ProofKind::Evm, app_exe_commitment, app_vm_commitment)?;
+    let call =
+        IZenoVerifier::verifyClaimCall { claim: (&file.claim).into(), proof: file.proof.clone().into() };
+    let digest = match node.call(None, contract, &call.abi_encode()) {
+        Ok(answer) => answer,
+        Err(CallError::Reverted(reason)) => {
+            return Err(Failure::Invalid(format!(
+                "the contract at {contract} refuses the proof: {}",
+                explain(&reason)
+            )));
+        }
+        Err(CallError::Failed(failure)) => {
+            report.valid = None;
+            return Err(failure);
+        }
+    };
+    if digest[..] != file.claim.digest()[..] {
+        report.valid = None;
+        return Err(Failure::other(format_args!(
+            "the contract at {contract} answers with {digest} instead of the claim's digest: it is no verifier"
+        )));
+    }
+    Ok(file.claim)
 }

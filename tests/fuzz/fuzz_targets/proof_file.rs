@@ -50,6 +50,7 @@ fuzz_target!(|case: Case| {
                 app_vm_commitment: KEY.app_vm_commitment(),
                 proof_system: PROOF_SYSTEM.into(),
                 prover: String::new(),
+                srs: None,
                 proof,
             };
             let bytes = file.encode().expect("every field fits");

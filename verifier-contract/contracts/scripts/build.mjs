@@ -37,8 +37,11 @@ function sources(folder) {
   });
 }
 
-/** The contracts of a compilation that can be deployed, by name; interfaces with their ABI alone. */
-function compile(files, settings) {
+/**
+ * The contracts of a compilation that can be deployed, by name; interfaces with their ABI alone. Warnings stop it where
+ * the sources are ours.
+ */
+function compile(files, settings, stops = ["error", "warning"]) {
   if (files.length === 0) return [];
   const input = {
     language: "Solidity",
@@ -48,7 +51,7 @@ function compile(files, settings) {
   // What is generated imports from ours.
   const read = (path) => (path.startsWith("src/") && existsSync(join(root, path)) ? { contents: readFileSync(join(root, path), "utf8") } : { error: `${path} is not there` });
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: read }));
-  const problems = (output.errors ?? []).filter(({ severity }) => severity !== "info");
+  const problems = (output.errors ?? []).filter(({ severity }) => stops.includes(severity));
   if (problems.length > 0) {
     for (const { formattedMessage } of problems) console.error(formattedMessage);
     process.exit(2);
@@ -71,11 +74,13 @@ function compile(files, settings) {
 }
 
 // What is made for a guest and an SRS: the verifier that OpenVM generates, by its own settings, and ours over it.
+// OpenVM's is the same for all keys but for Halo2Verifier.sol, and can't be compiled before that is there.
 const isOpenVm = (file) => /(^|\/)(interfaces\/.*|Halo2Verifier|OpenVmHalo2Verifier)\.sol$/.test(file);
-const exported = sources(join(root, "generated"));
+const made = sources(join(root, "generated"));
+const openVm = made.includes("generated/Halo2Verifier.sol") ? made.filter(isOpenVm) : [];
 const contracts = [
-  ...compile([...sources(join(root, "src")), ...exported.filter((file) => !isOpenVm(file))], ours),
-  ...compile(exported.filter(isOpenVm), generated),
+  ...compile([...sources(join(root, "src")), ...made.filter((file) => !isOpenVm(file))], ours),
+  ...compile(openVm, generated, ["error"]),
 ];
 
 const wanted = new Map();

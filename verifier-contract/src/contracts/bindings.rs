@@ -1,0 +1,83 @@
+//! Bindings of the contracts, from the committed artifacts.
+#![allow(
+    missing_docs,
+    clippy::too_many_arguments,
+    reason = "generated; the Solidity sources have the documentation"
+)]
+
+use alloy_sol_types::sol;
+use zeno_guest_evm::ChainClaim;
+
+sol!(
+    #[derive(Debug, PartialEq, Eq)]
+    IZenoVerifier,
+    "contracts/artifacts/IZenoVerifier.json"
+);
+
+sol!(
+    #[derive(Debug, PartialEq, Eq)]
+    IOpenVmHalo2Verifier,
+    "contracts/artifacts/IOpenVmHalo2Verifier.json"
+);
+
+sol!(
+    #[derive(Debug, PartialEq, Eq)]
+    ZenoLightClient,
+    "contracts/artifacts/ZenoLightClient.json"
+);
+
+// The concrete verifier: its constructor, and what the base adds to the interface.
+sol!(
+    #[derive(Debug, PartialEq, Eq)]
+    ZenoVerifierInsecureDev,
+    "contracts/artifacts/ZenoVerifierInsecureDev.json"
+);
+
+/// The bindings of each contract have a claim of their own.
+macro_rules! claim {
+    ($contract:ident) => {
+        impl From<&ChainClaim> for $contract::ChainClaim {
+            fn from(claim: &ChainClaim) -> Self {
+                Self {
+                    chainId: claim.chain_id,
+                    chainSpec: claim.chain_spec,
+                    firstParentHash: claim.first_parent_hash,
+                    lastBlockHash: claim.last_block_hash,
+                    lastBlockNumber: claim.last_block_number,
+                    lastStateRoot: claim.last_state_root,
+                    lastReceiptsRoot: claim.last_receipts_root,
+                    lastTimestamp: claim.last_timestamp,
+                    blockCount: claim.block_count,
+                }
+            }
+        }
+    };
+}
+
+claim!(IZenoVerifier);
+claim!(ZenoLightClient);
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+    use alloy_sol_types::SolValue;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_is_encoded_as_the_guest_does() {
+        let claim = ChainClaim {
+            chain_id: 1,
+            chain_spec: B256::repeat_byte(2),
+            first_parent_hash: B256::repeat_byte(3),
+            last_block_hash: B256::repeat_byte(4),
+            last_block_number: 5,
+            last_state_root: B256::repeat_byte(6),
+            last_receipts_root: B256::repeat_byte(7),
+            last_timestamp: 8,
+            block_count: 9,
+        };
+        assert_eq!(IZenoVerifier::ChainClaim::from(&claim).abi_encode(), claim.abi_encode());
+        assert_eq!(ZenoLightClient::ChainClaim::from(&claim).abi_encode(), claim.abi_encode());
+    }
+}

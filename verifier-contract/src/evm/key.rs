@@ -1,0 +1,366 @@
+//! The verifying key of EVM proofs.
+
+use std::ops::RangeInclusive;
+
+use alloy_primitives::{B256, U256, keccak256, uint};
+use halo2_base::gates::circuit::{BaseCircuitParams, builder::BaseCircuitBuilder};
+use halo2_proofs::{
+    SerdeFormat,
+    plonk::{Circuit, ConstraintSystem, VerifyingKey, permutation},
+    poly::{EvaluationDomain, kzg::commitment::ParamsKZG},
+};
+use halo2curves::{
+    bn256::{Bn256, Fr, G1Affine, G2Affine},
+    ff::{Field, PrimeField, WithSmallOrderMulGroup},
+    group::prime::PrimeCurveAffine,
+    serde::SerdeObject,
+};
+use thiserror::Error;
+
+use super::{
+    SCALAR_MODULUS,
+    curve::{G1_BYTES, G2_BYTES, read_g1, read_g2, write_g1, write_g2},
+};
+
+/// The first eight bytes of every key: mark and version.
+const MAGIC: [u8; 8] = *b"ZENOEVK\x01";
+/// What k may be, for 2^k rows. The instances and the rows for blinding take more than 2^5; the quotient takes a domain
+/// four times as large, and the scalar field has no larger subgroup than of 2^28 elements.
+const DEGREES: RangeInclusive<u32> = 6..=26;
+
+/// Commitments in a key: to four fixed columns (two selectors, constants, the lookup table), and one for each of the
+/// three columns under the permutation argument.
+const POINTS: usize = 7;
+/// Bytes of a key.
+const LENGTH: usize = MAGIC.len() + 1 + 64 + G2_BYTES + POINTS * G1_BYTES + 32;
+
+/// `[tau] H` of the development SRS, as [`write_g2`] writes it. Its secret is public.
+const INSECURE_S_G2: [U256; 4] = [
+    uint!(0x0fa98055cb7f830f0deccfedaafeaf7ca49da12c085654d4cc55765509d7ebbc_U256),
+    uint!(0x120ac13f30e103f1c26772db9967ada6b7a46fa57931e04bf10bf462e06662cc_U256),
+    uint!(0x1bb26aa2320aeb240eeb5c4ca290321882d71b8b1bb46f6f1ba663cf03bc7ff9_U256),
+    uint!(0x0b0bd9838885e729a9019d32b24cda61105774537538997dfd70cae5741402e7_U256),
+];
+
+/// What EVM proofs are checked against: the wrapper circuit's Halo2 key, the secret of the SRS in G2, and the commitments
+/// that pin guest and virtual machine.
+///
+/// It holds what the generated contract holds, so both accept the same proofs.
+#[derive(Clone, Debug)]
+pub struct EvmVerifyingKey {
+    vk: VerifyingKey<G1Affine>,
+    params: ParamsKZG<Bn256>,
+    app_exe_commitment: B256,
+    app_vm_commitment: B256,
+}
+
+/// Why something is no key of EVM proofs.
+#[derive(Debug, Error)]
+pub enum EvmKeyError {
+    /// The bytes don't start as a key of this format does.
+    #[error("not a Zeno verifying key of EVM proofs, of format 1")]
+    Foreign,
+    /// The bytes have another length than a key has.
+    #[error("a key has {LENGTH} bytes, this one has {0}")]
+    Length(usize),
+    /// The bytes were altered or damaged.
+    #[error("altered or damaged: the checksum is {actual}, the key says {stated}")]
+    Checksum {
+        /// keccak256 of the bytes before the checksum.
+        actual: B256,
+        /// The checksum in the key.
+        stated: B256,
+    },
+    /// The circuit has too few or too many rows.
+    #[error("the circuit has 2^{0} rows, expected 2^{min} to 2^{max}", min = DEGREES.start(), max = DEGREES.end())]
+    Degree(u32),
+    /// The circuit is not of the one configuration that contracts take proofs of.
+    #[error(
+        "a key of another circuit: one column of advice, constants and instances each, with lookups by a selector and \
+         without compression of selectors, is what contracts take proofs of"
+    )]
+    OtherCircuit,
+    /// A commitment to guest or machine is no element of BN254's scalar field.
+    #[error("the commitment {0} is not less than BN254's scalar modulus")]
+    Commitment(B256),
+    /// A commitment of the circuit is not a point of BN254's G1, or is the identity.
+    #[error("commitment {0} of the circuit is not a point of BN254's G1 other than the identity")]
+    Point(usize),
+    /// `s_g2` of the SRS is not in BN254's G2, or is the identity.
+    #[error("the secret of the SRS in G2 is not a point of BN254's G2 other than the identity")]
+    Secret,
+}
+
+impl EvmVerifyingKey {
+    /// Puts a key together.
+    ///
+    /// `vk` is the wrapper circuit's key; `s_g2` is the secret of the SRS that it was made from, in G2 (the other points
+    /// of an SRS are the generators); the commitments are those of the guest and the machine whose proofs it shall
+    /// accept, as elements of BN254's scalar field, big-endian.
+    ///
+    /// # Errors
+    /// [`EvmKeyError`] when the circuit is another one, or when a part is out of range.
+    pub fn new(
+        vk: &VerifyingKey<G1Affine>,
+        s_g2: G2Affine,
+        app_exe_commitment: B256,
+        app_vm_commitment: B256,
+    ) -> Result<Self, EvmKeyError> {
+        // Through the same checks as a key that is read.
+        let s_g2 = read_g2(&write_g2(&s_g2)).ok_or(EvmKeyError::Secret)?;
+        let points = vk.fixed_commitments().iter().chain(vk.permutation().commitments()).copied().collect();
+        let k = vk.get_domain().k();
+        let key = Self::assemble(k, points, s_g2, app_exe_commitment, app_vm_commitment)?;
+        // A digest of everything that verification depends on.
+        if key.vk.transcript_repr() != vk.transcript_repr() {
+            return Err(EvmKeyError::OtherCircuit);
+        }
+        Ok(key)
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote. A key decides what is believed: take it from where the program comes
+    /// from, or make it, and never take it from whom a proof comes from.
+    ///
+    /// # Errors
+    /// [`EvmKeyError`] when `bytes` is something else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, EvmKeyError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(EvmKeyError::Foreign);
+        }
+        let bytes: &[u8; LENGTH] = bytes.try_into().map_err(|_| EvmKeyError::Length(bytes.len()))?;
+        let (body, checksum) = bytes.split_at(LENGTH - 32);
+        let (actual, stated) = (keccak256(body), B256::from_slice(checksum));
+        if actual != stated {
+            return Err(EvmKeyError::Checksum { actual, stated });
+        }
+        let (commitments, body) = body[MAGIC.len() + 1..].split_at(64);
+        let (app_exe_commitment, app_vm_commitment) = commitments.split_at(32);
+        let s_g2 = body.first_chunk().and_then(read_g2).ok_or(EvmKeyError::Secret)?;
+        let (points, _) = body[G2_BYTES..].as_chunks();
+        let points = points
+            .iter()
+            .enumerate()
+            .map(|(index, bytes)| read_g1(bytes).ok_or(EvmKeyError::Point(index)))
+            .collect::<Result<_, _>>()?;
+        let [app_exe_commitment, app_vm_commitment] =
+            [app_exe_commitment, app_vm_commitment].map(B256::from_slice);
+        Self::assemble(bytes[MAGIC.len()].into(), points, s_g2, app_exe_commitment, app_vm_commitment)
+    }
+
+    /// The key's bytes. Points and commitments are big-endian words:
+    ///
+    /// | bytes | what |
+    /// |---|---|
+    /// | 8 | `ZENOEVK` and a byte 1, the version of this layout |
+    /// | 1 | k: the circuit has 2^k rows |
+    /// | 32 | commitment to the guest program |
+    /// | 32 | commitment to the virtual machine |
+    /// | 128 | the secret of the SRS in G2: x.c1, x.c0, y.c1, y.c0 (EIP-197) |
+    /// | 4 · 64 | commitments to the fixed columns: x, y each (EIP-196) |
+    /// | 3 · 64 | commitments to the permutation, one for each column under it |
+    /// | 32 | keccak256 of everything before |
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.push(self.vk.get_domain().k() as u8);
+        bytes.extend(self.app_exe_commitment);
+        bytes.extend(self.app_vm_commitment);
+        bytes.extend(write_g2(&self.params.s_g2()));
+        for point in self.vk.fixed_commitments().iter().chain(self.vk.permutation().commitments()) {
+            bytes.extend(write_g1(point));
+        }
+        bytes.extend(keccak256(&bytes));
+        bytes
+    }
+
+    /// Whether it stems from the development SRS, whose secret is public: then anybody can make a proof of anything.
+    pub fn is_insecure(&self) -> bool {
+        let s_g2 = write_g2(&self.params.s_g2());
+        s_g2.chunks_exact(32).zip(INSECURE_S_G2).all(|(bytes, word)| U256::from_be_slice(bytes) == word)
+    }
+
+    /// Commitment to the guest program: its code, initial memory and entry point.
+    pub fn app_exe_commitment(&self) -> B256 {
+        self.app_exe_commitment
+    }
+
+    /// Commitment to the virtual machine and to the circuits that aggregate its proofs.
+    pub fn app_vm_commitment(&self) -> B256 {
+        self.app_vm_commitment
+    }
+
+    /// The secret of the SRS in G2, `[tau] H`, which tells one SRS from another.
+    pub fn s_g2(&self) -> G2Affine {
+        self.params.s_g2()
+    }
+
+    /// What the circuit's key is to a transcript: a digest of all its parts, as a big-endian scalar.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn circuit_digest(&self) -> [u8; 32] {
+        super::curve::word(self.vk.transcript_repr())
+    }
+
+    /// The negative of [`s_g2`](Self::s_g2) as the EVM's pairing has it: x.c1, x.c0, y.c1, y.c0.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn minus_s_g2(&self) -> [[u8; 32]; 4] {
+        let bytes = write_g2(&-self.params.s_g2());
+        let (words, _) = bytes.as_chunks();
+        std::array::from_fn(|index| words[index])
+    }
+
+    /// The wrapper circuit's key.
+    pub(super) fn vk(&self) -> &VerifyingKey<G1Affine> {
+        &self.vk
+    }
+
+    /// The points of the SRS that verification takes.
+    pub(super) fn params(&self) -> &ParamsKZG<Bn256> {
+        &self.params
+    }
+
+    fn assemble(
+        k: u32,
+        mut points: Vec<G1Affine>,
+        s_g2: G2Affine,
+        app_exe_commitment: B256,
+        app_vm_commitment: B256,
+    ) -> Result<Self, EvmKeyError> {
+        for commitment in [app_exe_commitment, app_vm_commitment] {
+            if U256::from_be_bytes(commitment.0) >= SCALAR_MODULUS {
+                return Err(EvmKeyError::Commitment(commitment));
+            }
+        }
+        if !DEGREES.contains(&k) {
+            return Err(EvmKeyError::Degree(k));
+        }
+        if points.len() != POINTS {
+            return Err(EvmKeyError::OtherCircuit);
+        }
+        if let Some(index) = points.iter().position(|point| bool::from(point.is_identity())) {
+            return Err(EvmKeyError::Point(index));
+        }
+        let cs = constraint_system(k);
+        let domain = evaluation_domain(cs.degree(), k);
+        let permutation =
+            permutation::VerifyingKey::from_commitments(points.split_off(cs.num_fixed_columns()));
+        let vk = VerifyingKey::from_parts(domain, points, permutation, cs, Vec::new(), false);
+        Ok(Self { vk, params: verifier_params(k, s_g2), app_exe_commitment, app_vm_commitment })
+    }
+}
+
+/// The wrapper circuit's constraints, with fixed columns for selectors. Any other configuration of `halo2-base` gives
+/// proofs of another length.
+fn constraint_system(k: u32) -> ConstraintSystem<Fr> {
+    let params = BaseCircuitParams {
+        k: k as usize,
+        num_advice_per_phase: vec![1],
+        num_fixed: 1,
+        num_lookup_advice_per_phase: vec![1],
+        // The table's size shows in its commitment, and nowhere else.
+        lookup_bits: Some(1),
+        num_instance_columns: 1,
+    };
+    let mut cs = ConstraintSystem::default();
+    let _ = BaseCircuitBuilder::<Fr>::configure_with_params(&mut cs, params);
+    let selectors = vec![Vec::new(); cs.num_selectors()];
+    cs.directly_convert_selectors_to_fixed(selectors).0
+}
+
+/// The evaluation domain over 2^k rows, as `EvaluationDomain::new` gives it but without the tables for transforms: they
+/// take gigabytes for a circuit of real size, and verification reads none.
+fn evaluation_domain(degree: usize, k: u32) -> EvaluationDomain<Fr> {
+    let quotient_poly_degree = degree as u64 - 1;
+    let extended_k = k + quotient_poly_degree.next_power_of_two().ilog2();
+    let root = |k: u32| (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square());
+    let inverse = |value: Fr| value.invert().expect("not zero");
+    let n = 1u64 << k;
+    let (omega, extended_omega) = (root(k), root(extended_k));
+    let step = extended_omega.pow_vartime([n]);
+    let first = Fr::ZETA.pow_vartime([n]);
+    let t_evaluations = std::iter::successors(Some(first), |power| Some(*power * step))
+        .take(1 << (extended_k - k))
+        .map(|power| inverse(power - Fr::ONE))
+        .collect();
+    EvaluationDomain {
+        n,
+        k,
+        extended_k,
+        omega,
+        omega_inv: inverse(omega),
+        extended_omega,
+        extended_omega_inv: inverse(extended_omega),
+        g_coset: Fr::ZETA,
+        g_coset_inv: Fr::ZETA.square(),
+        quotient_poly_degree,
+        t_evaluations,
+        ifft_divisor: inverse(Fr::from(n)),
+        extended_ifft_divisor: inverse(Fr::from(1 << extended_k)),
+        barycentric_weight: inverse(Fr::from(n)),
+        fft_data: Default::default(),
+    }
+}
+
+/// An SRS that has the generators and the secret in G2, and none of its other points: enough to verify.
+fn verifier_params(k: u32, s_g2: G2Affine) -> ParamsKZG<Bn256> {
+    let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
+    // halo2 makes an SRS from parts only out of another one: the smallest, for k = 0.
+    let mut smallest = 0u32.to_le_bytes().to_vec();
+    for _monomial_and_lagrange in 0..2 {
+        smallest.extend(g1.to_raw_bytes());
+    }
+    for point in [g2, s_g2] {
+        smallest.extend(point.to_raw_bytes());
+    }
+    ParamsKZG::<Bn256>::read_custom(&mut smallest.as_slice(), SerdeFormat::RawBytesUnchecked)
+        .expect("four points, as halo2 writes them")
+        .from_parts(k, vec![g1], Some(Vec::new()), g2, s_g2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{COMMITMENTS, EVALUATIONS, INSTANCES},
+        *,
+    };
+
+    /// How many commitments and evaluations a proof has, without the two points of the opening.
+    fn proof_shape(cs: &ConstraintSystem<Fr>) -> (usize, usize) {
+        let (lookups, degree) = (cs.lookups().len(), cs.degree());
+        let permuted = cs.permutation().get_columns().len();
+        // Each set of the permutation's columns has a grand product; all but the last are opened at three points.
+        let sets = permuted.div_ceil(degree - 2);
+        // Three for each lookup; the blinding polynomial; the quotient's pieces.
+        let commitments = cs.num_advice_columns() + 3 * lookups + sets + 1 + (degree - 1);
+        let queries = cs.advice_queries().len() + cs.fixed_queries().len();
+        (commitments, queries + 1 + permuted + 3 * sets - 1 + 5 * lookups)
+    }
+
+    #[test]
+    fn proofs_have_the_parts_that_contracts_take() {
+        let cs = constraint_system(23);
+        assert_eq!(proof_shape(&cs), (COMMITMENTS, EVALUATIONS));
+        assert_eq!(cs.num_fixed_columns() + cs.permutation().get_columns().len(), POINTS);
+        assert!(1 << DEGREES.start() >= INSTANCES + cs.blinding_factors() + 1);
+        assert_eq!(cs.degree(), 5, "DEGREES relies on it");
+    }
+
+    #[test]
+    fn the_domain_is_halo2s_but_for_the_tables() {
+        for k in [6, 9] {
+            let mut stock = EvaluationDomain::<Fr>::new(5, k);
+            stock.fft_data.clear();
+            assert_eq!(format!("{:?}", evaluation_domain(5, k)), format!("{stock:?}"));
+        }
+    }
+
+    #[test]
+    fn the_development_srs_is_recognised() {
+        let folder = tempfile::tempdir().unwrap();
+        struct Silent;
+        impl zeno_srs::Progress for Silent {
+            fn advance(&self, _: zeno_srs::Step, _: u64, _: u64) {}
+        }
+        let srs = zeno_srs::development(folder.path(), &[1], &Silent).unwrap();
+        let words: Vec<_> = write_g2(&srs[0].s_g2()).chunks(32).map(U256::from_be_slice).collect();
+        assert_eq!(words, INSECURE_S_G2);
+    }
+}

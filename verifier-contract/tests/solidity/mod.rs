@@ -1,0 +1,113 @@
+//! The contracts, compiled from their sources and deployed in an EVM in memory.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use alloy_primitives::{Address, B256, Bytes, hex};
+use alloy_sol_types::{SolCall, SolError, SolValue};
+use revm::{
+    Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext,
+    context::{
+        TxEnv,
+        result::{ExecutionResult, Output},
+    },
+    database::{CacheDB, EmptyDB},
+    handler::MainnetContext,
+};
+use serde_json::{Value, json};
+use zeno_verifier::{
+    ChainClaim,
+    contracts::{IZenoVerifier, SourceFile},
+};
+
+/// The selector of the error that a refused proof gives.
+pub(crate) const PROOF_REFUSED: [u8; 4] = IZenoVerifier::ProofRefused::SELECTOR;
+
+/// Gas that a transaction may use: less than EIP-7825 allows.
+const GAS: u64 = 16_000_000;
+
+/// OpenVM's verifier and ours over it.
+pub(crate) struct Deployed {
+    database: CacheDB<EmptyDB>,
+    verifier: Address,
+}
+
+impl Deployed {
+    /// Compiles and deploys; none where there is no compiler.
+    pub(crate) fn new(sources: &[SourceFile], verifier: &str) -> Option<Self> {
+        let output = compile(sources)?;
+        let bytecode = |file: &str, name: &str| {
+            let code = &output["contracts"][file][name]["evm"]["bytecode"]["object"];
+            hex::decode(code.as_str().unwrap_or_else(|| panic!("{}", output["errors"]))).unwrap()
+        };
+        let mut deployed = Self { database: CacheDB::default(), verifier: Address::ZERO };
+        let halo2 = deployed.create(bytecode("generated/OpenVmHalo2Verifier.sol", "OpenVmHalo2Verifier"));
+        let mut code = bytecode(&format!("generated/{verifier}.sol"), verifier);
+        code.extend(halo2.abi_encode());
+        deployed.verifier = deployed.create(code);
+        Some(deployed)
+    }
+
+    /// The digest that `verifyClaim` returns, or what it reverts with.
+    pub(crate) fn verify(&mut self, claim: &ChainClaim, proof: &[u8]) -> Result<B256, Bytes> {
+        let call = IZenoVerifier::verifyClaimCall { claim: claim.into(), proof: proof.to_vec().into() };
+        let tx = TxEnv::builder().call(self.verifier).data(call.abi_encode().into()).gas_limit(GAS);
+        let mut evm = context(&mut self.database).build_mainnet();
+        match evm.transact_one(tx.build().unwrap()).unwrap() {
+            ExecutionResult::Success { output, .. } => Ok(B256::from_slice(output.data())),
+            ExecutionResult::Revert { output, .. } => Err(output),
+            // A precompile takes all gas for a point that is none.
+            ExecutionResult::Halt { .. } => Err(Bytes::new()),
+        }
+    }
+
+    fn create(&mut self, code: Vec<u8>) -> Address {
+        let tx = TxEnv::builder().create().data(code.into()).gas_limit(GAS);
+        let mut evm = context(&mut self.database).build_mainnet();
+        match evm.transact_commit(tx.build().unwrap()).unwrap() {
+            ExecutionResult::Success { output: Output::Create(_, Some(address)), .. } => address,
+            result => panic!("{result:?}"),
+        }
+    }
+}
+
+/// A chain without fees, on which a sender's nonce doesn't matter.
+fn context(database: &mut CacheDB<EmptyDB>) -> MainnetContext<&mut CacheDB<EmptyDB>> {
+    Context::mainnet().with_db(database).modify_cfg_chained(|cfg| cfg.disable_nonce_check = true)
+}
+
+/// What the pinned compiler makes of the sources.
+pub(crate) fn compile(sources: &[SourceFile]) -> Option<Value> {
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
+    if !contracts.join("node_modules/solc").is_dir() {
+        return None;
+    }
+    let solidity = sources.iter().filter(|file| file.path.ends_with(".sol"));
+    let input = json!({
+        "language": "Solidity",
+        "sources": solidity
+            .map(|file| (file.path.clone(), json!({ "content": file.text })))
+            .collect::<serde_json::Map<_, _>>(),
+        "settings": {
+            // The Yul optimiser takes minutes for the generated verifier.
+            "optimizer": { "enabled": true, "runs": 1, "details": { "constantOptimizer": false, "yul": false } },
+            "evmVersion": "paris",
+            "outputSelection": { "generated/*": { "*": ["evm.bytecode.object"] } },
+        },
+    });
+    let mut solc = Command::new("node")
+        .arg(contracts.join("scripts/solc"))
+        .arg("--standard-json")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
+    solc.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
+    let output = solc.wait_with_output().unwrap();
+    assert!(output.status.success(), "solc failed");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
