@@ -43,7 +43,7 @@ pub(crate) struct Fft {
 #[derive(Debug)]
 enum Kernel {
     #[cfg(target_arch = "x86_64")]
-    Avx2(Tables<zeno_bn254::Avx2>),
+    Avx2(Tables<zeno_bn254::Avx2<Fr>>),
     Portable(Tables<Portable>),
 }
 
@@ -337,7 +337,7 @@ impl Kernel {
     /// The fastest that this processor is capable of.
     fn best(k: u32) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if zeno_bn254::Avx2::is_available() {
+        if zeno_bn254::Avx2::<Fr>::is_available() {
             return Self::Avx2(Tables::new(k));
         }
         Self::Portable(Tables::new(k))
