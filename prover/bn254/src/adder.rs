@@ -58,12 +58,15 @@ const SIDE: usize = 4;
 #[cfg(target_arch = "x86_64")]
 const MIN_LANES: usize = 8;
 
+/// A number for each side.
+type Sides = [Lazy<Fq>; SIDE];
+
 /// Adds pairs of points. It keeps the memory that this takes.
 #[derive(Debug, Default)]
 pub struct Adder {
     /// Of `SIDE` pairs each, the differences of their x coordinates, and the products of those before: a chain of
     /// products for each side.
-    differences: Vec<([Lazy<Fq>; SIDE], [Lazy<Fq>; SIDE])>,
+    differences: Vec<(Sides, Sides)>,
     /// Pairs that can't be added by the slope of the line through them, in order.
     special: Vec<usize>,
     /// As `differences`, in lanes.
@@ -177,12 +180,12 @@ impl Adder {
         for (group, (differences, products)) in self.differences.iter().enumerate().rev() {
             let first = group * SIDE;
             let pairs: [(Point, Point); SIDE] = each(|side| pair(state, (first + side).min(count - 1)));
-            let inverse: [Lazy<Fq>; SIDE] = each(|side| inverses[side] * products[side]);
+            let inverse: Sides = each(|side| inverses[side] * products[side]);
             inverses = each(|side| inverses[side] * differences[side]);
-            let slope: [Lazy<Fq>; SIDE] = each(|side| (pairs[side].1.y - pairs[side].0.y) * inverse[side]);
-            let square: [Lazy<Fq>; SIDE] = each(|side| slope[side].square());
-            let x: [Lazy<Fq>; SIDE] = each(|side| square[side] - pairs[side].0.x - pairs[side].1.x);
-            let y: [Lazy<Fq>; SIDE] = each(|side| slope[side] * (pairs[side].0.x - x[side]));
+            let slope: Sides = each(|side| (pairs[side].1.y - pairs[side].0.y) * inverse[side]);
+            let square: Sides = each(|side| slope[side].square());
+            let x: Sides = each(|side| square[side] - pairs[side].0.x - pairs[side].1.x);
+            let y: Sides = each(|side| slope[side] * (pairs[side].0.x - x[side]));
             for side in (0..SIDE.min(count - first)).rev() {
                 let (p, q) = pairs[side];
                 let mut sum = Point { x: x[side], y: y[side] - p.y };
@@ -203,7 +206,7 @@ fn each<T>(f: impl FnMut(usize) -> T) -> [T; SIDE] {
 }
 
 /// The inverses of numbers that aren't zero.
-fn invert(values: [Lazy<Fq>; SIDE]) -> [Lazy<Fq>; SIDE] {
+fn invert(values: Sides) -> Sides {
     let mut inverses = values.map(Lazy::reduced);
     inverses.iter_mut().batch_invert();
     inverses.map(Lazy::from)
@@ -238,7 +241,7 @@ mod tests {
                 match if special { random % 5 } else { 5 } {
                     0 => some[random / 5 % 8],
                     1 => -some[random / 5 % 8],
-                    2 if random % 7 == 0 => G1Affine::identity(),
+                    2 if random.is_multiple_of(7) => G1Affine::identity(),
                     _ => G1::random(&mut rng).to_affine(),
                 }
             };

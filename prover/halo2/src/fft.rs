@@ -117,7 +117,10 @@ impl<L: Lanes> Small<L> {
     #[inline(always)]
     fn transform(&self, row: &mut [L]) {
         let local = row.len().min(LOCAL);
-        row.chunks_exact_mut(local).for_each(|row| self.levels(row, 1));
+        // No closures here: they would not be compiled with the kernel's instructions.
+        for row in row.chunks_exact_mut(local) {
+            self.levels(row, 1);
+        }
         self.levels(row, local);
     }
 
