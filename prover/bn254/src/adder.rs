@@ -6,10 +6,12 @@
 
 use halo2curves::{
     bn256::{Fq, G1Affine},
-    ff::{BatchInvert, Field},
+    ff::{BatchInvert, Field, PrimeField},
     group::{Curve, prime::PrimeCurveAffine},
 };
 
+#[cfg(target_arch = "x86_64")]
+use crate::Avx2;
 use crate::Lazy;
 
 /// A point of the curve. Infinity has zeros, which are no point's coordinates: 3 is no square.
@@ -52,15 +54,24 @@ impl Point {
 /// Pairs that are added side by side, so that the processor has independent products to compute: one is half as long as
 /// what it looks ahead.
 const SIDE: usize = 4;
+/// Pairs that are worth the lanes.
+#[cfg(target_arch = "x86_64")]
+const MIN_LANES: usize = 8;
+
+/// A number for each side.
+type Sides = [Lazy<Fq>; SIDE];
 
 /// Adds pairs of points. It keeps the memory that this takes.
 #[derive(Debug, Default)]
 pub struct Adder {
     /// Of `SIDE` pairs each, the differences of their x coordinates, and the products of those before: a chain of
     /// products for each side.
-    differences: Vec<([Lazy<Fq>; SIDE], [Lazy<Fq>; SIDE])>,
+    differences: Vec<(Sides, Sides)>,
     /// Pairs that can't be added by the slope of the line through them, in order.
     special: Vec<usize>,
+    /// As `differences`, in lanes.
+    #[cfg(target_arch = "x86_64")]
+    lanes: Vec<(Avx2<Fq>, Avx2<Fq>)>,
 }
 
 impl Adder {
@@ -68,6 +79,80 @@ impl Adder {
     /// is what the pairs are taken from and the sums are put into.
     #[inline(always)]
     pub fn add<S: ?Sized>(
+        &mut self,
+        count: usize,
+        state: &mut S,
+        pair: impl Fn(&S, usize) -> (Point, Point),
+        mut put: impl FnMut(&mut S, usize, Point),
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if count >= MIN_LANES && Avx2::<Fq>::is_available() {
+            // SAFETY: the processor has AVX2 and FMA.
+            #[allow(unsafe_code)]
+            if unsafe { self.add_lanes(count, state, &pair, &mut put) } {
+                return;
+            }
+        }
+        self.add_words(count, state, pair, put);
+    }
+
+    /// As [`Adder::add`], in lanes, unless there is a pair that can't be added by the slope: then it does nothing.
+    ///
+    /// The lanes' products are divided by `2^255` and the words are `x 2^256`, so that these are twice the coordinates
+    /// there: `X = 2 x`, `Y = 2 y`. The slope `s` is the same, and `X = 2 s^2 - X_1 - X_2`, `Y = s (X_1 - X) - Y_1`.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn add_lanes<S: ?Sized>(
+        &mut self,
+        count: usize,
+        state: &mut S,
+        pair: &impl Fn(&S, usize) -> (Point, Point),
+        put: &mut impl FnMut(&mut S, usize, Point),
+    ) -> bool {
+        self.lanes.clear();
+        let mut infinity = false;
+        // 1, whose words are 2^255.
+        let one = Avx2::from_lazy([Lazy::from(Fq::TWO_INV); SIDE]).settled();
+        let mut products = one;
+        for first in (0..count).step_by(SIDE) {
+            // The last lanes repeat the last pair.
+            let pairs: [(Point, Point); SIDE] = each(|side| pair(state, (first + side).min(count - 1)));
+            infinity |= pairs.iter().any(|(p, q)| p.is_infinity() | q.is_infinity());
+            let [p, q] = [pairs.map(|(p, _)| p.x), pairs.map(|(_, q)| q.x)].map(Avx2::from_lazy);
+            let differences = q.minus(p).settled();
+            self.lanes.push((differences, products));
+            products = products.times(differences);
+        }
+        // Words of v 2^255 are the library's v / 2, whose inverse is 2 / v; those of (1 / v) 2^255 are its 1 / (2 v).
+        let mut values = products.settled().into_lazy().map(Lazy::reduced);
+        if infinity || values.contains(&Fq::ZERO) {
+            return false;
+        }
+        values.iter_mut().batch_invert();
+        let quarter = Fq::TWO_INV.square();
+        let mut inverses = Avx2::from_lazy(values.map(|value| Lazy::from(value * quarter))).settled();
+        for (group, (differences, products)) in self.lanes.iter().enumerate().rev() {
+            let first = group * SIDE;
+            let pairs: [(Point, Point); SIDE] = each(|side| pair(state, (first + side).min(count - 1)));
+            let [p_x, p_y] = [pairs.map(|(p, _)| p.x), pairs.map(|(p, _)| p.y)].map(Avx2::from_lazy);
+            let [q_x, q_y] = [pairs.map(|(_, q)| q.x), pairs.map(|(_, q)| q.y)].map(Avx2::from_lazy);
+            let inverse = inverses.times(*products);
+            inverses = inverses.times(*differences);
+            let slope = q_y.minus(p_y).times(inverse);
+            let square = slope.times(slope);
+            let x = square.plus(square).minus(p_x.plus(q_x).settled()).settled();
+            let y = slope.times(p_x.minus(x)).minus(p_y).settled();
+            let (x, y) = (x.into_lazy(), y.into_lazy());
+            for side in (0..SIDE.min(count - first)).rev() {
+                put(state, first + side, Point { x: x[side], y: y[side] });
+            }
+        }
+        true
+    }
+
+    /// As [`Adder::add`], in words.
+    #[inline(always)]
+    fn add_words<S: ?Sized>(
         &mut self,
         count: usize,
         state: &mut S,
@@ -95,12 +180,12 @@ impl Adder {
         for (group, (differences, products)) in self.differences.iter().enumerate().rev() {
             let first = group * SIDE;
             let pairs: [(Point, Point); SIDE] = each(|side| pair(state, (first + side).min(count - 1)));
-            let inverse: [Lazy<Fq>; SIDE] = each(|side| inverses[side] * products[side]);
+            let inverse: Sides = each(|side| inverses[side] * products[side]);
             inverses = each(|side| inverses[side] * differences[side]);
-            let slope: [Lazy<Fq>; SIDE] = each(|side| (pairs[side].1.y - pairs[side].0.y) * inverse[side]);
-            let square: [Lazy<Fq>; SIDE] = each(|side| slope[side].square());
-            let x: [Lazy<Fq>; SIDE] = each(|side| square[side] - pairs[side].0.x - pairs[side].1.x);
-            let y: [Lazy<Fq>; SIDE] = each(|side| slope[side] * (pairs[side].0.x - x[side]));
+            let slope: Sides = each(|side| (pairs[side].1.y - pairs[side].0.y) * inverse[side]);
+            let square: Sides = each(|side| slope[side].square());
+            let x: Sides = each(|side| square[side] - pairs[side].0.x - pairs[side].1.x);
+            let y: Sides = each(|side| slope[side] * (pairs[side].0.x - x[side]));
             for side in (0..SIDE.min(count - first)).rev() {
                 let (p, q) = pairs[side];
                 let mut sum = Point { x: x[side], y: y[side] - p.y };
@@ -121,7 +206,7 @@ fn each<T>(f: impl FnMut(usize) -> T) -> [T; SIDE] {
 }
 
 /// The inverses of numbers that aren't zero.
-fn invert(values: [Lazy<Fq>; SIDE]) -> [Lazy<Fq>; SIDE] {
+fn invert(values: Sides) -> Sides {
     let mut inverses = values.map(Lazy::reduced);
     inverses.iter_mut().batch_invert();
     inverses.map(Lazy::from)
@@ -146,15 +231,17 @@ mod tests {
     fn sums_are_the_librarys() {
         let mut rng = ChaCha20Rng::seed_from_u64(10);
         let mut adder = Adder::default();
-        for count in [0, 1, 2, 3, 50, 301] {
+        for (count, special) in
+            [0, 1, 2, 3, 50, 301].into_iter().flat_map(|count| [(count, false), (count, true)])
+        {
             let some: Vec<G1Affine> = (0..8).map(|_| G1::random(&mut rng).to_affine()).collect();
             // Equal and opposite points and infinity among them.
             let mut point = || {
                 let random = rng.next_u32() as usize;
-                match random % 5 {
+                match if special { random % 5 } else { 5 } {
                     0 => some[random / 5 % 8],
                     1 => -some[random / 5 % 8],
-                    2 if random % 7 == 0 => G1Affine::identity(),
+                    2 if random.is_multiple_of(7) => G1Affine::identity(),
                     _ => G1::random(&mut rng).to_affine(),
                 }
             };
@@ -162,8 +249,16 @@ mod tests {
             let mut sums = vec![G1Affine::identity(); count];
             let pair = |index: usize| (Point::from(pairs[index].0), Point::from(pairs[index].1));
             adder.add(count, &mut *sums, |_, index| pair(index), |sums, index, sum| sums[index] = sum.into());
-            for ((p, q), sum) in pairs.iter().zip(sums) {
+            let mut words = vec![G1Affine::identity(); count];
+            adder.add_words(
+                count,
+                &mut *words,
+                |_, index| pair(index),
+                |sums, index, sum| sums[index] = sum.into(),
+            );
+            for (((p, q), sum), words) in pairs.iter().zip(sums).zip(words) {
                 assert_eq!((p.to_curve() + q).to_affine(), sum);
+                assert_eq!(words, sum);
             }
         }
     }

@@ -20,12 +20,12 @@
 // Limbs and columns are indexed as the formulas do, in several arrays at once.
 #![allow(unsafe_code, clippy::needless_range_loop)]
 
-use std::arch::x86_64::*;
+use std::{arch::x86_64::*, marker::PhantomData};
 
 use halo2curves::{bn256::Fr, ff::PrimeField};
 
 use crate::{
-    Lazy,
+    Field, Lazy,
     lanes::{LANES, Lanes, Task},
     lazy::Words,
 };
@@ -76,15 +76,16 @@ const fn limbs(x: &Words) -> [f64; 5] {
     out
 }
 
-const P: Words = <Fr as crate::Field>::MODULUS;
-const MODULUS: [f64; 5] = limbs(&P);
+/// A field's constants in limbs.
+struct Constants<F>(PhantomData<F>);
 
-/// `2^-51 mod p`, 0.245 p.
-const INVERSE: [f64; 5] =
-    limbs(&[0x3bd0_5cc8_9dc9_87a4, 0xa149_8ff2_7127_9316, 0x5aab_c543_fa8d_fc09, 0x0bda_088f_bd07_1e15]);
-
-/// `-1 / p mod 2^51`.
-const NEG_INVERSE: f64 = (<Fr as crate::Field>::NEG_INVERSE & MASK) as f64;
+impl<F: Field> Constants<F> {
+    const MODULUS: [f64; 5] = limbs(&F::MODULUS);
+    /// `2^-51 mod p`, at most 0.26 p.
+    const INVERSE: [f64; 5] = limbs(&F::INVERSE_2_51);
+    /// `-1 / p mod 2^51`.
+    const NEG_INVERSE: f64 = (F::NEG_INVERSE & MASK) as f64;
+}
 
 /// What the columns start with: minus the constants that the products' halves come with (see the module's text), and
 /// [`BIAS`] and [`CENTRE`] where digits are cut off.
@@ -123,9 +124,9 @@ const INITIAL: [u64; 10] = {
 
 /// Four elements. To be used on processors with AVX2 and FMA only, in functions that have them enabled.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx2([__m256d; 5]);
+pub struct Avx2<F>([__m256d; 5], PhantomData<F>);
 
-impl Avx2 {
+impl<F> Avx2<F> {
     /// Whether the processor has the instructions.
     pub fn is_available() -> bool {
         is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
@@ -217,18 +218,18 @@ fn digit(column: __m256i) -> __m256d {
 /// the others next to nothing. The fifth goes by adding a multiple of `p` of at most `2^50 p 2^204`, `p / 2` in the
 /// result.
 #[inline(always)]
-fn reduce(mut c: [__m256i; 10]) -> [__m256d; 5] {
+fn reduce<F: Field>(mut c: [__m256i; 10]) -> [__m256d; 5] {
     for i in 0..4 {
         let t = digit(c[i]);
         c[i + 1] = add_bits(c[i + 1], carry(c[i]));
         for j in 0..5 {
-            accumulate(&mut c, i + 1 + j, t, splat(INVERSE[j]));
+            accumulate(&mut c, i + 1 + j, t, splat(Constants::<F>::INVERSE[j]));
         }
     }
-    let (_, low) = halves(digit(c[4]), splat(NEG_INVERSE));
+    let (_, low) = halves(digit(c[4]), splat(Constants::<F>::NEG_INVERSE));
     let q = sub(low, splat(LOW));
     for j in 0..5 {
-        accumulate(&mut c, 4 + j, q, splat(MODULUS[j]));
+        accumulate(&mut c, 4 + j, q, splat(Constants::<F>::MODULUS[j]));
     }
     c[5] = add_bits(c[5], carry(c[4]));
 
@@ -271,37 +272,18 @@ fn load(words: [&Words; LANES]) -> [__m256d; 5] {
     }
 }
 
-impl Lanes for Avx2 {
-    type Factor = [f64; 5];
-
-    fn enable(task: impl Task) {
-        #[target_feature(enable = "avx2,fma")]
-        fn enabled(task: impl Task) {
-            task.run();
-        }
-        // SAFETY: as above.
-        unsafe { enabled(task) }
-    }
-
-    fn factor(factor: Fr) -> [f64; 5] {
-        limbs(&Lazy::from(factor * Fr::TWO_INV).words())
-    }
-
+impl<F: Field> Avx2<F> {
+    /// The elements, limbs not settled.
     #[inline(always)]
-    fn load(elements: &[Fr; LANES]) -> Self {
-        let words = elements.map(|element| Lazy::from(element).words());
-        Self(load(words.each_ref()))
+    pub(crate) fn from_lazy(elements: [Lazy<F>; LANES]) -> Self {
+        let words = elements.map(Lazy::words);
+        Self(load(words.each_ref()), PhantomData)
     }
 
+    /// The elements, which are settled.
     #[inline(always)]
-    fn factors(elements: &[Fr; LANES]) -> Self {
-        Self::load(&elements.map(|element| element * Fr::TWO_INV)).settle()
-    }
-
-    #[inline(always)]
-    fn store(self) -> [Fr; LANES] {
+    pub(crate) fn into_lazy(self) -> [Lazy<F>; LANES] {
         // Adding p makes settled numbers positive; then they are below 1.6 p.
-        let Self(limbs) = self.settle();
         let mut digits = [splat_bits(0); 5];
         let mut carried = splat_bits(0);
         for i in 0..5 {
@@ -309,8 +291,9 @@ impl Lanes for Avx2 {
             let lent = if i < 4 { 1_i64 << BITS } else { 0 };
             let owed = i64::from(i > 0);
             // The bits of LOW + x are those of LOW plus x.
-            let constant = (MODULUS[i] as i64 + lent - owed).wrapping_sub(LOW.to_bits() as i64);
-            let limb = add_bits(bits(add(limbs[i], splat(LOW))), splat_bits(constant as u64));
+            let constant =
+                (Constants::<F>::MODULUS[i] as i64 + lent - owed).wrapping_sub(LOW.to_bits() as i64);
+            let limb = add_bits(bits(add(self.0[i], splat(LOW))), splat_bits(constant as u64));
             let sum = add_bits(limb, carried);
             digits[i] = if i < 4 { and_bits(sum, splat_bits(MASK)) } else { sum };
             carried = carry(sum);
@@ -335,17 +318,17 @@ impl Lanes for Avx2 {
                 _mm256_storeu_si256(out.as_mut_ptr().cast(), row);
             }
         }
-        out.map(|words| Lazy::<Fr>::from_words(words).reduced())
+        out.map(Lazy::from_words)
     }
 
     /// Subtracts the multiple of `p` nearest to the value, going by the top limb, and carries once: the carries are at
     /// most 4, so no second round is needed.
     #[inline(always)]
-    fn settle(self) -> Self {
+    pub(crate) fn settled(self) -> Self {
         let mut l = self.0;
-        let k = sub(mul_add(l[4], splat(1.0 / MODULUS[4]), splat(LOW)), splat(LOW));
+        let k = sub(mul_add(l[4], splat(1.0 / Constants::<F>::MODULUS[4]), splat(LOW)), splat(LOW));
         for i in 0..5 {
-            l[i] = mul_add(k, splat(-MODULUS[i]), l[i]);
+            l[i] = mul_add(k, splat(-Constants::<F>::MODULUS[i]), l[i]);
         }
         let mut out = l;
         for i in 0..4 {
@@ -353,33 +336,88 @@ impl Lanes for Avx2 {
             out[i] = sub(out[i], carried);
             out[i + 1] = mul_add(carried, splat(1.0 / TWO_51), out[i + 1]);
         }
-        Self(out)
+        Self(out, PhantomData)
+    }
+
+    /// The sum.
+    #[inline(always)]
+    pub(crate) fn plus(self, rhs: Self) -> Self {
+        Self(std::array::from_fn(|i| add(self.0[i], rhs.0[i])), PhantomData)
+    }
+
+    /// The difference.
+    #[inline(always)]
+    pub(crate) fn minus(self, rhs: Self) -> Self {
+        Self(std::array::from_fn(|i| sub(self.0[i], rhs.0[i])), PhantomData)
+    }
+
+    /// The product, divided by `2^255`.
+    #[inline(always)]
+    pub(crate) fn times(self, rhs: Self) -> Self {
+        let mut c = INITIAL.map(splat_bits);
+        for i in 0..5 {
+            for j in 0..5 {
+                accumulate(&mut c, i + j, self.0[i], rhs.0[j]);
+            }
+        }
+        Self(reduce::<F>(c), PhantomData)
+    }
+}
+
+impl Lanes for Avx2<Fr> {
+    type Factor = [f64; 5];
+
+    fn enable(task: impl Task) {
+        #[target_feature(enable = "avx2,fma")]
+        fn enabled(task: impl Task) {
+            task.run();
+        }
+        // SAFETY: as above.
+        unsafe { enabled(task) }
+    }
+
+    fn factor(factor: Fr) -> [f64; 5] {
+        limbs(&Lazy::from(factor * Fr::TWO_INV).words())
+    }
+
+    #[inline(always)]
+    fn load(elements: &[Fr; LANES]) -> Self {
+        Self::from_lazy(elements.map(Lazy::from))
+    }
+
+    #[inline(always)]
+    fn factors(elements: &[Fr; LANES]) -> Self {
+        Self::load(&elements.map(|element| element * Fr::TWO_INV)).settled()
+    }
+
+    #[inline(always)]
+    fn store(self) -> [Fr; LANES] {
+        self.settled().into_lazy().map(Lazy::reduced)
+    }
+
+    #[inline(always)]
+    fn settle(self) -> Self {
+        self.settled()
     }
 
     #[inline(always)]
     fn add(self, rhs: Self) -> Self {
-        Self(std::array::from_fn(|i| add(self.0[i], rhs.0[i])))
+        self.plus(rhs)
     }
 
     #[inline(always)]
     fn sub(self, rhs: Self) -> Self {
-        Self(std::array::from_fn(|i| sub(self.0[i], rhs.0[i])))
+        self.minus(rhs)
     }
 
     #[inline(always)]
     fn scale(self, factor: &[f64; 5]) -> Self {
-        self.mul(Self(factor.map(splat)))
+        self.times(Self(factor.map(splat), PhantomData))
     }
 
     #[inline(always)]
     fn mul(self, factors: Self) -> Self {
-        let mut c = INITIAL.map(splat_bits);
-        for i in 0..5 {
-            for j in 0..5 {
-                accumulate(&mut c, i + j, self.0[i], factors.0[j]);
-            }
-        }
-        Self(reduce(c))
+        self.times(factors)
     }
 }
 
@@ -407,17 +445,17 @@ mod tests {
 
     #[test]
     fn arithmetic_is_the_librarys() {
-        if !Avx2::is_available() {
+        if !Avx2::<Fr>::is_available() {
             return;
         }
         let mut rng = ChaCha20Rng::seed_from_u64(11);
         for _ in 0..10_000 {
             let [x, y, z, f] = std::array::from_fn(|_| random(&mut rng));
-            let [a, b, c] = [x, y, z].map(|elements| Avx2::load(&elements));
+            let [a, b, c] = [x, y, z].map(|elements| Avx2::<Fr>::load(&elements));
             assert_eq!(a.store(), x);
             assert_eq!(a.settle().store(), x);
-            assert_eq!(a.scale(&Avx2::factor(f[0])).store(), x.map(|x| x * f[0]));
-            let factors = Avx2::factors(&f);
+            assert_eq!(a.scale(&Avx2::<Fr>::factor(f[0])).store(), x.map(|x| x * f[0]));
+            let factors = Avx2::<Fr>::factors(&f);
             let (xf, yf, zf) = (zip(x, f, |x, f| x * f), zip(y, f, |y, f| y * f), zip(z, f, |z, f| z * f));
             let [af, bf, cf] = [a, b, c].map(|a| a.mul(factors));
             assert_eq!(af.store(), xf);

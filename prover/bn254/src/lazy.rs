@@ -30,6 +30,8 @@ pub trait Field: Copy {
         }
         inverse.wrapping_neg()
     };
+    /// `2^-51` modulo `p`, about a quarter of `p`.
+    const INVERSE_2_51: Words;
     /// `2 p`.
     const TWICE: Words = {
         let p = Self::MODULUS;
@@ -40,11 +42,15 @@ pub trait Field: Copy {
 impl Field for Fq {
     const MODULUS: Words =
         [0x3c20_8c16_d87c_fd47, 0x9781_6a91_6871_ca8d, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
+    const INVERSE_2_51: Words =
+        [0xeef9_2747_bdc4_58aa, 0xcf9a_c7c2_be9d_44a0, 0xcca1_4112_a6fe_1693, 0x0c46_8325_af42_40f3];
 }
 
 impl Field for Fr {
     const MODULUS: Words =
         [0x43e1_f593_f000_0001, 0x2833_e848_79b9_7091, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
+    const INVERSE_2_51: Words =
+        [0x3bd0_5cc8_9dc9_87a4, 0xa149_8ff2_7127_9316, 0x5aab_c543_fa8d_fc09, 0x0bda_088f_bd07_1e15];
 }
 
 /// An element of `F`: any of the two numbers below `2 p` that stand for it.
@@ -382,6 +388,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn inverses_of_2_51() {
+        assert_eq!(Fq::from_raw(Fq::INVERSE_2_51) * Fq::from(1 << 51), Fq::one());
+        assert_eq!(Fr::from_raw(Fr::INVERSE_2_51) * Fr::from(1 << 51), Fr::one());
     }
 
     #[test]

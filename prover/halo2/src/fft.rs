@@ -43,7 +43,7 @@ pub(crate) struct Fft {
 #[derive(Debug)]
 enum Kernel {
     #[cfg(target_arch = "x86_64")]
-    Avx2(Tables<zeno_bn254::Avx2>),
+    Avx2(Tables<zeno_bn254::Avx2<Fr>>),
     Portable(Tables<Portable>),
 }
 
@@ -117,7 +117,10 @@ impl<L: Lanes> Small<L> {
     #[inline(always)]
     fn transform(&self, row: &mut [L]) {
         let local = row.len().min(LOCAL);
-        row.chunks_exact_mut(local).for_each(|row| self.levels(row, 1));
+        // No closures here: they would not be compiled with the kernel's instructions.
+        for row in row.chunks_exact_mut(local) {
+            self.levels(row, 1);
+        }
         self.levels(row, local);
     }
 
@@ -337,7 +340,7 @@ impl Kernel {
     /// The fastest that this processor is capable of.
     fn best(k: u32) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if zeno_bn254::Avx2::is_available() {
+        if zeno_bn254::Avx2::<Fr>::is_available() {
             return Self::Avx2(Tables::new(k));
         }
         Self::Portable(Tables::new(k))

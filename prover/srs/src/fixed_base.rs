@@ -16,8 +16,8 @@ use zeno_bn254::{Adder, Point};
 const WINDOW_BITS: usize = 16;
 /// Windows, the last of which takes the carry of the one before as well: its digits are below a quarter of the others.
 const WINDOWS: usize = (Fr::NUM_BITS as usize).div_ceil(WINDOW_BITS);
-/// Sums that share an inversion. A window of the table, 2 MiB, is read by all of them before the next one.
-const BATCH: usize = 4096;
+/// Sums that share an inversion: few enough that they, and what is computed on the way, fit the second-level cache.
+const BATCH: usize = 1024;
 
 /// The multiples of a point by `digit * 2^(WINDOW_BITS * window)`, for digits from 0 to `2^(WINDOW_BITS - 1)`.
 pub(crate) struct Table {
@@ -50,16 +50,25 @@ impl Table {
             Adder::default,
             |adder, (points, scalars)| {
                 let digits: Vec<_> = scalars.iter().map(digits).collect();
-                let entry = |index: usize, window: usize| {
-                    let digit = digits[index][window];
-                    self.windows[window][digit.unsigned_abs() as usize].negated_if(digit < 0)
-                };
-                let mut sums: Vec<Point> = (0..scalars.len()).map(|index| entry(index, 0)).collect();
-                for window in 1..WINDOWS {
+                let mut sums = vec![Point::INFINITY; scalars.len()];
+                let mut entries = sums.clone();
+                for (window, table) in self.windows.iter().enumerate() {
+                    // Copies alone first: they miss the cache, and with nothing between them, many are under way at
+                    // a time.
+                    for (entry, digits) in entries.iter_mut().zip(&digits) {
+                        *entry = table[digits[window].unsigned_abs() as usize];
+                    }
+                    for (entry, digits) in entries.iter_mut().zip(&digits) {
+                        *entry = entry.negated_if(digits[window] < 0);
+                    }
+                    if window == 0 {
+                        sums.copy_from_slice(&entries);
+                        continue;
+                    }
                     adder.add(
                         scalars.len(),
                         &mut sums[..],
-                        |sums, index| (sums[index], entry(index, window)),
+                        |sums, index| (sums[index], entries[index]),
                         |sums, index, sum| sums[index] = sum,
                     );
                 }

@@ -10,7 +10,7 @@ use halo2_proofs::poly::{
 use halo2curves::{
     bn256::{Bn256, Fr, G1Affine, G2Affine},
     ff::{Field, FromUniformBytes},
-    group::{Curve, prime::PrimeCurveAffine},
+    group::Curve,
 };
 
 use super::{Place, installed_bytes, tau};

@@ -1,0 +1,133 @@
+//! The kernels of the prover beside halo2's, in one run: multi-scalar multiplication of the kinds of columns that a proof
+//! commits to, and Fourier transforms.
+//!
+//! `cargo bench -p zeno-halo2 --bench kernels -- [K…]`, 16 and 18 by default. Each figure is the least processor time of
+//! some runs that take turns, all threads together, so that other work on the machine weighs less.
+
+// The kernels are no part of the crate's interface.
+#[allow(dead_code)]
+#[path = "../src/fft.rs"]
+mod fft;
+#[allow(dead_code)]
+#[path = "../src/msm.rs"]
+mod msm;
+
+use std::{borrow::Cow, fs, hint::black_box, ops::Range};
+
+use fft::Fft;
+use halo2_proofs::{
+    arithmetic::{best_fft, best_multiexp},
+    poly::EvaluationDomain,
+};
+use halo2curves::{
+    bn256::{Fr, G1, G1Affine, G2Affine},
+    ff::Field,
+    group::{Curve, Group},
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+use zeno_halo2::{Srs, SrsError};
+
+/// Points to commit with.
+struct Bases(Vec<G1Affine>);
+
+impl Srs for Bases {
+    fn k(&self) -> u32 {
+        self.0.len().ilog2()
+    }
+
+    fn g(&self, range: Range<usize>) -> Result<Cow<'_, [G1Affine]>, SrsError> {
+        Ok(Cow::Borrowed(&self.0[range]))
+    }
+
+    fn g_lagrange(&self, range: Range<usize>) -> Result<Cow<'_, [G1Affine]>, SrsError> {
+        self.g(range)
+    }
+
+    fn g2(&self) -> G2Affine {
+        G2Affine::generator()
+    }
+
+    fn s_g2(&self) -> G2Affine {
+        G2Affine::generator()
+    }
+}
+
+const RUNS: usize = 5;
+
+/// Processor time of all threads so far, in seconds.
+fn processor_time() -> f64 {
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux lists the threads");
+    tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
+        .filter_map(|times| times.split(' ').next()?.parse::<f64>().ok())
+        .sum::<f64>()
+        * 1e-9
+}
+
+fn compare(k: u32, name: &str, mut stock: impl FnMut(), mut ours: impl FnMut()) {
+    let mut least = [f64::MAX; 2];
+    for _ in 0..RUNS {
+        for (least, run) in least.iter_mut().zip([&mut stock as &mut dyn FnMut(), &mut ours]) {
+            let start = processor_time();
+            run();
+            *least = least.min(processor_time() - start);
+        }
+    }
+    let [stock, ours] = least.map(|seconds| seconds * 1e3);
+    println!("{k:>3} {name:<34} {stock:>9.1} {ours:>9.1} {:>6.2}", stock / ours);
+}
+
+fn points(n: usize, rng: &mut ChaCha20Rng) -> Vec<G1Affine> {
+    let mut point = G1::random(&mut *rng);
+    let step = G1::random(rng).to_affine();
+    let points: Vec<G1> = std::iter::repeat_with(|| {
+        point += step;
+        point
+    })
+    .take(n)
+    .collect();
+    let mut affine = vec![G1Affine::default(); n];
+    G1::batch_normalize(&points, &mut affine);
+    affine
+}
+
+fn main() {
+    let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|k| k.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![16, 18] } else { sizes };
+    println!("{:>3} {:<34} {:>9} {:>9} {:>6}", "k", "processor time", "stock ms", "ours ms", "ratio");
+    for k in sizes {
+        let n = 1usize << k;
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let bases = Bases(points(n, &mut rng));
+        let random: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
+        let bits = |rng: &mut ChaCha20Rng, bits: u32| -> Vec<Fr> {
+            let mut column: Vec<Fr> = (0..n).map(|_| Fr::from(rng.next_u64() >> (64 - bits))).collect();
+            // The blinding rows.
+            column[n - 6..].iter_mut().for_each(|value| *value = Fr::random(&mut *rng));
+            column
+        };
+        let columns = [
+            ("multiply, random", random.clone()),
+            ("multiply, 48 bits, six random", bits(&mut rng, 48)),
+            ("multiply, 22 bits, six random", bits(&mut rng, 22)),
+            ("multiply, 1 bit, six random", bits(&mut rng, 1)),
+        ];
+        for (name, scalars) in columns {
+            let stock = || best_multiexp(&scalars, &bases.0).to_affine();
+            let ours = || msm::commit(&bases, &scalars).expect("they lie in memory");
+            assert_eq!(stock(), ours());
+            compare(k, name, || _ = black_box(stock()), || _ = black_box(ours()));
+        }
+        let fft = Fft::new(k);
+        let domain = EvaluationDomain::<Fr>::new(2, k);
+        let transform = |values: &mut [Fr]| {
+            best_fft(values, domain.get_omega(), k, &domain.fft_data[&n], false);
+        };
+        let (mut stock, mut ours) = (random.clone(), random);
+        transform(&mut stock);
+        fft.to_coset(&mut ours, Fr::ONE);
+        assert!(stock == ours, "the transforms agree");
+        compare(k, "transform", || transform(&mut stock), || fft.to_coset(&mut ours, Fr::ONE));
+    }
+}
