@@ -96,7 +96,7 @@ pub(crate) fn compile(sources: &[SourceFile]) -> Option<Value> {
             // The Yul optimiser takes minutes for the generated verifier.
             "optimizer": { "enabled": true, "runs": 1, "details": { "constantOptimizer": false, "yul": false } },
             "evmVersion": "paris",
-            "outputSelection": { "generated/*": { "*": ["evm.bytecode.object"] } },
+            "outputSelection": { "*": { "*": ["evm.bytecode.object"] } },
         },
     });
     let mut solc = Command::new("node")
