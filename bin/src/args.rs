@@ -186,7 +186,7 @@ pub(crate) struct SrsImportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SrsDegreeArgs {
-    /// For circuits of 2^K rows. May be repeated [default: the ones that proving takes, 22 to 24, as far
+    /// For circuits of 2^K rows. May be repeated [default: the ones that proving takes, 22 and 23, as far
     /// as the file holds them].
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=28))]
     pub(crate) k: Vec<u32>,

@@ -5,8 +5,12 @@ use crate::{
     failure::Failure,
     files,
 };
-use std::{fs, io::ErrorKind, path::PathBuf};
-use zeno_verifier::{EvmVerifyingKey, VerifyingKey};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+use zeno_verifier::{EvmVerifyingKey, VerifyingKey, contracts::INSECURE_DEV_HALO2_VERIFIER};
 
 /// The names of the files in a folder of keys.
 const VERIFYING_KEY: &str = "verifying-key";
@@ -14,10 +18,10 @@ const HALO2_VERIFIER: &str = "Halo2Verifier.sol";
 /// How the names of such folders begin, in the cache folder's `keys`.
 const PREFIX: &str = "evm-";
 
-/// A folder with the key and the generated verifier.
+/// The key, and where the generated verifier is: in the key's folder, or, for the one of the development SRS, built in.
 #[derive(Debug)]
 pub(crate) struct EvmKeys {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
     pub(crate) key: EvmVerifyingKey,
 }
 
@@ -38,8 +42,9 @@ impl EvmKeys {
 
     /// Why this key needs a permission.
     pub(crate) fn insecure(&self) -> Failure {
+        let folder = self.folder.as_ref().map_or(Path::new("the built-in key"), PathBuf::as_path);
         Failure::file(
-            &self.folder,
+            folder,
             "the key stems from the development SRS, under which anybody can forge proofs; for tests alone, \
              --allow-insecure takes it all the same",
         )
@@ -47,7 +52,8 @@ impl EvmKeys {
 
     /// What `snark-verifier` generated for the key.
     pub(crate) fn halo2_verifier(&self) -> Result<String, Failure> {
-        let path = self.folder.join(HALO2_VERIFIER);
+        let Some(folder) = &self.folder else { return Ok(INSECURE_DEV_HALO2_VERIFIER.to_owned()) };
+        let path = folder.join(HALO2_VERIFIER);
         String::from_utf8(files::read(&path)?).map_err(|error| Failure::file(&path, error))
     }
 
@@ -60,6 +66,7 @@ impl EvmKeys {
             return Self::read(folder.clone());
         }
         let guest = VerifyingKey::committed().map_err(Failure::other)?;
+        let built_in = EvmVerifyingKey::insecure_dev().map_err(Failure::other)?;
         let place = cli.cache_folder().join("keys");
         let mut found = Vec::new();
         for folder in folders(&place)? {
@@ -76,8 +83,9 @@ impl EvmKeys {
                 "{} has {} keys for EVM proofs of the built-in guest, such as {}; name one with --keys",
                 place.display(),
                 found.len() + 1,
-                keys.folder.display()
+                keys.folder.unwrap_or_default().display()
             ))),
+            (None, _) if wanted(&built_in) => Ok(Self { folder: None, key: built_in }),
             (None, _) => Err(Failure::other(format_args!(
                 "{} has no key for such EVM proofs of the built-in guest: `zeno setup` makes it, --keys names a folder \
                  elsewhere, and --allow-insecure takes one of the development SRS",
@@ -90,12 +98,12 @@ impl EvmKeys {
         let path = folder.join(VERIFYING_KEY);
         let key =
             EvmVerifyingKey::decode(&files::read(&path)?).map_err(|error| Failure::file(&path, error))?;
-        Ok(Self { folder, key })
+        Ok(Self { folder: Some(folder), key })
     }
 }
 
 /// The folders of keys in `place`, which may not be there. One without a key is not finished yet.
-fn folders(place: &std::path::Path) -> Result<Vec<PathBuf>, Failure> {
+fn folders(place: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = match fs::read_dir(place) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

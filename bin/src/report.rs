@@ -104,9 +104,20 @@ pub(crate) struct StageReport {
     pub(crate) execute: f64,
     pub(crate) segments: Vec<f64>,
     pub(crate) aggregation: Vec<f64>,
+    /// Of an EVM proof.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evm: Option<EvmStageReport>,
     pub(crate) verify: f64,
-    /// Proofs of segments and aggregations that an interrupted run had left.
+    /// Proofs of segments, aggregations and later steps that an interrupted run had left.
     pub(crate) restored: usize,
+}
+
+/// Seconds of the steps after the aggregation.
+#[derive(Debug, Serialize)]
+pub(crate) struct EvmStageReport {
+    pub(crate) root: f64,
+    pub(crate) static_verifier: f64,
+    pub(crate) wrapper: f64,
 }
 
 /// A contract on a chain.
@@ -248,6 +259,11 @@ impl Report {
             execute: timings.execute.as_secs_f64(),
             segments: seconds(&timings.segments),
             aggregation: seconds(&timings.layers),
+            evm: timings.evm.as_ref().map(|evm| EvmStageReport {
+                root: evm.root.as_secs_f64(),
+                static_verifier: evm.static_verifier.as_secs_f64(),
+                wrapper: evm.wrapper.as_secs_f64(),
+            }),
             verify: timings.verify.as_secs_f64(),
             restored: timings.restored,
         });
@@ -325,10 +341,16 @@ impl Report {
         fact("SRS", self.proof_srs.clone());
         if let Some(stages) = &self.stages {
             let sum = |list: &[f64]| list.iter().sum::<f64>();
+            let evm = stages.evm.as_ref().map_or_else(String::new, |evm| {
+                format!(
+                    "root {:.1}, static verifier {:.1}, wrapper {:.1}, ",
+                    evm.root, evm.static_verifier, evm.wrapper
+                )
+            });
             fact(
                 "seconds by stage",
                 Some(format!(
-                    "keys {:.1}, execution {:.1}, segments {:.1}, aggregation {:.1}, verification {:.3}",
+                    "keys {:.1}, execution {:.1}, segments {:.1}, aggregation {:.1}, {evm}verification {:.3}",
                     stages.keys,
                     stages.execute,
                     sum(&stages.segments),

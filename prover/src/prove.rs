@@ -73,7 +73,7 @@ pub struct Timings {
     /// Aggregating, layer by layer.
     pub layers: Vec<Duration>,
     /// The steps of a proof for the EVM, after the aggregation.
-    pub evm: EvmTimings,
+    pub evm: Option<EvmTimings>,
     /// Verifying the proof.
     pub verify: Duration,
     /// How many proofs of segments, aggregations and later steps were found in the cache folder.

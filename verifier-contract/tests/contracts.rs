@@ -1,38 +1,52 @@
 //! The committed contracts pin the committed guest, and are what the generators give.
-#![cfg(feature = "stark")]
+#![cfg(all(feature = "stark", feature = "contracts"))]
 
 use std::{fs, path::Path, process::Command};
 
-use zeno_verifier::VerifyingKey;
+use zeno_verifier::{
+    EvmVerifyingKey, INSECURE_SRS, InsecureSrs, ProofFile, VerifyError, VerifyingKey,
+    contracts::{INSECURE_DEV_HALO2_VERIFIER, solidity_sources},
+    verify_evm,
+};
 
+/// Everything that stems from the development SRS is of the committed guest, and of one key.
 #[test]
-fn the_contract_is_the_template_with_the_guests_commitments() {
+fn the_committed_contracts_are_those_of_the_committed_key() {
+    let key = EvmVerifyingKey::insecure_dev().unwrap();
+    let guest = VerifyingKey::committed().unwrap();
+    let remedy = "another guest or machine: run `zeno setup` under the development SRS, and put verifying-key and \
+                  Halo2Verifier.sol in the place of the committed ones";
+    assert!(key.is_insecure());
+    assert_eq!(key.app_exe_commitment(), guest.app_exe_commitment(), "{remedy}");
+    assert_eq!(key.app_vm_commitment(), guest.app_vm_commitment(), "{remedy}");
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
-    let read = |name: &str| fs::read_to_string(contracts.join(name)).unwrap();
-    let key = VerifyingKey::committed().unwrap();
-    let values = [
-        ("SOURCES", "../src".to_owned()),
-        ("NAME", "ZenoVerifierInsecureDev".to_owned()),
-        ("TITLE", "Verifier of Zeno proofs over the development SRS: INSECURE, for tests only".to_owned()),
-        (
-            "NOTICE",
-            "The secret of this SRS is public, so anyone can make a proof of anything that this contract accepts."
-                .to_owned(),
-        ),
-        ("INSECURE_NOTICE", "The verifying key stems from the development SRS.".to_owned()),
-        ("INSECURE_SRS", "true".to_owned()),
-        ("APP_EXE_COMMIT", key.app_exe_commitment().to_string()),
-        ("APP_VM_COMMIT", key.app_vm_commitment().to_string()),
-    ];
-    let mut expected = read("template/ZenoVerifier.sol");
-    for (name, value) in values {
-        expected = expected.replace(&format!("{{{name}}}"), &value);
+    for file in solidity_sources(&key, INSECURE_DEV_HALO2_VERIFIER).expect(remedy) {
+        if file.path != "foundry.toml" {
+            let committed = fs::read_to_string(contracts.join(&file.path)).unwrap();
+            assert_eq!(
+                committed, file.text,
+                "{}: put this text there, run scripts/build-contracts",
+                file.path
+            );
+        }
     }
-    assert_eq!(
-        read("generated/ZenoVerifierInsecureDev.sol"),
-        expected,
-        "another guest or template: put this text in its place and run scripts/build-contracts"
-    );
+}
+
+/// A proof by the real circuits, of the block that is built in.
+#[test]
+fn the_real_proof_is_valid() {
+    let key = EvmVerifyingKey::insecure_dev().unwrap();
+    let file =
+        ProofFile::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/test/fixtures/block.proof"))
+            .unwrap();
+    assert_eq!(file.srs.as_deref(), Some(INSECURE_SRS));
+    assert_eq!(verify_evm(&file, &key, InsecureSrs::Allow).unwrap(), file.claim);
+    assert!(matches!(verify_evm(&file, &key, InsecureSrs::Refuse), Err(VerifyError::Insecure)));
+    for place in (0..file.proof.len()).step_by(7) {
+        let mut altered = file.clone();
+        altered.proof[place] ^= 1;
+        assert!(verify_evm(&altered, &key, InsecureSrs::Allow).is_err(), "byte {place}");
+    }
 }
 
 /// OpenVM's part, which is the same for every key, is the template in the SDK that this workspace is built with.

@@ -11,6 +11,7 @@ use crate::{
 };
 use std::sync::Arc;
 use zeno_prover::{Guest, Prover};
+use zeno_verifier::INSECURE_SRS;
 
 /// Proves a block and writes the proof to a file.
 pub(crate) fn prove(cli: &Cli, args: &ProveArgs, report: &mut Report) -> Result<(), Failure> {
@@ -36,6 +37,9 @@ pub(crate) fn prove(cli: &Cli, args: &ProveArgs, report: &mut Report) -> Result<
     report.proof_bytes = Some(proved.file.proof.len());
     report.set_timings(&proved.timings);
     report.segments = Some(proved.timings.segments.len());
+    if proved.file.srs.as_deref() == Some(INSECURE_SRS) {
+        report.headline.push(super::inspect::INSECURE.to_owned());
+    }
     report.headline.push(format!(
         "Block {} is proven. Check the proof with `zeno verify {}`.",
         claim.last_block_number,

@@ -16,7 +16,10 @@ pub(crate) fn setup(cli: &Cli, args: &BackendArgs, report: &mut Report) -> Resul
         .with_progress(display.clone())
         .with_backend(args.backend.into());
     let setup = prover.setup()?;
+    if setup.insecure {
+        report.headline.push(super::inspect::INSECURE.to_owned());
+    }
+    report.headline.push("The keys for EVM proofs are there.".to_owned());
     report.file = Some(setup.folder);
-    report.headline.push("The keys are there.".to_owned());
     Ok(())
 }

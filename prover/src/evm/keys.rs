@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use alloy_primitives::{B256, keccak256};
@@ -54,7 +54,9 @@ impl EvmKeys {
         let srs = Srs::open(&self.cache, k)?;
         if srs.s_g2() != self.kzg.s_g2 {
             let k_keys = static_verifier::shape().k;
-            let message = format!("the SRS for k = {k} is of another ceremony than the one for k = {k_keys}; import both from one");
+            let message = format!(
+                "the SRS for k = {k} is of another ceremony than the one for k = {k_keys}; import both from one"
+            );
             return Err(ProverError::machine("reading the SRS", message));
         }
         Ok(srs)
@@ -102,8 +104,8 @@ fn absent(circuit: &str) -> ProverError {
 pub struct Setup {
     /// Where they are.
     pub folder: PathBuf,
-    /// How long it took to make those that were not there.
-    pub elapsed: Duration,
+    /// Whether the SRS is the one for development, under which anybody can forge proofs.
+    pub insecure: bool,
 }
 
 impl Prover {
@@ -112,9 +114,8 @@ impl Prover {
     /// # Errors
     /// When an SRS is missing, the cache folder can't be used, or the proof system fails.
     pub fn setup(&self) -> Result<Setup, ProverError> {
-        let start = Instant::now();
         let keys = self.evm_keys(&mut Timings::default())?;
-        Ok(Setup { folder: keys.folder, elapsed: start.elapsed() })
+        Ok(Setup { folder: keys.folder, insecure: keys.origin == Origin::Development })
     }
 
     /// Finds the keys for proofs for the EVM in the cache folder, or makes those that are not there: minutes.

@@ -8,7 +8,7 @@ use zeno_srs::Origin;
 use zeno_verifier::{ChainClaim, INSECURE_SRS, InsecureSrs, PROOF_SYSTEM, ProofFile, ProofKind, verify_evm};
 
 use crate::{
-    Proved, Prover, ProverError, Step, Timings,
+    EvmTimings, Proved, Prover, ProverError, Step, Timings,
     evm::{
         Root, static_verifier,
         wrapper::{LIMBS, WrapperProof},
@@ -25,7 +25,7 @@ impl Prover {
     /// # Errors
     /// As [`prove`](Self::prove), and when an SRS is missing.
     pub fn prove_evm(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
-        let mut timings = Timings::default();
+        let (mut timings, mut evm) = (Timings::default(), EvmTimings::default());
         let keys = self.evm_keys(&mut timings)?;
         let work = self.work(&self.guest, input)?;
 
@@ -43,7 +43,7 @@ impl Prover {
                     work.save("root", &proof)?;
                     Ok(proof)
                 })?;
-                timings.evm.root = elapsed;
+                evm.root = elapsed;
                 proof
             }
         };
@@ -58,19 +58,20 @@ impl Prover {
             work.save_halo2("static-verifier", &snark)?;
             Ok(snark)
         })?;
-        timings.evm.static_verifier = elapsed;
+        evm.static_verifier = elapsed;
         let (proof, elapsed) = self.timed(Step::Wrapper, || {
             let circuit = keys.wrapper()?;
             let srs = keys.srs(circuit.params().k as u32)?;
             circuit.prove(&srs, snark)
         })?;
-        timings.evm.wrapper = elapsed;
+        evm.wrapper = elapsed;
         let file = evm_file(claim, &proof, keys.origin)?;
         let start = Instant::now();
         let key = keys.verifying_key(&self.commitments()?)?;
         // Whether it may be trusted is for who checks it to say.
         verify_evm(&file, &key, InsecureSrs::Allow)?;
         timings.verify = start.elapsed();
+        timings.evm = Some(evm);
         info!(bytes = file.proof.len(), "proven");
         Ok(Proved { file, timings, work })
     }

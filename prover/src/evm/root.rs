@@ -53,7 +53,9 @@ impl Root {
         let child = &aggregation.internal_recursive_prover;
         let commitment = child
             .get_self_vk_pcs_data()
-            .ok_or_else(|| ProverError::machine(STAGE, "the aggregation has no commitment to its own circuit"))?
+            .ok_or_else(|| {
+                ProverError::machine(STAGE, "the aggregation has no commitment to its own circuit")
+            })?
             .commitment
             .into();
         let machine = app_key.get_app_vk();
@@ -104,7 +106,8 @@ impl Root {
                 break tables;
             }
             if layers_more == MOST_LAYERS_MORE {
-                let message = format!("its tables' heights are not the key's after {layers_more} layers more");
+                let message =
+                    format!("its tables' heights are not the key's after {layers_more} layers more");
                 return Err(ProverError::machine(STAGE, message));
             }
             layers_more += 1;

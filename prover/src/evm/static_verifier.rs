@@ -126,14 +126,20 @@ impl StaticVerifier {
     }
 
     /// Proves that the root proof verifies.
-    pub(crate) fn prove(&self, srs: &dyn Srs, kzg: KzgParams, root: &RootProof) -> Result<Snark, ProverError> {
+    pub(crate) fn prove(
+        &self,
+        srs: &dyn Srs,
+        kzg: KzgParams,
+        root: &RootProof,
+    ) -> Result<Snark, ProverError> {
         let (advice, values) = self.witness(root)?;
         info!("witness made");
         let mut transcript = Transcript::from_spec(vec![], POSEIDON_SPEC.clone());
         prove(srs, &self.key, advice, &[&values], &mut OsRng, &mut transcript)?;
         let proof = transcript.finalize();
         let mut transcript = Transcript::from_spec(proof.as_slice(), POSEIDON_SPEC.clone());
-        kzg.verify(self.verifying_key(), &values, &mut transcript).stage("verifying the static verifier's proof")?;
+        kzg.verify(self.verifying_key(), &values, &mut transcript)
+            .stage("verifying the static verifier's proof")?;
         let config = Config::kzg()
             .with_num_instance(vec![values.len()])
             .with_accumulator_indices(BaseCircuitBuilder::<Fr>::accumulator_indices());
@@ -146,7 +152,10 @@ impl StaticVerifier {
         const STAGE: &str = "making the static verifier's witness";
         let Circuit { verifier, params, break_points, program, .. } = &self.circuit;
         if log_heights_per_air_from_proof(root) != verifier.log_heights_per_air {
-            return Err(ProverError::machine(STAGE, "the root proof's tables have other heights than the circuit's"));
+            return Err(ProverError::machine(
+                STAGE,
+                "the root proof's tables have other heights than the circuit's",
+            ));
         }
         let mut columns = FusedColumnBuilder::new(
             1 << self.key.k(),

@@ -15,9 +15,7 @@ use openvm_stark_backend::{
     test_utils::{InteractionsFixture11, TestFixture, test_system_params_small},
 };
 use openvm_stark_sdk::config::baby_bear_poseidon2::DIGEST_SIZE;
-use openvm_static_verifier::{
-    StaticVerifierCircuit, StaticVerifierShape, log_heights_per_air_from_proof,
-};
+use openvm_static_verifier::{StaticVerifierCircuit, StaticVerifierShape, log_heights_per_air_from_proof};
 use rand_core::OsRng;
 use zeno_cpu_backend::RootEngine;
 use zeno_halo2::MemorySrs;
@@ -110,8 +108,7 @@ impl TestFixture<RootSC> for Fixture {
 fn static_verifier_proves_what_it_verified() {
     let (circuit, example) = Fixture { salt: 0 }.proof();
     let k = 18;
-    let shape =
-        StaticVerifierShape { k, lookup_bits: k - 1, minimum_rows: 20, instance_columns: 1 };
+    let shape = StaticVerifierShape { k, lookup_bits: k - 1, minimum_rows: 20, instance_columns: 1 };
     let params = ParamsKZG::<Bn256>::setup(k as u32, OsRng);
     let srs = MemorySrs::from(&params);
     let kzg = KzgParams { g2: params.g2(), s_g2: params.s_g2() };

@@ -46,6 +46,5 @@ pub use self::{
     srs::{Installed, Srs, installed},
 };
 
-/// The degrees that proving for the EVM takes: 23 for the static verifier of OpenVM, and one of these for the
-/// wrapper around it.
-pub const DEGREES: [u32; 3] = [22, 23, 24];
+/// The degrees that proving for the EVM takes: 23 for OpenVM's static verifier, and 22 for the wrapper around it.
+pub const DEGREES: [u32; 2] = [22, 23];

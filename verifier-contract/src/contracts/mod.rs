@@ -4,4 +4,4 @@ mod bindings;
 mod sources;
 
 pub use bindings::{IOpenVmHalo2Verifier, IZenoVerifier, ZenoLightClient, ZenoVerifierInsecureDev};
-pub use sources::{SourceError, SourceFile, solidity_sources, verifier_name};
+pub use sources::{INSECURE_DEV_HALO2_VERIFIER, SourceError, SourceFile, solidity_sources, verifier_name};

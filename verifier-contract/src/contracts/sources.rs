@@ -55,6 +55,9 @@ const SOURCES: [(&str, &str); 11] = [
 /// The concrete verifier, with places for what depends on the key.
 const TEMPLATE: &str = include_str!("../../contracts/template/ZenoVerifier.sol");
 
+/// The Halo2 verifier that was generated for [`EvmVerifyingKey::insecure_dev`].
+pub const INSECURE_DEV_HALO2_VERIFIER: &str = include_str!("../../contracts/generated/Halo2Verifier.sol");
+
 /// Compiles all of it by forge. One pipeline for all: the Halo2 verifier is one assembly block that the Yul optimiser
 /// takes long for and makes no better.
 const FOUNDRY: &str = r#"# `forge build` compiles what `zeno contract export` wrote; `zeno contract deploy --artifacts out` deploys it.
