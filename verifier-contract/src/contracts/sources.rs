@@ -137,7 +137,7 @@ fn zeno_verifier(key: &EvmVerifyingKey) -> String {
 /// secret in G2, for its pairing. A mistake is found here; whoever would write a false one is not.
 fn check_halo2_verifier(key: &EvmVerifyingKey, source: &str) -> Result<(), SourceError> {
     let digest = U256::from_be_bytes(key.circuit_digest()).to_string();
-    let secret = key.minus_s_g2().map(|word| hex::encode_prefixed(word));
+    let secret = key.minus_s_g2().map(hex::encode_prefixed);
     let constants = std::iter::once(("the digest of the circuit's key", digest))
         .chain(secret.map(|word| ("the secret of the SRS in G2", word)));
     for (what, value) in constants {
