@@ -1,6 +1,6 @@
 //! Sums of base field elements with weights of the extension.
 //!
-//! Four products are added up before they are reduced, which costs half as much as to reduce each.
+//! Four products are added up before they are reduced.
 
 use p3_field::{BasedVectorSpace, PackedField, PackedValue, PrimeCharacteristicRing};
 use rayon::prelude::*;
