@@ -8,12 +8,14 @@
 use std::{path::Path, sync::Arc};
 
 use alloy_primitives::{B256, keccak256};
+use openvm_continuations::prover::InnerCpuProver;
 use openvm_sdk::{
     keygen::{AggPrefixProvingKey, AggProvingKey, AppProvingKey},
     prover::AggProver,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::{debug, warn};
+use zeno_cpu_backend::Engine;
 
 use crate::{
     ProverError, cache,
@@ -35,18 +37,30 @@ pub(crate) fn aggregation(folder: &Path, app_key: &AppKey) -> Result<AggProver, 
     let app_vk = Arc::new(app_key.app_vm_pk.vm_pk.get_vk());
     let mut made = None;
     let key = cached(folder, "aggregation", || {
-        let prover = AggProver::new(app_vk.clone(), aggregation_config(), aggregation_tree(), None);
+        let params = aggregation_config().params;
+        let leaf = InnerCpuProver::new::<Engine>(app_vk.clone(), params.leaf, false, None);
+        let above = InnerCpuProver::new::<Engine>(leaf.get_vk(), params.internal.clone(), false, None);
+        let recursive = InnerCpuProver::new::<Engine>(above.get_vk(), params.internal, true, None);
         let key = AggProvingKey {
-            prefix: AggPrefixProvingKey {
-                leaf: prover.leaf_prover.get_pk(),
-                internal_for_leaf: prover.internal_for_leaf_prover.get_pk(),
-            },
-            internal_recursive: prover.internal_recursive_prover.get_pk(),
+            prefix: AggPrefixProvingKey { leaf: leaf.get_pk(), internal_for_leaf: above.get_pk() },
+            internal_recursive: recursive.get_pk(),
         };
-        made = Some(prover);
+        made = Some((leaf, above, recursive));
         Ok(key)
     })?;
-    Ok(made.unwrap_or_else(|| AggProver::from_pk(app_vk, key, aggregation_tree(), None)))
+    let (leaf_prover, internal_for_leaf_prover, internal_recursive_prover) = made.unwrap_or_else(|| {
+        let leaf = InnerCpuProver::from_pk::<Engine>(app_vk, key.prefix.leaf, false, None);
+        let above =
+            InnerCpuProver::from_pk::<Engine>(leaf.get_vk(), key.prefix.internal_for_leaf, false, None);
+        let recursive = InnerCpuProver::from_pk::<Engine>(above.get_vk(), key.internal_recursive, true, None);
+        (leaf, above, recursive)
+    });
+    Ok(AggProver {
+        leaf_prover,
+        internal_for_leaf_prover,
+        internal_recursive_prover,
+        agg_tree_config: aggregation_tree(),
+    })
 }
 
 /// The key in the cache folder, or a new one that is put there.

@@ -90,8 +90,14 @@ where
 /// What a table brings into a round: constraints, numerators and denominators.
 type Terms<T> = [T; 3];
 
-/// A thread's slots, its variables' values at the current point, and its sums.
-type Scratch<K> = (Vec<<K as Kind>::Value>, Vec<<K as Kind>::Value>, Vec<Terms<<K as Kind>::Value>>);
+/// The buffers of one thread in a round, and its sums at each point.
+struct Scratch<K: Kind> {
+    slots: Vec<[K::Value; 1]>,
+    /// The variables' values at the current point, and how much they grow to the next.
+    points: Vec<K::Value>,
+    steps: Vec<K::Value>,
+    sums: Vec<Terms<K::Value>>,
+}
 
 /// The batch sumcheck.
 struct Batch<'t, 'a> {
@@ -336,32 +342,40 @@ impl<'t, 'a> Batch<'t, 'a> {
         let weights = &self.weights[table];
         let has_interactions = !self.tables[table].interactions.is_empty();
         let zero = K::Value::ZERO;
-        let new = || (vec![zero; program.slots], vec![zero; program.slots], vec![[zero; 3]; degree]);
-        let add = |(mut slots, mut points, mut sums): Scratch<K>, index: usize| {
+        let variables = program.variables.len();
+        let new = || Scratch::<K> {
+            slots: vec![[zero]; program.slots],
+            points: vec![zero; variables],
+            steps: vec![zero; variables],
+            sums: vec![[zero; 3]; degree],
+        };
+        let add = |mut scratch: Scratch<K>, index: usize| {
+            let Scratch { slots, points, steps, sums } = &mut scratch;
             let eq = eq[index];
             // Lines through each variable's two values, first at 1.
-            let mut steps = Vec::with_capacity(program.variables.len());
-            for (point, (low, high)) in points.iter_mut().zip(folded.pair(values, index)) {
+            for ((point, step), (low, high)) in
+                points.iter_mut().zip(&mut *steps).zip(folded.pair(values, index))
+            {
                 *point = high;
-                steps.push(high - low);
+                *step = high - low;
             }
-            for sums in sums.iter_mut() {
-                slots[..steps.len()].copy_from_slice(&points[..steps.len()]);
-                program.run::<K>(&mut slots);
-                sums[0] += eq * weights.constraints.apply::<K>(&slots);
+            for sums in sums {
+                slots.iter_mut().zip(&*points).for_each(|(slot, &point)| *slot = [point]);
+                program.run::<K, 1>(slots);
+                sums[0] += eq * weights.constraints.apply::<K, 1>(slots, 0);
                 if has_interactions {
-                    sums[1] += eq * weights.joint[0].apply::<K>(&slots);
-                    sums[2] += eq * weights.joint[1].apply::<K>(&slots);
+                    sums[1] += eq * weights.joint[0].apply::<K, 1>(slots, 0);
+                    sums[2] += eq * weights.joint[1].apply::<K, 1>(slots, 0);
                 }
-                points.iter_mut().zip(&steps).for_each(|(point, &step)| *point += step);
+                points.iter_mut().zip(&*steps).for_each(|(point, &step)| *point += step);
             }
-            (slots, points, sums)
+            scratch
         };
         (0..folded.pairs(values))
             .into_par_iter()
             .with_min_len(16)
             .fold(new, add)
-            .map(|(_, _, sums)| sums.into_iter().map(finish).collect::<Vec<_>>())
+            .map(|scratch| scratch.sums.into_iter().map(finish).collect::<Vec<_>>())
             .reduce(
                 || vec![[EF::ZERO; 3]; degree],
                 |mut sums, more| {
@@ -376,15 +390,15 @@ impl<'t, 'a> Batch<'t, 'a> {
     /// What a table without variables left brings in, from its only row.
     fn last_terms(&self, table: usize, folded: &Folded, mu: &Terms<EF>, eq: EF, eq_sharp: EF) -> EF {
         let program = &self.tables[table].program;
-        let mut slots = folded.last_row();
-        slots.resize(program.slots, EF::ZERO);
-        program.run::<Extension>(&mut slots);
+        let mut slots: Vec<[EF; 1]> = folded.last_row().into_iter().map(|value| [value]).collect();
+        slots.resize(program.slots, [EF::ZERO]);
+        program.run::<Extension, 1>(&mut slots);
         let weights = &self.weights[table];
-        let constraints = weights.constraints.apply::<Extension>(&slots);
+        let constraints = weights.constraints.apply::<Extension, 1>(&slots, 0);
         let mut value = mu[0] * eq * constraints;
         if !self.tables[table].interactions.is_empty() {
             let [numerators, denominators]: [EF; 2] =
-                std::array::from_fn(|which| weights.joint[which].apply::<Extension>(&slots));
+                std::array::from_fn(|which| weights.joint[which].apply::<Extension, 1>(&slots, 0));
             value += eq_sharp * (mu[1] * numerators * self.tables[table].norm() + mu[2] * denominators);
         }
         value

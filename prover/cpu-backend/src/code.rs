@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    field::{F, LANES, P},
+    field::{F, LANES, P, transpose},
     fourier::SmallFourier,
 };
 
@@ -30,7 +30,14 @@ pub(crate) fn message(l_skip: usize, matrix: &ColMajorMatrix<F>) -> RowMajorMatr
                 let columns: [&[F]; LANES] = std::array::from_fn(|lane| {
                     &matrix.column(column + lane.min(lanes - 1))[first..first + size]
                 });
-                for (z, value) in block.iter_mut().enumerate() {
+                let (squares, rest) = block.as_chunks_mut::<LANES>();
+                for (square, part) in
+                    squares.iter_mut().enumerate().map(|(part, square)| (square, part * LANES))
+                {
+                    *square = columns.map(|column| *P::from_slice(&column[part..part + LANES]));
+                    transpose(square);
+                }
+                for (z, value) in (size - rest.len()..).zip(rest) {
                     *value = P::from_fn(|lane| columns[lane][z]);
                 }
                 fourier.interpolate(block);

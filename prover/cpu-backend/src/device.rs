@@ -8,10 +8,8 @@ use openvm_stark_backend::{
     proof::{BatchConstraintProof, GkrProof, StackingProof, WhirProof},
     prover::{
         ColMajorMatrix, DeviceDataTransporter, DeviceMultiStarkProvingKey, MultiRapProver, OpeningProver,
-        ProverBackend, ProverDevice, ProvingContext, TraceCommitter,
-        error::WhirProverError,
-        stacked_pcs::{StackedPcsData, stacked_matrix},
-        stacked_reduction::prove_stacked_opening_reduction,
+        ProverBackend, ProverDevice, ProvingContext, TraceCommitter, error::WhirProverError,
+        stacked_pcs::StackedPcsData, stacked_reduction::prove_stacked_opening_reduction,
     },
 };
 use p3_matrix::dense::RowMajorMatrix;
@@ -22,6 +20,7 @@ use crate::{
     code::{codeword, message},
     field::{EF, F},
     merkle::{Hashing, tree},
+    stack::stacked,
     stacking::Stacking,
     whir,
 };
@@ -83,10 +82,8 @@ where
     #[instrument(level = "info", name = "prover.commit", skip_all)]
     fn commit(&self, traces: &[&RowMajorMatrix<F>]) -> Result<(SC::Digest, PcsData<SC>), Self::Error> {
         let params = self.params();
-        let traces: Vec<_> = traces.iter().map(|trace| ColMajorMatrix::from_row_major(trace)).collect();
         let (matrix, layout) =
-            stacked_matrix(params.l_skip, params.n_stack, &traces.iter().collect::<Vec<_>>())?;
-        drop(traces);
+            info_span!("stack").in_scope(|| stacked(params.l_skip, params.n_stack, traces))?;
         let rows =
             info_span!("encode").in_scope(|| codeword(&message(params.l_skip, &matrix), params.log_blowup));
         let tree =

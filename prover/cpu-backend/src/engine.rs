@@ -3,13 +3,12 @@
 use openvm_cpu_backend::CpuBackend;
 use openvm_stark_backend::{StarkEngine, SystemParams, prover::Coordinator};
 use openvm_stark_sdk::config::{
-    baby_bear_bn254_poseidon2::BabyBearBn254Poseidon2Config,
-    baby_bear_poseidon2::{BabyBearPoseidon2Config, CpuTranscript},
+    baby_bear_bn254_poseidon2::BabyBearBn254Poseidon2Config, baby_bear_poseidon2::BabyBearPoseidon2Config,
     bn254_poseidon2::default_bn254_poseidon2_width3,
 };
 use p3_baby_bear::default_babybear_poseidon2_16;
 
-use crate::{Device, Poseidon2, RootTranscript, bn254::Kernel};
+use crate::{Device, Poseidon2, RootTranscript, Transcript, bn254::Kernel};
 
 /// The engine of all layers over BabyBear with Poseidon2: the machine's segments and their aggregation.
 pub struct Engine {
@@ -20,7 +19,7 @@ impl StarkEngine for Engine {
     type SC = BabyBearPoseidon2Config;
     type PB = CpuBackend<Self::SC>;
     type PD = Device<Self::SC, Poseidon2>;
-    type TS = CpuTranscript;
+    type TS = Transcript;
 
     fn new(params: SystemParams) -> Self {
         let config = BabyBearPoseidon2Config::default_from_params(params);
@@ -36,7 +35,7 @@ impl StarkEngine for Engine {
     }
 
     fn initial_transcript(&self) -> Self::TS {
-        CpuTranscript::from(default_babybear_poseidon2_16())
+        Transcript::from(default_babybear_poseidon2_16())
     }
 
     fn prover_from_transcript(

@@ -7,8 +7,8 @@
 
 use p3_baby_bear::BabyBear;
 use p3_field::{
-    BasedVectorSpace, ExtensionField, Field, PackedValue, PrimeCharacteristicRing, TwoAdicField,
-    extension::BinomialExtensionField,
+    BasedVectorSpace, ExtensionField, Field, PackedFieldPow2, PackedValue, PrimeCharacteristicRing,
+    TwoAdicField, extension::BinomialExtensionField,
 };
 
 /// The base field.
@@ -37,6 +37,17 @@ pub(crate) fn pack_all(elements: &[EF]) -> Vec<EP> {
     elements.chunks_exact(LANES).map(|chunk| pack(|lane| chunk[lane])).collect()
 }
 
+/// Writes the elements of `vectors`, one by one.
+#[inline]
+pub(crate) fn unpack_to(vectors: &[EP], out: &mut [EF]) {
+    for (out, vector) in out.chunks_exact_mut(LANES).zip(vectors) {
+        let coordinates: &[P] = vector.as_basis_coefficients_slice();
+        for (lane, out) in out.iter_mut().enumerate() {
+            *out = EF::from_basis_coefficients_fn(|coordinate| coordinates[coordinate].as_slice()[lane]);
+        }
+    }
+}
+
 /// One element of a vector.
 pub(crate) fn lane(vector: EP, lane: usize) -> EF {
     EF::from_basis_coefficients_fn(|coordinate| {
@@ -51,6 +62,17 @@ pub(crate) fn sum_lanes(vector: EP) -> EF {
         let coordinates: &[P] = vector.as_basis_coefficients_slice();
         coordinates[coordinate].as_slice().iter().copied().sum::<F>()
     })
+}
+
+/// Transposes a square of elements.
+#[inline]
+pub(crate) fn transpose(square: &mut [P; LANES]) {
+    for log_len in 0..LOG_LANES {
+        let len = 1 << log_len;
+        for low in (0..LANES).filter(|row| row & len == 0) {
+            (square[low], square[low + len]) = square[low].interleave(square[low + len], len);
+        }
+    }
 }
 
 /// `tables[k]` holds eq(point[k..], y) for all y on the hypercube, in bit-reversed order: point[k] belongs to the

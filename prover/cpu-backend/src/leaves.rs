@@ -34,17 +34,15 @@ pub(crate) fn fractions(
             .iter()
             .map(|interaction| denominator(interaction, alpha, beta_powers))
             .collect();
-        let evaluate = |rows: &[usize; LANES], slots: &mut [P]| {
-            for (slot, &variable) in slots.iter_mut().zip(&table.interactions_program.variables) {
-                *slot = table.gather(variable, rows);
-            }
-            table.interactions_program.run::<PackedBase>(slots);
+        let evaluate = |rows: &[usize; LANES], slots: &mut [[P; 1]]| {
+            table.load(&table.interactions_loads, rows, |slot, values| slots[slot] = [values]);
+            table.interactions_program.run::<PackedBase, 1>(slots);
         };
-        let numerator = |interaction: &TableInteraction, slots: &[P]| match interaction.count {
-            Root::Slot(slot) => slots[slot],
+        let numerator = |interaction: &TableInteraction, slots: &[[P; 1]]| match interaction.count {
+            Root::Slot(slot) => slots[slot][0],
             Root::Constant(constant) => constant.into(),
         };
-        let new_slots = || vec![P::ZERO; table.interactions_program.slots];
+        let new_slots = || vec![[P::ZERO]; table.interactions_program.slots];
         let height = table.log_height;
 
         if height >= table.l_skip.max(LOG_LANES) {
@@ -61,7 +59,7 @@ pub(crate) fn fractions(
                     table.interactions.iter().zip(&denominators).zip(&places)
                 {
                     let numerator = numerator(interaction, slots);
-                    let denominator = denominator.apply::<PackedBase>(slots);
+                    let denominator = denominator.apply::<PackedBase, 1>(slots, 0);
                     for lane in 0..LANES {
                         put(p, q, (lane << log_chunk) | place, numerator, denominator, lane);
                     }
@@ -77,7 +75,7 @@ pub(crate) fn fractions(
                     table.interactions.iter().zip(&denominators).zip(&starts)
                 {
                     let numerator = PackedBase::mul(numerator(interaction, &slots), norm);
-                    let denominator = denominator.apply::<PackedBase>(&slots);
+                    let denominator = denominator.apply::<PackedBase, 1>(&slots, 0);
                     for lane in 0..LANES.min((1usize << height.max(table.l_skip)) - first) {
                         let place = reverse_bits_len(start + first + lane, log_len);
                         put(&mut leaves.p, &mut leaves.q, place, numerator, denominator, lane);

@@ -8,11 +8,12 @@
 //! | module | what |
 //! |---|---|
 //! | `leaves`, `gkr` | LogUp's fractions and the sumcheck over their sum |
-//! | `program`, `table` | constraints as straight-line programs over vectors of rows |
+//! | `program`, `table`, `weights` | constraints as straight-line programs over vectors of rows, and weighted sums |
 //! | `round0`, `batch` | the sumcheck that batches constraints and interactions |
 //! | `stacking` | from openings of columns to openings of stacked columns |
-//! | `code`, `merkle`, `whir` | commitments and their openings |
+//! | `stack`, `code`, `merkle`, `whir` | commitments and their openings |
 //! | `poseidon2`, [`bn254`] | the configurations' hash functions, many hashes at once |
+//! | [`record`] | instances of proofs in files |
 
 mod batch;
 pub mod bn254;
@@ -26,14 +27,17 @@ mod leaves;
 mod merkle;
 mod poseidon2;
 mod program;
+pub mod record;
 mod round0;
+mod stack;
 mod stacking;
 mod table;
 mod transcript;
+mod weights;
 mod whir;
 
 pub use device::Device;
 pub use engine::{Engine, RootEngine};
 pub use merkle::Hashing;
 pub use poseidon2::Poseidon2;
-pub use transcript::RootTranscript;
+pub use transcript::{RootTranscript, Transcript};

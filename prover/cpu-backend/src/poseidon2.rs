@@ -9,7 +9,7 @@ use p3_field::PackedValue;
 use p3_matrix::dense::RowMajorMatrix;
 
 use crate::{
-    field::{F, LANES, P},
+    field::{F, LANES, P, transpose},
     merkle::Hashing,
 };
 
@@ -49,6 +49,19 @@ impl Poseidon2 {
     }
 }
 
+/// The columns of as many rows as a vector has lanes.
+fn columns(rows: [&[F]; LANES]) -> Vec<P> {
+    let width = rows[0].len();
+    let mut columns = Vec::with_capacity(width);
+    for first in (0..width - width % LANES).step_by(LANES) {
+        let mut square = rows.map(|row| *P::from_slice(&row[first..first + LANES]));
+        transpose(&mut square);
+        columns.extend(square);
+    }
+    columns.extend((columns.len()..width).map(|column| P::from_fn(|lane| rows[lane][column])));
+    columns
+}
+
 /// Writes each lane of a vector of digests.
 fn unpack(digest: &[P; 8], out: &mut [Digest]) {
     for (lane, out) in out.iter_mut().enumerate() {
@@ -81,8 +94,7 @@ impl Hashing<BabyBearPoseidon2Config> for Poseidon2 {
             return;
         }
         let digest = self.leaf(rows_a_leaf, |t| {
-            let cells: [&[F]; LANES] = std::array::from_fn(|lane| row(t * stride + first + lane));
-            (0..rows.width).map(move |column| P::from_fn(|lane| cells[lane][column]))
+            columns(std::array::from_fn(|lane| row(t * stride + first + lane))).into_iter()
         });
         unpack(&digest, out);
     }

@@ -5,7 +5,10 @@ use openvm_stark_backend::air_builders::symbolic::{
 };
 use p3_field::PrimeCharacteristicRing;
 
-use crate::field::{EF, EP, F, P};
+use crate::{
+    field::{EF, EP, F, P},
+    weights::{FOUR, Four},
+};
 
 /// What a program computes with.
 pub(crate) trait Kind {
@@ -15,7 +18,7 @@ pub(crate) trait Kind {
     type Sum: PrimeCharacteristicRing + Copy + Send + Sync;
     fn add(value: Self::Value, constant: F) -> Self::Value;
     fn mul(value: Self::Value, constant: F) -> Self::Value;
-    fn weigh(value: Self::Value, weight: EF) -> Self::Sum;
+    fn weigh(values: [Self::Value; FOUR], weights: &Four) -> Self::Sum;
     fn constant(constant: EF) -> Self::Sum;
 }
 
@@ -38,8 +41,8 @@ impl Kind for PackedBase {
         value * P::from(constant)
     }
     #[inline]
-    fn weigh(value: P, weight: EF) -> EP {
-        EP::from(weight) * value
+    fn weigh(values: [P; FOUR], weights: &Four) -> EP {
+        weights.sum(&values)
     }
     #[inline]
     fn constant(constant: EF) -> EP {
@@ -59,8 +62,9 @@ impl Kind for PackedExtension {
         value * P::from(constant)
     }
     #[inline]
-    fn weigh(value: EP, weight: EF) -> EP {
-        value * EP::from(weight)
+    fn weigh(values: [EP; FOUR], weights: &Four) -> EP {
+        let [a, b, c, d] = std::array::from_fn(|term| values[term] * EP::from(weights.get(term)));
+        (a + b) + (c + d)
     }
     #[inline]
     fn constant(constant: EF) -> EP {
@@ -80,8 +84,9 @@ impl Kind for Extension {
         value * constant
     }
     #[inline]
-    fn weigh(value: EF, weight: EF) -> EF {
-        value * weight
+    fn weigh(values: [EF; FOUR], weights: &Four) -> EF {
+        let [a, b, c, d] = std::array::from_fn(|term| values[term] * weights.get(term));
+        (a + b) + (c + d)
     }
     #[inline]
     fn constant(constant: EF) -> EF {
@@ -252,17 +257,26 @@ impl Program {
         Self { variables, ops, roots, slots }
     }
 
-    /// Runs the program. The first slots hold the variables.
+    /// Runs the program at `N` points at once. The first slots hold the variables.
     #[inline]
-    pub(crate) fn run<K: Kind>(&self, slots: &mut [K::Value]) {
+    pub(crate) fn run<K: Kind, const N: usize>(&self, slots: &mut [[K::Value; N]]) {
         for &(to, op) in &self.ops {
             let value = match op {
-                Op::Add(a, b) => slots[a as usize] + slots[b as usize],
-                Op::Sub(a, b) => slots[a as usize] - slots[b as usize],
-                Op::Mul(a, b) => slots[a as usize] * slots[b as usize],
-                Op::Neg(a) => -slots[a as usize],
-                Op::AddConstant(a, c) => K::add(slots[a as usize], c),
-                Op::MulConstant(a, c) => K::mul(slots[a as usize], c),
+                Op::Add(a, b) => {
+                    let (a, b) = (&slots[a as usize], &slots[b as usize]);
+                    std::array::from_fn(|point| a[point] + b[point])
+                }
+                Op::Sub(a, b) => {
+                    let (a, b) = (&slots[a as usize], &slots[b as usize]);
+                    std::array::from_fn(|point| a[point] - b[point])
+                }
+                Op::Mul(a, b) => {
+                    let (a, b) = (&slots[a as usize], &slots[b as usize]);
+                    std::array::from_fn(|point| a[point] * b[point])
+                }
+                Op::Neg(a) => slots[a as usize].map(|value| -value),
+                Op::AddConstant(a, c) => slots[a as usize].map(|value| K::add(value, c)),
+                Op::MulConstant(a, c) => slots[a as usize].map(|value| K::mul(value, c)),
             };
             slots[to as usize] = value;
         }
@@ -272,35 +286,43 @@ impl Program {
 /// A weighted sum of a program's results.
 #[derive(Debug, Default)]
 pub(crate) struct Functional {
-    terms: Vec<(usize, EF)>,
+    /// Four slots and their weights. Where there are less than four, a slot has the weight zero.
+    terms: Vec<([usize; FOUR], Four)>,
     constant: EF,
 }
 
 impl Functional {
     /// The sum of `weight * root` over `terms`, plus `constant`. Terms over the same result are put together.
-    pub(crate) fn new(terms: impl IntoIterator<Item = (Root, EF)>, constant: EF) -> Self {
-        let mut functional = Self { terms: Vec::new(), constant };
+    pub(crate) fn new(terms: impl IntoIterator<Item = (Root, EF)>, mut constant: EF) -> Self {
+        let mut of_slots: Vec<(usize, EF)> = Vec::new();
         for (root, weight) in terms {
             match root {
-                Root::Slot(slot) => functional.terms.push((slot, weight)),
-                Root::Constant(value) => functional.constant += weight * value,
+                Root::Slot(slot) => of_slots.push((slot, weight)),
+                Root::Constant(value) => constant += weight * value,
             }
         }
-        functional.terms.sort_by_key(|&(slot, _)| slot);
-        functional.terms.dedup_by(|next, kept| {
+        of_slots.sort_by_key(|&(slot, _)| slot);
+        of_slots.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
                 kept.1 += next.1;
             }
             same
         });
-        functional
+        let four = |terms: &[(usize, EF)]| {
+            let weights: Vec<EF> = terms.iter().map(|&(_, weight)| weight).collect();
+            let slots = std::array::from_fn(|term| terms[term.min(terms.len() - 1)].0);
+            (slots, Four::new(&weights))
+        };
+        Self { terms: of_slots.chunks(FOUR).map(four).collect(), constant }
     }
 
-    /// The sum over the slots of a finished run.
+    /// The sum over the slots of a finished run, at one of its points.
     #[inline]
-    pub(crate) fn apply<K: Kind>(&self, slots: &[K::Value]) -> K::Sum {
+    pub(crate) fn apply<K: Kind, const N: usize>(&self, slots: &[[K::Value; N]], point: usize) -> K::Sum {
         let constant = K::constant(self.constant);
-        self.terms.iter().fold(constant, |sum, &(slot, weight)| sum + K::weigh(slots[slot], weight))
+        self.terms.iter().fold(constant, |sum, (places, weights)| {
+            sum + K::weigh(places.map(|slot| slots[slot][point]), weights)
+        })
     }
 }

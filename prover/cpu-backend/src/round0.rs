@@ -17,6 +17,9 @@ use crate::{
     table::Table,
 };
 
+/// How many points of the group the constraints are evaluated at together.
+const POINTS: usize = 4;
+
 /// The weights with which a table's results are summed.
 pub(crate) struct Weighted {
     /// λ^k for each constraint, over the table's program.
@@ -31,7 +34,7 @@ pub(crate) struct Weighted {
 struct Scratch {
     coefficients: Vec<P>,
     values: Vec<P>,
-    slots: Vec<P>,
+    slots: Vec<[P; POINTS]>,
     sums: Vec<[EP; 3]>,
 }
 
@@ -67,7 +70,7 @@ pub(crate) fn polynomials(table: &Table<'_>, eq: &[EF], weighted: &Weighted) -> 
     let new = || Scratch {
         coefficients: vec![P::ZERO; size * variables.len()],
         values: vec![P::ZERO; size * variables.len()],
-        slots: vec![P::ZERO; table.program.slots.max(table.interactions_program.slots)],
+        slots: vec![[P::ZERO; POINTS]; table.program.slots.max(table.interactions_program.slots)],
         sums: vec![[EP::ZERO; 3]; size * cosets],
     };
     let tile = |mut scratch: Scratch, tile: usize| {
@@ -76,9 +79,7 @@ pub(crate) fn polynomials(table: &Table<'_>, eq: &[EF], weighted: &Weighted) -> 
         let weight = pack(|lane| eq.get(tile * LANES + lane).copied().unwrap_or(EF::ZERO));
         for z in 0..size {
             let rows = blocks.map(|block| (block << table.l_skip) + z);
-            for (column, &variable) in coefficients.chunks_exact_mut(size).zip(variables) {
-                column[z] = table.gather(variable, &rows);
-            }
+            table.load(&table.loads, &rows, |slot, values| coefficients[slot * size + z] = values);
         }
         coefficients.chunks_exact_mut(size).for_each(|column| fourier.interpolate(column));
         for (coset, twist) in twists.iter().enumerate() {
@@ -92,25 +93,29 @@ pub(crate) fn polynomials(table: &Table<'_>, eq: &[EF], weighted: &Weighted) -> 
                 }
                 fourier.evaluate(to);
             }
-            for z in 0..size {
-                let sums = &mut sums[coset * size + z];
+            for first in (0..size).step_by(POINTS) {
+                let points = POINTS.min(size - first);
+                let mut fill = |slot: usize, variable: usize| {
+                    slots[slot][..points].copy_from_slice(&values[variable * size + first..][..points]);
+                };
                 let [numerators, denominators] = if interactions_only {
-                    for (slot, &variable) in slots.iter_mut().zip(&of_interactions) {
-                        *slot = values[variable * size + z];
-                    }
-                    table.interactions_program.run::<PackedBase>(slots);
+                    of_interactions.iter().enumerate().for_each(|(slot, &variable)| fill(slot, variable));
+                    table.interactions_program.run::<PackedBase, POINTS>(slots);
                     &weighted.interactions
                 } else {
-                    for (slot, column) in slots.iter_mut().zip(values.chunks_exact(size)) {
-                        *slot = column[z];
-                    }
-                    table.program.run::<PackedBase>(slots);
-                    sums[0] += weight * weighted.constraints.apply::<PackedBase>(slots);
+                    (0..variables.len()).for_each(|variable| fill(variable, variable));
+                    table.program.run::<PackedBase, POINTS>(slots);
                     &weighted.joint
                 };
-                if has_interactions {
-                    sums[1] += weight * numerators.apply::<PackedBase>(slots);
-                    sums[2] += weight * denominators.apply::<PackedBase>(slots);
+                for point in 0..points {
+                    let sums = &mut sums[coset * size + first + point];
+                    if !interactions_only {
+                        sums[0] += weight * weighted.constraints.apply::<PackedBase, POINTS>(slots, point);
+                    }
+                    if has_interactions {
+                        sums[1] += weight * numerators.apply::<PackedBase, POINTS>(slots, point);
+                        sums[2] += weight * denominators.apply::<PackedBase, POINTS>(slots, point);
+                    }
                 }
             }
         }

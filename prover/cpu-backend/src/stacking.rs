@@ -15,19 +15,17 @@ use openvm_stark_backend::{
         stacked_reduction::StackedReductionProver,
     },
 };
-use p3_field::{BasedVectorSpace, Field, PackedValue, PrimeCharacteristicRing, TwoAdicField};
+use p3_field::{Field, PackedValue, PrimeCharacteristicRing, TwoAdicField};
 use p3_matrix::dense::RowMajorMatrix;
 use rayon::prelude::*;
 
 use crate::{
     device::Params,
-    field::{EF, EP, F, LANES, P, lagrange, pack_all, sum_lanes},
+    field::{EF, F, LANES, P, lagrange, transpose, unpack_to},
+    weights::{Weights, add_up},
 };
 
 type PcsData<SC> = <CpuBackend<SC> as ProverBackend>::PcsData;
-
-/// How many rows a task adds up.
-const ROWS_A_TASK: usize = 1 << 10;
 
 /// One column where it lies in a stacked matrix, with its powers of λ.
 struct Column {
@@ -78,6 +76,26 @@ fn fold(values: &[EF], r: EF) -> Vec<EF> {
     values.as_chunks::<2>().0.iter().map(pair).collect()
 }
 
+/// The sum of each block of as many rows as `basis` has values, weighted with them. `weights` is the same as `basis`.
+fn fold_blocks(column: &[F], basis: &[EF], weights: &Weights) -> Vec<EF> {
+    let size = basis.len();
+    if !size.is_multiple_of(LANES) || column.len() < size * LANES {
+        let block = |block: &[F]| basis.iter().zip(block).map(|(&weight, &value)| weight * value).sum();
+        return column.chunks_exact(size).map(block).collect();
+    }
+    let mut out = vec![EF::ZERO; column.len() / size];
+    let mut values = vec![P::ZERO; size];
+    for (out, blocks) in out.chunks_exact_mut(LANES).zip(column.chunks_exact(size * LANES)) {
+        for (part, values) in values.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            *values =
+                std::array::from_fn(|lane| *P::from_slice(&blocks[lane * size + part * LANES..][..LANES]));
+            transpose(values);
+        }
+        unpack_to(&[weights.sum(&values)], out);
+    }
+    out
+}
+
 impl<SC: StarkProtocolConfig<F = F, EF = EF>> Stacking<'_, SC> {
     /// n of a height, and what the univariate factors are made with for tables of less than a block.
     fn univariate(&self, log_height: usize) -> (isize, usize, F, EF) {
@@ -98,34 +116,6 @@ impl<SC: StarkProtocolConfig<F = F, EF = EF>> Stacking<'_, SC> {
             across * eval_eq_uni_at_one(self.l_skip, z) * inside,
         ]
     }
-}
-
-/// Adds `λ q` of all `columns` up, row by row.
-fn add_up(columns: &[(&[F], EF)], height: usize) -> Vec<EF> {
-    let mut sum = vec![EF::ZERO; height];
-    sum.par_chunks_mut(ROWS_A_TASK).enumerate().for_each(|(task, sum)| {
-        let first = task * ROWS_A_TASK;
-        let mut packed = vec![EP::ZERO; sum.len() / LANES];
-        for &(column, lambda) in columns {
-            let rows = &column[first..first + sum.len()];
-            let (vectors, rest) = P::pack_slice_with_suffix(rows);
-            let weight = EP::from(lambda);
-            for (sum, &vector) in packed.iter_mut().zip(vectors) {
-                *sum += weight * vector;
-            }
-            let at = sum.len() - rest.len();
-            for (sum, &value) in sum[at..].iter_mut().zip(rest) {
-                *sum += lambda * value;
-            }
-        }
-        for (sum, &vector) in sum.chunks_exact_mut(LANES).zip(&packed) {
-            let coordinates: &[P] = vector.as_basis_coefficients_slice();
-            for (lane, sum) in sum.iter_mut().enumerate() {
-                *sum = EF::from_basis_coefficients_fn(|coordinate| coordinates[coordinate].as_slice()[lane]);
-            }
-        }
-    });
-    sum
 }
 
 impl<'a, SC, D> StackedReductionProver<'a, CpuBackend<SC>, D> for Stacking<'a, SC>
@@ -187,24 +177,33 @@ where
         let mut values = vec![EF::ZERO; size * COSETS];
         for (&log_height, Group { sums: [plain, rotated], weights: [eq, step] }) in &self.groups {
             // On the group: Σ eq q, Σ eq q' and Σ (eq before - eq) q'.
-            let [mut a, mut b, mut c] = [0, 1, 2].map(|_| vec![EF::ZERO; size]);
-            let blocks = plain.chunks_exact(size).zip(rotated.chunks_exact(size)).zip(eq.iter().zip(step));
-            for ((plain, rotated), (&eq, &step)) in blocks {
-                for z in 0..size {
-                    a[z] += eq * plain[z];
-                    b[z] += eq * rotated[z];
-                    c[z] += step * rotated[z];
-                }
-            }
+            let blocks =
+                (plain.par_chunks_exact(size), rotated.par_chunks_exact(size), eq, step).into_par_iter();
+            let zero = || vec![[EF::ZERO; 3]; size];
+            let sums = blocks
+                .fold(zero, |mut sums, (plain, rotated, &eq, &step)| {
+                    for ((sums, &plain), &rotated) in sums.iter_mut().zip(plain).zip(rotated) {
+                        sums[0] += eq * plain;
+                        sums[1] += eq * rotated;
+                        sums[2] += step * rotated;
+                    }
+                    sums
+                })
+                .reduce(zero, |mut sums, more| {
+                    for (sums, more) in sums.iter_mut().zip(more) {
+                        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+                    }
+                    sums
+                });
             for (coset, &shift) in shifts.iter().enumerate() {
                 for (z, &point) in group.iter().enumerate() {
                     let at = EF::from(shift * point);
                     let basis = lagrange(self.l_skip, at);
-                    let value = |values: &[EF]| -> EF {
-                        values.iter().zip(&basis).map(|(&value, &weight)| value * weight).sum()
+                    let value = |which: usize| -> EF {
+                        sums.iter().zip(&basis).map(|(sums, &weight)| sums[which] * weight).sum()
                     };
                     let [plain, inside, across] = self.factors(log_height, at);
-                    values[z * COSETS + coset] += plain * value(&a) + inside * value(&b) + across * value(&c);
+                    values[z * COSETS + coset] += plain * value(0) + inside * value(1) + across * value(2);
                 }
             }
         }
@@ -221,23 +220,13 @@ where
     fn fold_ple_evals(&mut self, u: EF) {
         let size = 1usize << self.l_skip;
         let basis = lagrange(self.l_skip, u);
-        let packed_basis = pack_all(&basis);
+        let weights = Weights::new(&basis);
         self.folded = self
             .commits
             .iter()
             .map(|data| {
-                let fold = |column: &[F]| -> Vec<EF> {
-                    let block = |block: &[F]| -> EF {
-                        let (vectors, rest) = P::pack_slice_with_suffix(block);
-                        let sum =
-                            packed_basis.iter().zip(vectors).fold(EP::ZERO, |sum, (&w, &v)| sum + w * v);
-                        let at = size - rest.len();
-                        let rest: EF = basis[at..].iter().zip(rest).map(|(&w, &v)| w * v).sum();
-                        sum_lanes(sum) + rest
-                    };
-                    column.chunks_exact(size).map(block).collect()
-                };
                 let matrix: &ColMajorMatrix<F> = &data.matrix;
+                let fold = |column: &[F]| fold_blocks(column, &basis, &weights);
                 matrix.values.par_chunks_exact(matrix.height()).map(fold).collect()
             })
             .collect();

@@ -12,9 +12,66 @@ use p3_util::{log2_strict_usize, reverse_bits_len};
 use rayon::prelude::*;
 
 use crate::{
-    field::{EF, EP, F, LANES, LOG_LANES, P, lagrange, lane},
+    field::{EF, EP, F, LANES, LOG_LANES, P, lagrange, lane, transpose},
     program::{Program, Root, Variable},
+    weights::Weights,
 };
+
+/// Fewer columns of a block are read one by one.
+const FEW: usize = 3;
+
+/// How variables are read from a table: as many neighbouring columns at once as a vector has lanes, where it pays. A slot
+/// is the place of a variable in the list.
+pub(crate) struct Loads {
+    single: Vec<(Variable, usize)>,
+    blocks: Vec<Block>,
+}
+
+/// [`LANES`] neighbouring columns.
+struct Block {
+    matrix: usize,
+    next: bool,
+    column: usize,
+    slots: [Option<usize>; LANES],
+}
+
+impl Loads {
+    /// Of `variables`, which are sorted, from matrices of the given widths.
+    fn new(variables: &[Variable], matrices: &[&RowMajorMatrix<F>]) -> Self {
+        let mut loads = Self { single: Vec::new(), blocks: Vec::new() };
+        let mut rest = variables;
+        while let Some(&variable) = rest.first() {
+            let slot = variables.len() - rest.len();
+            let Variable::Cell { matrix, next, column } = variable else {
+                loads.single.push((variable, slot));
+                rest = &rest[1..];
+                continue;
+            };
+            let first = column.min(matrices[matrix].width.saturating_sub(LANES));
+            let within = |variable: &&Variable| match **variable {
+                Variable::Cell { matrix: m, next: n, column } => {
+                    (m, n) == (matrix, next) && column < first + LANES
+                }
+                _ => false,
+            };
+            let count = rest.iter().take_while(within).count();
+            let (here, later) = rest.split_at(count);
+            rest = later;
+            if count < FEW || matrices[matrix].width < LANES {
+                loads.single.extend(here.iter().copied().zip(slot..));
+                continue;
+            }
+            let mut slots = [None; LANES];
+            for (variable, slot) in here.iter().zip(slot..) {
+                if let Variable::Cell { column, .. } = variable {
+                    slots[column - first] = Some(slot);
+                }
+            }
+            loads.blocks.push(Block { matrix, next, column: first, slots });
+        }
+        loads
+    }
+}
 
 /// One LogUp interaction of a table, whose expressions are results of the table's program.
 pub(crate) struct TableInteraction {
@@ -41,6 +98,9 @@ pub(crate) struct Table<'a> {
     pub(crate) interactions: Vec<TableInteraction>,
     /// The same interactions over the program of both.
     pub(crate) joint_interactions: Vec<TableInteraction>,
+    /// How the variables of both programs are read.
+    pub(crate) loads: Loads,
+    pub(crate) interactions_loads: Loads,
 }
 
 impl<'a> Table<'a> {
@@ -80,6 +140,8 @@ impl<'a> Table<'a> {
         let interactions = interactions_of(&interactions_program.roots);
         let joint_interactions = interactions_of(&program.roots[constraints.len()..]);
         let constraints = program.roots[..constraints.len()].to_vec();
+        let loads = Loads::new(&program.variables, &matrices);
+        let interactions_loads = Loads::new(&interactions_program.variables, &matrices);
         Self {
             matrices,
             log_height: log2_strict_usize(trace.height()),
@@ -91,6 +153,8 @@ impl<'a> Table<'a> {
             interactions_program,
             interactions,
             joint_interactions,
+            loads,
+            interactions_loads,
         }
     }
 
@@ -121,10 +185,26 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A variable in as many rows as a vector holds.
+    /// Reads variables in as many rows as a vector holds, and puts each to its slot.
     #[inline]
-    pub(crate) fn gather(&self, variable: Variable, rows: &[usize; LANES]) -> P {
-        P::from_fn(|lane| self.read(variable, rows[lane]))
+    pub(crate) fn load(&self, loads: &Loads, rows: &[usize; LANES], mut put: impl FnMut(usize, P)) {
+        for &(variable, slot) in &loads.single {
+            put(slot, P::from_fn(|lane| self.read(variable, rows[lane])));
+        }
+        let last = (1 << self.log_height) - 1;
+        for &Block { matrix, next, column, slots } in &loads.blocks {
+            let matrix = self.matrices[matrix];
+            let mut square = rows.map(|row| {
+                let row = (row + usize::from(next)) & last;
+                *P::from_slice(&matrix.values[row * matrix.width + column..][..LANES])
+            });
+            transpose(&mut square);
+            for (slot, values) in slots.into_iter().zip(square) {
+                if let Some(slot) = slot {
+                    put(slot, values);
+                }
+            }
+        }
     }
 
     /// The blocks in a tile, in bit-reversed order. With fewer blocks than lanes, they are repeated.
@@ -154,22 +234,25 @@ impl<'a> Table<'a> {
     /// Binds the first variable, which ranges over the group of order 2^l_skip, to `r`.
     pub(crate) fn fold(&self, r: EF) -> Folded {
         let size = 1usize << self.l_skip;
-        let weights = lagrange(self.l_skip, r);
+        let weights = Weights::new(&lagrange(self.l_skip, r));
         let columns = self.columns();
+        let loads = Loads::new(&columns, &self.matrices);
         let width = columns.len();
         let n = self.n();
-        let tile = |tile: usize, out: &mut [EP]| {
-            let blocks = self.blocks(tile);
-            for (z, &weight) in weights.iter().enumerate().take(size) {
-                let rows = blocks.map(|block| (block << self.l_skip) + z);
-                let weight = EP::from(weight);
-                for (sum, &column) in out.iter_mut().zip(&columns) {
-                    *sum += weight * self.gather(column, &rows);
-                }
-            }
-        };
         let mut values = vec![EP::ZERO; width * self.tiles()];
-        values.par_chunks_exact_mut(width).enumerate().for_each(|(index, out)| tile(index, out));
+        values.par_chunks_exact_mut(width).enumerate().for_each_init(
+            || vec![P::ZERO; width * size],
+            |block, (tile, out)| {
+                let blocks = self.blocks(tile);
+                for z in 0..size {
+                    let rows = blocks.map(|block| (block << self.l_skip) + z);
+                    self.load(&loads, &rows, |slot, values| block[slot * size + z] = values);
+                }
+                for (sum, values) in out.iter_mut().zip(block.chunks_exact(size)) {
+                    *sum = weights.sum(values);
+                }
+            },
+        );
         let slots = self
             .program
             .variables

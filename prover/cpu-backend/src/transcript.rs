@@ -1,29 +1,119 @@
-//! The transcript of the root configuration, with proofs of work done by the vector units.
+//! The configurations' transcripts, with proofs of work done by the vector units.
 
-use openvm_stark_backend::FiatShamirTranscript;
+use std::ops::Range;
+
+use openvm_stark_backend::{FiatShamirTranscript, duplex_sponge::DuplexSponge, p3_symmetric::Permutation};
 use openvm_stark_sdk::config::{
-    baby_bear_bn254_poseidon2::{BabyBearBn254Poseidon2Config, Digest, EF, F, Transcript},
+    baby_bear_bn254_poseidon2::{
+        BabyBearBn254Poseidon2Config as SC, Digest, Transcript as StockRootTranscript,
+    },
+    baby_bear_poseidon2::{BabyBearPoseidon2Config, Digest as BabyBearDigest},
     bn254_poseidon2::Poseidon2Bn254Width3,
 };
-use p3_field::PrimeField32;
+use p3_baby_bear::Poseidon2BabyBear;
+use p3_field::{PackedValue, PrimeCharacteristicRing, PrimeField32};
 use rayon::prelude::*;
 
-use crate::bn254::Kernel;
-
-/// The configuration's own.
-type SC = BabyBearBn254Poseidon2Config;
+use crate::{
+    bn254::Kernel,
+    field::{EF, F, LANES, P},
+};
 
 /// Candidates that one task of the thread pool tries.
 const CANDIDATES_A_TASK: u32 = 256;
 
+/// The least element of BabyBear that `find` finds, which is given ranges of them.
+///
+/// # Panics
+/// If it finds none, or `bits`, the work of which every 2^bits-th element is a witness, is not below 31.
+fn least_witness(bits: usize, find: impl Fn(Range<u32>) -> Option<u32> + Sync) -> F {
+    assert!(bits < 31, "{bits} bits of work are more than BabyBear has");
+    let tasks = F::ORDER_U32.div_ceil(CANDIDATES_A_TASK);
+    // In rounds, so that all threads stay close to the least candidates.
+    let round = 4 * rayon::current_num_threads() as u32;
+    let witness = (0..tasks).step_by(round as usize).find_map(|first| {
+        (first..tasks.min(first + round))
+            .into_par_iter()
+            .map(|task| {
+                let start = task * CANDIDATES_A_TASK;
+                find(start..F::ORDER_U32.min(start + CANDIDATES_A_TASK))
+            })
+            .find_first(Option::is_some)
+            .flatten()
+    });
+    F::new(witness.expect("some element of BabyBear is a witness"))
+}
+
+/// The transcript of all layers over BabyBear: the stock's duplex sponge. Only the search for a witness of a proof of
+/// work is ours; it finds the least one, where the stock search takes whichever a thread comes upon first.
+#[derive(Clone, Debug)]
+pub struct Transcript {
+    sponge: DuplexSponge<F, Poseidon2BabyBear<16>, 16, 8>,
+    permutation: Poseidon2BabyBear<16>,
+}
+
+impl From<Poseidon2BabyBear<16>> for Transcript {
+    fn from(permutation: Poseidon2BabyBear<16>) -> Self {
+        Self { sponge: DuplexSponge::from(permutation.clone()), permutation }
+    }
+}
+
+impl FiatShamirTranscript<BabyBearPoseidon2Config> for Transcript {
+    fn observe(&mut self, value: F) {
+        FiatShamirTranscript::<BabyBearPoseidon2Config>::observe(&mut self.sponge, value);
+    }
+
+    fn sample(&mut self) -> F {
+        FiatShamirTranscript::<BabyBearPoseidon2Config>::sample(&mut self.sponge)
+    }
+
+    fn observe_commit(&mut self, digest: BabyBearDigest) {
+        FiatShamirTranscript::<BabyBearPoseidon2Config>::observe_commit(&mut self.sponge, digest);
+    }
+
+    /// Finds the least witness, checks it and observes it, as the stock method does with some witness.
+    ///
+    /// The witness overwrites the next element of the sponge's state, and whether that was the last one of its rate or
+    /// not, one permutation follows before the sample, which is the last element of the rate.
+    ///
+    /// # Panics
+    /// If BabyBear has no witness, or `bits` is not below 31, as in the stock method.
+    fn grind(&mut self, bits: usize) -> F {
+        if bits == 0 {
+            return F::ZERO;
+        }
+        let state = self.sponge.state().map(P::from);
+        let position = self.sponge.absorb_idx();
+        let mask = (1 << bits) - 1;
+        let witness = least_witness(bits, |candidates| {
+            candidates.clone().step_by(LANES).find_map(|first| {
+                let mut state = state;
+                // Beyond the order, elements repeat, and are never the least.
+                state[position] = P::from_fn(|lane| F::from_u32(first + lane as u32));
+                self.permutation.permute_mut(&mut state);
+                let samples = state[7].as_slice().iter();
+                let found = samples
+                    .zip(first..candidates.end)
+                    .find(|(sample, _)| sample.as_canonical_u32() & mask == 0);
+                found.map(|(_, witness)| witness)
+            })
+        });
+        assert!(
+            FiatShamirTranscript::<BabyBearPoseidon2Config>::check_witness(self, bits, witness),
+            "the vector units found a witness that the transcript refuses"
+        );
+        witness
+    }
+}
+
 /// The stock transcript. Only the search for a witness of a proof of work is ours; it finds the least one, where the
 /// stock search takes whichever a thread comes upon first.
 #[derive(Clone, Debug)]
-pub struct RootTranscript(Transcript);
+pub struct RootTranscript(StockRootTranscript);
 
 impl From<Poseidon2Bn254Width3> for RootTranscript {
     fn from(permutation: Poseidon2Bn254Width3) -> Self {
-        Self(Transcript::from(permutation))
+        Self(StockRootTranscript::from(permutation))
     }
 }
 
@@ -57,27 +147,13 @@ impl FiatShamirTranscript<SC> for RootTranscript {
     /// # Panics
     /// If BabyBear has no witness, or `bits` is not below 31, as in the stock method.
     fn grind(&mut self, bits: usize) -> F {
-        assert!(bits < 31, "{bits} bits of work are more than BabyBear has");
         if bits == 0 {
             return F::default();
         }
         let kernel = Kernel::best();
         let (state, position, prefix) = (self.0.sponge_state(), self.0.absorb_idx(), self.0.observe_buf());
-        let tasks = F::ORDER_U32.div_ceil(CANDIDATES_A_TASK);
-        // In rounds, so that all threads stay close to the least candidates.
-        let round = 4 * rayon::current_num_threads() as u32;
-        let witness = (0..tasks).step_by(round as usize).find_map(|first| {
-            (first..tasks.min(first + round))
-                .into_par_iter()
-                .map(|task| {
-                    let start = task * CANDIDATES_A_TASK;
-                    let end = F::ORDER_U32.min(start + CANDIDATES_A_TASK);
-                    kernel.grind(state, position, prefix, bits, start..end)
-                })
-                .find_first(Option::is_some)
-                .flatten()
-        });
-        let witness = F::new(witness.expect("some element of BabyBear is a witness"));
+        let find = |candidates| kernel.grind(state, position, prefix, bits, candidates);
+        let witness = least_witness(bits, find);
         assert!(
             FiatShamirTranscript::<SC>::check_witness(&mut self.0, bits, witness),
             "the kernel found a witness that the transcript refuses"
@@ -88,9 +164,38 @@ impl FiatShamirTranscript<SC> for RootTranscript {
 
 #[cfg(test)]
 mod tests {
-    use openvm_stark_sdk::config::bn254_poseidon2::default_bn254_poseidon2_width3;
+    use openvm_stark_sdk::config::{
+        baby_bear_poseidon2::CpuTranscript, bn254_poseidon2::default_bn254_poseidon2_width3,
+    };
+    use p3_baby_bear::default_babybear_poseidon2_16;
 
     use super::*;
+
+    /// However full the sponge is, the witness is the least one that the stock transcript accepts, and both go on alike.
+    #[test]
+    fn the_least_witness_is_found_over_babybear() {
+        type SC = BabyBearPoseidon2Config;
+        for observed in 0..20 {
+            let mut ours = Transcript::from(default_babybear_poseidon2_16());
+            let mut stock = CpuTranscript::from(default_babybear_poseidon2_16());
+            for i in 0..observed {
+                ours.observe(F::new(i));
+                FiatShamirTranscript::<SC>::observe(&mut stock, F::new(i));
+                if i == 11 || i == 16 {
+                    assert_eq!(ours.sample(), FiatShamirTranscript::<SC>::sample(&mut stock));
+                }
+            }
+            let expected = (0..)
+                .map(F::new)
+                .find(|&w| FiatShamirTranscript::<SC>::check_witness(&mut stock.clone(), 9, w))
+                .unwrap();
+            assert_eq!(ours.grind(9), expected, "after {observed} values");
+            assert!(FiatShamirTranscript::<SC>::check_witness(&mut stock, 9, expected));
+            for _ in 0..9 {
+                assert_eq!(ours.sample(), FiatShamirTranscript::<SC>::sample(&mut stock));
+            }
+        }
+    }
 
     /// However full the buffers are, the witness is the least one that the stock transcript accepts, and both
     /// transcripts go on alike.

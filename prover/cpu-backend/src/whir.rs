@@ -1,7 +1,5 @@
 //! The prover of WHIR (<https://eprint.iacr.org/2024/1586>), in the variant of SWIRL.
 
-use std::array;
-
 use openvm_cpu_backend::merkle::CpuMerkleTree;
 use openvm_stark_backend::{
     FiatShamirTranscript, StarkProtocolConfig, SystemParams,
@@ -10,18 +8,19 @@ use openvm_stark_backend::{
     prover::{
         ColMajorMatrix, MatrixDimensions,
         error::WhirProverError,
-        poly::{Mle, eval_to_coeff_rs_message, evals_eq_hypercube, evals_mobius_eq_hypercube},
+        poly::{Mle, evals_eq_hypercube, evals_mobius_eq_hypercube},
     },
 };
-use p3_field::{BasedVectorSpace, PrimeCharacteristicRing, TwoAdicField};
+use p3_field::{BasedVectorSpace, Field, PrimeCharacteristicRing, TwoAdicField};
 use p3_matrix::dense::RowMajorMatrix;
 use rayon::prelude::*;
 use tracing::{info_span, instrument};
 
 use crate::{
-    code::codeword,
+    code::{codeword, message},
     field::{EF, F},
     merkle::{Hashing, tree},
+    weights::add_up,
 };
 
 /// The extension's degree.
@@ -161,24 +160,43 @@ where
 ///
 /// The change of basis is linear over BabyBear, so it is done on the four coordinates of the sum and not on all columns.
 fn batch<Digest: Sync>(l_skip: usize, committed: &[Committed<'_, Digest>], mu: EF) -> Vec<EF> {
-    let columns: Vec<&[F]> = committed.iter().flat_map(|(matrix, _)| matrix.columns()).collect();
-    let weights: Vec<EF> = mu.powers().take(columns.len()).collect();
+    let columns: Vec<(&[F], EF)> =
+        committed.iter().flat_map(|(matrix, _)| matrix.columns()).zip(mu.powers()).collect();
     let height = committed.first().map_or(0, |(matrix, _)| matrix.height());
-    let sum: Vec<EF> = (0..height)
-        .into_par_iter()
-        .map(|i| columns.iter().zip(&weights).map(|(column, &weight)| weight * column[i]).sum())
-        .collect();
-    let coordinates: [Vec<F>; DEGREE] = array::from_fn(|k| {
-        let coordinate: Vec<F> =
-            sum.par_iter().map(|x| <EF as BasedVectorSpace<F>>::as_basis_coefficients_slice(x)[k]).collect();
-        let mut message = eval_to_coeff_rs_message(l_skip, &coordinate);
-        Mle::coeffs_to_evals_inplace(&mut message);
-        message
+    let sum = add_up(&columns, height);
+    let coordinates = (0..DEGREE).into_par_iter().flat_map_iter(|k| {
+        sum.iter().map(move |x| <EF as BasedVectorSpace<F>>::as_basis_coefficients_slice(x)[k])
     });
-    (0..height)
-        .into_par_iter()
-        .map(|i| <EF as BasedVectorSpace<F>>::from_basis_coefficients_fn(|k| coordinates[k][i]))
-        .collect()
+    let coordinates = ColMajorMatrix::new(coordinates.collect(), DEGREE);
+    let mut message = message(l_skip, &coordinates).values;
+    subset_sums(&mut message);
+    <EF as BasedVectorSpace<F>>::reconstitute_from_base(message)
+}
+
+/// From a multilinear polynomial's coefficients, each of [`DEGREE`] coordinates, to its evaluations on the hypercube.
+fn subset_sums(values: &mut [F]) {
+    /// Values that stay in the cache while they are added up, and that a task adds.
+    const VALUES_A_TASK: usize = 1 << 14;
+    values.par_chunks_mut(VALUES_A_TASK).for_each(|values| {
+        let mut half = DEGREE;
+        while half < values.len() {
+            for pair in values.chunks_exact_mut(2 * half) {
+                let (low, high) = pair.split_at_mut(half);
+                F::add_slices(high, low);
+            }
+            half *= 2;
+        }
+    });
+    let mut half = VALUES_A_TASK;
+    while half < values.len() {
+        for pair in values.chunks_exact_mut(2 * half) {
+            let (low, high) = pair.split_at_mut(half);
+            high.par_chunks_mut(VALUES_A_TASK)
+                .zip(low.par_chunks(VALUES_A_TASK))
+                .for_each(|(high, low)| F::add_slices(high, low));
+        }
+        half *= 2;
+    }
 }
 
 /// The sum over the hypercube of `f w` with the first variable set to 1 and to 2.
@@ -199,11 +217,25 @@ fn fold(evaluations: &[EF], alpha: EF) -> Vec<EF> {
 /// Adds to `w` the equality polynomials of the new claims: `gamma` times that of the powers `z^(2^i)`, and `gamma^(j + 2)`
 /// times that of `points[j]`.
 fn add_claims(w: &mut [EF], z: EF, points: &[F], gamma: EF) {
+    /// Variables of the part of the hypercube that a task does.
+    const LOG_TASK: usize = 10;
     let variables = w.len().ilog2() as usize;
     let equality = evals_eq_hypercube(&z.exp_powers_of_2().take(variables).collect::<Vec<_>>());
     w.par_iter_mut().zip(equality).for_each(|(w, e)| *w += gamma * e);
-    for (point, weight) in points.iter().zip(gamma.powers().skip(2)) {
-        let equality = evals_eq_hypercube(&point.exp_powers_of_2().take(variables).collect::<Vec<_>>());
-        w.par_iter_mut().zip(equality).for_each(|(w, e)| *w += weight * e);
-    }
+    // Over the low variables, and over the high ones with the claim's weight: their product is a claim's polynomial.
+    let low_variables = variables.min(LOG_TASK);
+    let claims: Vec<(Vec<F>, Vec<EF>)> = points
+        .iter()
+        .zip(gamma.powers().skip(2))
+        .map(|(point, weight)| {
+            let powers: Vec<F> = point.exp_powers_of_2().take(variables).collect();
+            let (low, high) = powers.split_at(low_variables);
+            (evals_eq_hypercube(low), evals_eq_hypercube(high).into_iter().map(|e| weight * e).collect())
+        })
+        .collect();
+    w.par_chunks_mut(1 << low_variables).enumerate().for_each(|(part, w)| {
+        let columns: Vec<(&[F], EF)> =
+            claims.iter().map(|(low, high)| (low.as_slice(), high[part])).collect();
+        w.iter_mut().zip(add_up(&columns, 1 << low_variables)).for_each(|(w, sum)| *w += sum);
+    });
 }
