@@ -68,8 +68,9 @@ impl NodeArgs {
             Failure::other(format_args!("{what} needs a node: name one with --rpc-url or ETH_RPC_URL"))
         })?;
         let mut options = FetchOptions::new(url);
-        let headers = self.rpc_header.iter().map(|header| header.parse::<SecretHeader>());
-        options.headers = headers.collect::<Result<_, _>>()?;
+        for header in &self.rpc_header {
+            options.headers.push(header.parse::<SecretHeader>()?);
+        }
         options.timeout = Duration::from_secs(self.rpc_timeout);
         Ok(options)
     }

@@ -4,11 +4,11 @@
 //! `cargo bench -p zeno-halo2 --bench kernels -- [K…]`, 16 and 18 by default. Each figure is the least processor time of
 //! some runs that take turns, all threads together, so that other work on the machine weighs less.
 
-// The kernels are no part of the crate's interface.
-#[allow(dead_code)]
+// The kernels are no part of the crate's interface. Their unit tests come along, as modules without the tests.
+#[allow(dead_code, unused_imports)]
 #[path = "../src/fft.rs"]
 mod fft;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../src/msm.rs"]
 mod msm;
 

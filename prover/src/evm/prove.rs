@@ -80,7 +80,7 @@ impl Prover {
 /// The proof as contracts take it: the accumulator's limbs and the Halo2 proof, big-endian words.
 fn evm_file(claim: &ChainClaim, proof: &WrapperProof, srs: Origin) -> Result<ProofFile, ProverError> {
     let word = |value: &Fr| {
-        let mut word: [u8; 32] = value.to_repr().into();
+        let mut word: [u8; 32] = value.to_repr();
         word.reverse();
         word
     };

@@ -351,7 +351,7 @@ mod tests {
         let cs = constraint_system(23);
         assert_eq!(proof_shape(&cs), (COMMITMENTS, EVALUATIONS));
         assert_eq!(cs.num_fixed_columns() + cs.permutation().get_columns().len(), POINTS);
-        assert!(1 << DEGREES.start() >= INSTANCES + cs.blinding_factors() + 1);
+        assert!(1 << DEGREES.start() > INSTANCES + cs.blinding_factors());
         assert_eq!(cs.degree(), 5, "DEGREES relies on it");
     }
 
