@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::ProofKind;
 
-/// The proof system whose proofs this crate checks, as [`ProofFile::proof_system`] names it.
+/// The proof system whose proofs this crate checks, as [`ProofFile::proof_system`](crate::ProofFile::proof_system) names it.
 pub const PROOF_SYSTEM: &str = "openvm 2.0";
 
 /// Why a proof does not establish its claim.
