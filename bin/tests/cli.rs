@@ -93,7 +93,8 @@ fn says_what_is_wrong_with_usage_and_files() {
     fails(&["validate", "newest", "--rpc-url", "http://127.0.0.1:1"], "newest");
     fails(&["validate", "--input", "absent.zeno"], "absent.zeno");
     fails(&["validate", "7", "--input", "absent.zeno"], "--input");
-    fails(&["prove", "--proof", "evm"], "not built yet");
+    fails(&["prove", "--proof", "evm", "--cache-dir", "empty"], "zeno srs import");
+    fails(&["setup", "--cache-dir", "empty"], "zeno srs import");
     fails(&["prove", "--out", "no/such/folder/block.proof"], "no/such/folder");
     fails(&["verify", "absent.proof"], "absent.proof");
     fails(&["inspect", "absent.proof"], "absent.proof");
