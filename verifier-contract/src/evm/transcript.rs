@@ -176,7 +176,8 @@ mod tests {
         }
     }
 
-    /// Both refuse the same words.
+    /// Both refuse the same words, except that the reference takes the identity. The generated contract doesn't: (0, 0)
+    /// is not on the curve.
     #[test]
     fn refuses_what_is_no_point_or_scalar() {
         let generator = write_g1(&G1Affine::generator());
@@ -187,7 +188,8 @@ mod tests {
         let p =
             alloy_primitives::uint!(0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47_U256);
         unreduced[..32].copy_from_slice(&(p + U256::from(1)).to_be_bytes::<32>());
-        let points: [&[u8]; 5] = [&off, &unreduced, &[0; 64], &generator[..63], &[0xff; 64]];
+        assert!(EvmTranscript::new(&[0; 64]).read_point().is_err());
+        let points: [&[u8]; 4] = [&off, &unreduced, &generator[..63], &[0xff; 64]];
         for bytes in points {
             assert!(EvmTranscript::new(bytes).read_point().is_err(), "{bytes:?}");
             let mut reference = Reader::new(bytes);
