@@ -1,6 +1,8 @@
 //! Why a proof is refused.
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::B256;
+#[cfg(feature = "evm")]
+use alloy_primitives::U256;
 use thiserror::Error;
 
 use crate::ProofKind;
