@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use alloy_primitives::{B256, keccak256};
@@ -12,13 +11,12 @@ use openvm_continuations::RootSC;
 use openvm_sdk::SC;
 use openvm_stark_backend::keygen::types::MultiStarkVerifyingKey;
 use serde::{Deserialize, Serialize};
-use tracing::info;
-use zeno_srs::{Origin, Srs};
+use zeno_srs::Srs;
 use zeno_verifier::EvmVerifyingKey;
 
 use crate::{
     Guest, Prover, ProverError, Step, Timings, cache,
-    evm::{KzgParams, Root, RootProof, StaticVerifier, Wrapper, static_verifier, wrapper::LIMBS},
+    evm::{KzgParams, RootProof, StaticVerifier, Wrapper, static_verifier, wrapper::LIMBS},
     keys,
 };
 
@@ -26,10 +24,8 @@ use crate::{
 pub(crate) struct EvmKeys {
     cache: PathBuf,
     folder: PathBuf,
-    /// The ends of the SRS.
-    pub(crate) kzg: KzgParams,
-    /// Where the SRS comes from.
-    pub(crate) origin: Origin,
+    /// The SRS for the static verifier. Opening one reads all of it, so it stays open.
+    pub(crate) srs: Srs,
 }
 
 /// What the static verifier is made for: the verifying keys of the two circuits below it, and a root proof.
@@ -43,17 +39,21 @@ impl EvmKeys {
     /// The folder for the SRS that is installed for the static verifier's size.
     fn of_installed(cache: &Path) -> Result<Self, ProverError> {
         let srs = Srs::open(cache, static_verifier::shape().k as u32)?;
-        let kzg = KzgParams { g2: srs.g2(), s_g2: srs.s_g2() };
-        let identity = keccak256([keys::identity()?.as_slice(), &kzg.s_g2.to_raw_bytes()].concat());
+        let identity = keccak256([keys::identity()?.as_slice(), &srs.s_g2().to_raw_bytes()].concat());
         let folder = cache.join(format!("keys/evm-{}", &identity.to_string()[2..18]));
-        Ok(Self { cache: cache.to_owned(), folder, kzg, origin: srs.origin() })
+        Ok(Self { cache: cache.to_owned(), folder, srs })
     }
 
-    /// The SRS for circuits of 2^k rows. One of another secret than the keys' is refused.
-    pub(crate) fn srs(&self, k: u32) -> Result<Srs, ProverError> {
+    /// The ends of the SRS.
+    pub(crate) fn kzg(&self) -> KzgParams {
+        KzgParams { g2: self.srs.g2(), s_g2: self.srs.s_g2() }
+    }
+
+    /// The SRS for wrappers of 2^k rows. One of another secret than the keys' is refused.
+    pub(crate) fn wrapper_srs(&self, k: u32) -> Result<Srs, ProverError> {
         let srs = Srs::open(&self.cache, k)?;
-        if srs.s_g2() != self.kzg.s_g2 {
-            let k_keys = static_verifier::shape().k;
+        if srs.s_g2() != self.srs.s_g2() {
+            let k_keys = self.srs.k();
             let message = format!(
                 "the SRS for k = {k} is of another ceremony than the one for k = {k_keys}; import both from one"
             );
@@ -71,21 +71,25 @@ impl EvmKeys {
     }
 
     /// What proofs of the guest with these commitments are checked against.
-    pub(crate) fn verifying_key(&self, commitments: &Commitments) -> Result<EvmVerifyingKey, ProverError> {
-        let wrapper = self.wrapper()?;
+    pub(crate) fn verifying_key(
+        &self,
+        wrapper: &Wrapper,
+        commitments: &Commitments,
+    ) -> Result<EvmVerifyingKey, ProverError> {
         let [app_exe, app_vm] = commitments.0.map(B256::from);
-        Ok(EvmVerifyingKey::new(wrapper.verifying_key(), self.kzg.s_g2, app_exe, app_vm)?)
+        Ok(EvmVerifyingKey::new(wrapper.verifying_key(), self.srs.s_g2(), app_exe, app_vm)?)
     }
 
     /// Writes what a verifier needs, in Rust and in Solidity, unless it is there.
     fn publish(&self, commitments: &Commitments) -> Result<(), ProverError> {
-        let key = self.verifying_key(commitments)?.encode();
+        let wrapper = self.wrapper()?;
+        let key = self.verifying_key(&wrapper, commitments)?.encode();
         let (rust, solidity) = (self.folder.join("verifying-key"), self.folder.join("Halo2Verifier.sol"));
         if fs::read(&rust).is_ok_and(|found| found == key) && solidity.is_file() {
             return Ok(());
         }
         // The key comes last: a folder without one is not finished.
-        let source = self.wrapper()?.solidity(self.kzg, static_verifier::VALUES + LIMBS);
+        let source = wrapper.solidity(self.kzg(), static_verifier::VALUES + LIMBS);
         cache::write_plain(&solidity, source.as_bytes())?;
         cache::write_plain(&rust, &key)
     }
@@ -115,7 +119,7 @@ impl Prover {
     /// When an SRS is missing, the cache folder can't be used, or the proof system fails.
     pub fn setup(&self) -> Result<Setup, ProverError> {
         let keys = self.evm_keys(&mut Timings::default())?;
-        Ok(Setup { folder: keys.folder, insecure: keys.origin == Origin::Development })
+        Ok(Setup { folder: keys.folder, insecure: keys.srs.is_insecure() })
     }
 
     /// Finds the keys for proofs for the EVM in the cache folder, or makes those that are not there: minutes.
@@ -127,17 +131,16 @@ impl Prover {
             let example = self.example(timings)?;
             let (_, elapsed) = self.timed(Step::StaticVerifierKey, || {
                 let shape = static_verifier::shape();
-                let srs = keys.srs(shape.k as u32)?;
                 let Example { internal_recursive, root, proof } = &example;
                 let circuit = static_verifier::circuit(internal_recursive, root, proof)?;
-                StaticVerifier::make(&keys.folder, &srs, circuit, &shape, proof)
+                StaticVerifier::make(&keys.folder, &keys.srs, circuit, &shape, proof)
             })?;
             timings.keys += elapsed;
         }
         if Wrapper::read(&keys.folder)?.is_none() {
             let (_, elapsed) = self.timed(Step::WrapperKey, || {
-                let snark = keys.static_verifier()?.dummy_snark(keys.kzg);
-                let srs = keys.srs(Wrapper::select_k(&snark) as u32)?;
+                let snark = keys.static_verifier()?.dummy_snark(keys.kzg());
+                let srs = keys.wrapper_srs(Wrapper::select_k(&snark) as u32)?;
                 Wrapper::make(&keys.folder, &srs, snark)
             })?;
             timings.keys += elapsed;
@@ -161,19 +164,11 @@ impl Prover {
         let guest = Guest::idle();
         let work = self.work(&guest, &[])?;
         let run = self.run(&guest, &[], None, &work, timings)?;
-        let app_key = self.app_key(timings)?;
-        let root = Root::open(&self.cache, app_key, &run.aggregation, || Ok(run.stark.clone()))?;
-        let internal_recursive = run.aggregation.internal_recursive_prover.get_vk().as_ref().clone();
-        let verifying_key = root.verifying_key().as_ref().clone();
-        let (proof, elapsed) = match work.proof("root")? {
-            Some(proof) => (proof, Duration::ZERO),
-            None => self.timed(Step::Root, || {
-                let proof = root.prove(self.backend, &run.aggregation, run.stark)?;
-                work.save("root", &proof)?;
-                Ok(proof)
-            })?,
-        };
-        info!(?elapsed, "example of a root proof");
-        Ok(Example { internal_recursive, root: verifying_key, proof })
+        let ((root, proof), _) = self.root(&run, &work)?;
+        Ok(Example {
+            internal_recursive: run.aggregation.internal_recursive_prover.get_vk().as_ref().clone(),
+            root: root.verifying_key().as_ref().clone(),
+            proof,
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! From a run to a proof for the EVM.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use halo2curves::{bn256::Fr, ff::PrimeField};
 use tracing::info;
@@ -10,10 +10,11 @@ use zeno_verifier::{ChainClaim, INSECURE_SRS, InsecureSrs, PROOF_SYSTEM, ProofFi
 use crate::{
     EvmTimings, Proved, Prover, ProverError, Step, Timings,
     evm::{
-        Root, static_verifier,
+        Root, RootProof,
         wrapper::{LIMBS, WrapperProof},
     },
-    prove::PROVER,
+    prove::{PROVER, Run},
+    work::Work,
 };
 
 impl Prover {
@@ -36,13 +37,7 @@ impl Prover {
             }
             None => {
                 let run = self.run(&self.guest, input, Some(claim.digest()), &work, &mut timings)?;
-                let app_key = self.app_key(&mut timings)?;
-                let (proof, elapsed) = self.timed(Step::Root, || {
-                    let root = Root::open(&self.cache, app_key, &run.aggregation, || Ok(run.stark.clone()))?;
-                    let proof = root.prove(self.backend, &run.aggregation, run.stark)?;
-                    work.save("root", &proof)?;
-                    Ok(proof)
-                })?;
+                let ((_, proof), elapsed) = self.root(&run, &work)?;
                 evm.root = elapsed;
                 proof
             }
@@ -53,27 +48,43 @@ impl Prover {
                 return Ok(snark);
             }
             let circuit = keys.static_verifier()?;
-            let srs = keys.srs(static_verifier::shape().k as u32)?;
-            let snark = circuit.prove(&srs, keys.kzg, &root)?;
+            let snark = circuit.prove(&keys.srs, keys.kzg(), &root)?;
             work.save_halo2("static-verifier", &snark)?;
             Ok(snark)
         })?;
         evm.static_verifier = elapsed;
-        let (proof, elapsed) = self.timed(Step::Wrapper, || {
-            let circuit = keys.wrapper()?;
-            let srs = keys.srs(circuit.params().k as u32)?;
-            circuit.prove(&srs, snark)
+        let ((wrapper, proof), elapsed) = self.timed(Step::Wrapper, || {
+            let wrapper = keys.wrapper()?;
+            let proof = wrapper.prove(&keys.wrapper_srs(wrapper.params().k as u32)?, snark)?;
+            Ok((wrapper, proof))
         })?;
         evm.wrapper = elapsed;
-        let file = evm_file(claim, &proof, keys.origin)?;
+        let file = evm_file(claim, &proof, keys.srs.origin())?;
         let start = Instant::now();
-        let key = keys.verifying_key(&self.commitments()?)?;
+        let key = keys.verifying_key(&wrapper, &self.commitments()?)?;
         // Whether it may be trusted is for who checks it to say.
         verify_evm(&file, &key, InsecureSrs::Allow)?;
         timings.verify = start.elapsed();
         timings.evm = Some(evm);
         info!(bytes = file.proof.len(), "proven");
         Ok(Proved { file, timings, work })
+    }
+
+    /// The root circuit, and its proof that the run's aggregated proof verifies, which is kept in the run's work.
+    pub(crate) fn root(&self, run: &Run, work: &Work) -> Result<((Root, RootProof), Duration), ProverError> {
+        let app_key = self.app_key(&mut Timings::default())?;
+        self.timed(Step::Root, || {
+            let root = Root::open(&self.cache, app_key, &run.aggregation, || Ok(run.stark.clone()))?;
+            let proof = match work.proof("root")? {
+                Some(proof) => proof,
+                None => {
+                    let proof = root.prove(self.backend, &run.aggregation, run.stark.clone())?;
+                    work.save("root", &proof)?;
+                    proof
+                }
+            };
+            Ok((root, proof))
+        })
     }
 }
 

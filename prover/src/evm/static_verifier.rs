@@ -83,25 +83,24 @@ impl StaticVerifier {
         verifier: StaticVerifierCircuit,
         shape: &StaticVerifierShape,
         example: &RootProof,
-    ) -> Result<Self, ProverError> {
+    ) -> Result<(), ProverError> {
         const STAGE: &str = "making the static verifier's key";
-        let (key, params, break_points, values) = {
+        let (params, break_points, values) = {
             let mut builder = StaticVerifierCircuit::builder(CircuitBuilderStage::Keygen, shape);
             verifier.populate(&mut builder, example);
             let params = builder.calculate_params(Some(shape.minimum_rows));
             info!(?params, "static verifier populated");
-            let key = keygen(srs, &builder, false, folder.join("static-verifier.key"))?;
+            keygen(srs, &builder, false, folder.join("static-verifier.key"))?;
             let values = builder.assigned_instances[0].len();
             // All of the circuit is in the first phase.
             let break_points = builder.break_points().into_iter().next().unwrap_or_default();
-            (key, params, break_points, values)
+            (params, break_points, values)
         };
         let program = GraphProgram::new(&verifier, shape.lookup_bits, example);
         info!(advice = program.advice_cells(), lookups = program.lookup_cells(), "witness program recorded");
         let circuit = Circuit { verifier, params, break_points, values, program };
         let bytes = bitcode::serialize(&circuit).stage(STAGE)?;
-        cache::write(&folder.join("static-verifier.circuit"), &bytes)?;
-        Ok(Self { circuit, key })
+        cache::write(&folder.join("static-verifier.circuit"), &bytes)
     }
 
     /// The circuit whose files are in `folder`, if they are there and undamaged.

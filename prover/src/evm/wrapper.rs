@@ -72,16 +72,15 @@ impl Wrapper {
     }
 
     /// Makes the key for proofs of `snark`'s form, with an SRS for `select_k` of it.
-    pub(crate) fn make(folder: &Path, srs: &dyn Srs, snark: Snark) -> Result<Self, ProverError> {
+    pub(crate) fn make(folder: &Path, srs: &dyn Srs, snark: Snark) -> Result<(), ProverError> {
         let mut circuit = circuit(CircuitBuilderStage::Keygen, srs.k() as usize, snark);
         circuit.calculate_params(Some(MIN_ROWS));
         let params = circuit.builder.config_params.clone();
         info!(?params, "wrapper populated");
-        let key = keygen(srs, &circuit, false, folder.join("wrapper.key"))?;
+        keygen(srs, &circuit, false, folder.join("wrapper.key"))?;
         let layout = Layout { params, break_points: circuit.break_points() };
         let bytes = bitcode::serialize(&layout).stage("encoding the wrapper's layout")?;
-        cache::write(&folder.join("wrapper.circuit"), &bytes)?;
-        Ok(Self { layout, key })
+        cache::write(&folder.join("wrapper.circuit"), &bytes)
     }
 
     /// The circuit whose files are in `folder`, if they are there and undamaged.
