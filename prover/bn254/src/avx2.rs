@@ -11,11 +11,12 @@
 //! element again (or a factor, if both were).
 //!
 //! Bounds. Limbs of settled elements and products are at most `2^50 + 8` in magnitude, except that the top limb is what
-//! the value makes it; those of loaded elements are below `2^51`. Values: loaded below `p`, settled at most `0.51 p`. A
-//! product of `a` and `b` is at most `|a b| / 2^255 + 0.63 p`: with a factor of at most `0.8 p`, at most `0.3 |a| + 0.63
-//! p`, which is `1.5 p` for the sums of below `2.8 p` that are allowed. Limbs of such sums are at most `3 (2^50 + 8)`,
-//! their products with a factor's limb below `2^102`, and all steps of `settle` stay below `2^53`, up to which doubles
-//! hold every integer.
+//! the value makes it; those of loaded elements are below `2^51`. Values: loaded below `2 p`, settled at most `0.51 p`. A
+//! product of `a` and `b` is at most `|a b| / 2^255 + 0.84 p`: with a factor, which is settled, at most `0.2 |a| + 0.84 p`,
+//! so that the sums of a settled element and two products that are allowed stay below `3.7 p`. (With a factor that is a
+//! product of factors, at most `1.1 p`, it is `0.42 |a| + 0.84 p`.) Limbs of such sums are at most `3 (2^50 + 8)`, the top
+//! one `3.7 p / 2^204`, below `2^51.5`; their products with a factor's limb, at most `2^50 + 8`, are below `2^102`, and all
+//! steps of `settle` stay below `2^53`, up to which doubles hold every integer.
 
 // Limbs and columns are indexed as the formulas do, in several arrays at once.
 #![allow(unsafe_code, clippy::needless_range_loop)]
@@ -76,13 +77,38 @@ const fn limbs(x: &Words) -> [f64; 5] {
     out
 }
 
+/// The limbs of the number nearest to zero that is `x`, which is below `p`, modulo `p`.
+const fn centred(x: Words, p: &Words) -> [f64; 5] {
+    let (a, b) = (limbs(&x), limbs(&difference(p, &x)));
+    // The top limbs tell which is less: a limb is at most half of what one of the next stands for.
+    if a[4] <= b[4] { a } else { [-b[0], -b[1], -b[2], -b[3], -b[4]] }
+}
+
+/// `a - b`, which is not negative.
+const fn difference(a: &Words, b: &Words) -> Words {
+    let mut out = [0; 4];
+    let mut borrow = false;
+    let mut i = 0;
+    while i < 4 {
+        let (word, first) = a[i].overflowing_sub(b[i]);
+        let (word, second) = word.overflowing_sub(borrow as u64);
+        (out[i], borrow) = (word, first | second);
+        i += 1;
+    }
+    out
+}
+
 /// A field's constants in limbs.
 struct Constants<F>(PhantomData<F>);
 
 impl<F: Field> Constants<F> {
     const MODULUS: [f64; 5] = limbs(&F::MODULUS);
+    /// The modulus in digits, none negative.
+    const DIGITS: [u64; 5] = digits(&F::MODULUS);
     /// `2^-51 mod p`, at most 0.26 p.
-    const INVERSE: [f64; 5] = limbs(&F::INVERSE_2_51);
+    const INVERSE: [f64; 5] = centred(F::INVERSE_2_51, &F::MODULUS);
+    /// `2^-102 mod p`, at most 0.42 p.
+    const INVERSE_SQUARE: [f64; 5] = centred(F::INVERSE_2_102, &F::MODULUS);
     /// `-1 / p mod 2^51`.
     const NEG_INVERSE: f64 = (F::NEG_INVERSE & MASK) as f64;
 }
@@ -96,8 +122,8 @@ const INITIAL: [u64; 10] = {
         let mut j = 0;
         while j < 5 {
             low[i + j] += 1;
-            // The reduction, which has products of limb i from column i + 1 on, and of the last from column 4.
-            low[if i < 4 { i + 1 } else { 4 } + j] += 1;
+            // The reduction, which has products of digits 0 and 1 from column 2 on, and of the others from column 4.
+            low[if i < 2 { 2 } else { 4 } + j] += 1;
             j += 1;
         }
         i += 1;
@@ -213,17 +239,19 @@ fn digit(column: __m256i) -> __m256d {
 
 /// Divides the number in ten columns by `2^255` modulo `p`.
 ///
-/// Each of the four lowest digits `t` goes by `t = t 2^-51 2^51`, that is by adding `t (2^-51 mod p)` one column
-/// up, which needs no quotient; the fourth adds at most `2^50 0.245 p 2^204 / 2^255 = 0.123 p` to the result and
-/// the others next to nothing. The fifth goes by adding a multiple of `p` of at most `2^50 p 2^204`, `p / 2` in the
-/// result.
+/// The four lowest digits go in pairs, so that the processor waits for two results only: `t + u 2^51` is
+/// `(t 2^-102 + u 2^-51) 2^102`, that is, `t (2^-102 mod p) + u (2^-51 mod p)` is added two columns up, which needs no
+/// quotient. The second pair adds at most `2^50 (0.42 p + 0.26 p) 2^204 / 2^255 = 0.34 p` to the result and the first
+/// next to nothing. The fifth digit goes by adding a multiple of `p` of at most `2^50 p 2^204`, `p / 2` in the result.
 #[inline(always)]
 fn reduce<F: Field>(mut c: [__m256i; 10]) -> [__m256d; 5] {
-    for i in 0..4 {
-        let t = digit(c[i]);
+    for i in [0, 2] {
         c[i + 1] = add_bits(c[i + 1], carry(c[i]));
+        c[i + 2] = add_bits(c[i + 2], carry(c[i + 1]));
+        let (t, u) = (digit(c[i]), digit(c[i + 1]));
         for j in 0..5 {
-            accumulate(&mut c, i + 1 + j, t, splat(Constants::<F>::INVERSE[j]));
+            accumulate(&mut c, i + 2 + j, t, splat(Constants::<F>::INVERSE_SQUARE[j]));
+            accumulate(&mut c, i + 2 + j, u, splat(Constants::<F>::INVERSE[j]));
         }
     }
     let (_, low) = halves(digit(c[4]), splat(Constants::<F>::NEG_INVERSE));
@@ -272,6 +300,32 @@ fn load(words: [&Words; LANES]) -> [__m256d; 5] {
     }
 }
 
+/// The words of four numbers' digits.
+#[inline(always)]
+fn pack(digits: [__m256i; 5]) -> [Words; LANES] {
+    let [a, b, c, d, e] = digits;
+    let mut out = [[0; 4]; LANES];
+    // SAFETY: as above, and there is room for four words.
+    unsafe {
+        let w0 = _mm256_or_si256(a, _mm256_slli_epi64::<51>(b));
+        let w1 = _mm256_or_si256(_mm256_srli_epi64::<13>(b), _mm256_slli_epi64::<38>(c));
+        let w2 = _mm256_or_si256(_mm256_srli_epi64::<26>(c), _mm256_slli_epi64::<25>(d));
+        let w3 = _mm256_or_si256(_mm256_srli_epi64::<39>(d), _mm256_slli_epi64::<12>(e));
+        let (lanes_02_01, lanes_13_01) = (_mm256_unpacklo_epi64(w0, w1), _mm256_unpackhi_epi64(w0, w1));
+        let (lanes_02_23, lanes_13_23) = (_mm256_unpacklo_epi64(w2, w3), _mm256_unpackhi_epi64(w2, w3));
+        let rows = [
+            _mm256_permute2x128_si256::<0x20>(lanes_02_01, lanes_02_23),
+            _mm256_permute2x128_si256::<0x20>(lanes_13_01, lanes_13_23),
+            _mm256_permute2x128_si256::<0x31>(lanes_02_01, lanes_02_23),
+            _mm256_permute2x128_si256::<0x31>(lanes_13_01, lanes_13_23),
+        ];
+        for (out, row) in out.iter_mut().zip(rows) {
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), row);
+        }
+    }
+    out
+}
+
 impl<F: Field> Avx2<F> {
     /// The elements, limbs not settled.
     #[inline(always)]
@@ -284,6 +338,29 @@ impl<F: Field> Avx2<F> {
     #[inline(always)]
     pub(crate) fn into_lazy(self) -> [Lazy<F>; LANES] {
         // Adding p makes settled numbers positive; then they are below 1.6 p.
+        self.words_plus_modulus(splat_bits(u64::MAX)).map(Lazy::from_words)
+    }
+
+    /// The elements, which are settled, as the numbers below `p`.
+    #[inline(always)]
+    pub(crate) fn into_reduced(self) -> [F; LANES] {
+        let top = self.0[4];
+        // SAFETY: as above.
+        let (negative, unclear) = unsafe {
+            let zero = _mm256_setzero_pd();
+            let unclear = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(top, zero));
+            (_mm256_cmp_pd::<_CMP_LT_OQ>(top, zero), unclear)
+        };
+        if unclear != 0 {
+            // The top limb doesn't have the sign of every number, zero for one.
+            return self.into_lazy().map(Lazy::reduced);
+        }
+        self.words_plus_modulus(bits(negative)).map(|words| Lazy::from_words(words).below_modulus())
+    }
+
+    /// The words of the numbers, which are settled, plus `p` in the lanes of the mask. The sums must not be negative.
+    #[inline(always)]
+    fn words_plus_modulus(self, mask: __m256i) -> [Words; LANES] {
         let mut digits = [splat_bits(0); 5];
         let mut carried = splat_bits(0);
         for i in 0..5 {
@@ -291,34 +368,14 @@ impl<F: Field> Avx2<F> {
             let lent = if i < 4 { 1_i64 << BITS } else { 0 };
             let owed = i64::from(i > 0);
             // The bits of LOW + x are those of LOW plus x.
-            let constant =
-                (Constants::<F>::MODULUS[i] as i64 + lent - owed).wrapping_sub(LOW.to_bits() as i64);
-            let limb = add_bits(bits(add(self.0[i], splat(LOW))), splat_bits(constant as u64));
-            let sum = add_bits(limb, carried);
+            let constant = splat_bits((lent - owed).wrapping_sub(LOW.to_bits() as i64) as u64);
+            let limb = add_bits(bits(add(self.0[i], splat(LOW))), constant);
+            let modulus = and_bits(mask, splat_bits(Constants::<F>::DIGITS[i]));
+            let sum = add_bits(add_bits(limb, modulus), carried);
             digits[i] = if i < 4 { and_bits(sum, splat_bits(MASK)) } else { sum };
             carried = carry(sum);
         }
-        let [a, b, c, d, e] = digits;
-        let mut out = [[0; 4]; LANES];
-        // SAFETY: as above, and there is room for four words.
-        unsafe {
-            let w0 = _mm256_or_si256(a, _mm256_slli_epi64::<51>(b));
-            let w1 = _mm256_or_si256(_mm256_srli_epi64::<13>(b), _mm256_slli_epi64::<38>(c));
-            let w2 = _mm256_or_si256(_mm256_srli_epi64::<26>(c), _mm256_slli_epi64::<25>(d));
-            let w3 = _mm256_or_si256(_mm256_srli_epi64::<39>(d), _mm256_slli_epi64::<12>(e));
-            let (lanes_02_01, lanes_13_01) = (_mm256_unpacklo_epi64(w0, w1), _mm256_unpackhi_epi64(w0, w1));
-            let (lanes_02_23, lanes_13_23) = (_mm256_unpacklo_epi64(w2, w3), _mm256_unpackhi_epi64(w2, w3));
-            let rows = [
-                _mm256_permute2x128_si256::<0x20>(lanes_02_01, lanes_02_23),
-                _mm256_permute2x128_si256::<0x20>(lanes_13_01, lanes_13_23),
-                _mm256_permute2x128_si256::<0x31>(lanes_02_01, lanes_02_23),
-                _mm256_permute2x128_si256::<0x31>(lanes_13_01, lanes_13_23),
-            ];
-            for (out, row) in out.iter_mut().zip(rows) {
-                _mm256_storeu_si256(out.as_mut_ptr().cast(), row);
-            }
-        }
-        out.map(Lazy::from_words)
+        pack(digits)
     }
 
     /// Subtracts the multiple of `p` nearest to the value, going by the top limb, and carries once: the carries are at
@@ -377,7 +434,7 @@ impl Lanes for Avx2<Fr> {
     }
 
     fn factor(factor: Fr) -> [f64; 5] {
-        limbs(&Lazy::from(factor * Fr::TWO_INV).words())
+        centred(Lazy::from(factor * Fr::TWO_INV).words(), &<Fr as Field>::MODULUS)
     }
 
     #[inline(always)]
@@ -392,7 +449,7 @@ impl Lanes for Avx2<Fr> {
 
     #[inline(always)]
     fn store(self) -> [Fr; LANES] {
-        self.settled().into_lazy().map(Lazy::reduced)
+        self.settled().into_reduced()
     }
 
     #[inline(always)]
@@ -435,6 +492,9 @@ mod tests {
             1 => -Fr::ONE,
             2 => Fr::from(u64::from(rng.next_u32())),
             3 => -Fr::from(u64::from(rng.next_u32())),
+            // 1 and p - 1 in words.
+            4 => Fr::TWO_INV.pow_vartime([256]),
+            5 => -Fr::TWO_INV.pow_vartime([256]),
             _ => Fr::random(&mut *rng),
         })
     }

@@ -32,6 +32,8 @@ pub trait Field: Copy {
     };
     /// `2^-51` modulo `p`, about a quarter of `p`.
     const INVERSE_2_51: Words;
+    /// `2^-102` modulo `p`.
+    const INVERSE_2_102: Words;
     /// `2 p`.
     const TWICE: Words = {
         let p = Self::MODULUS;
@@ -44,6 +46,8 @@ impl Field for Fq {
         [0x3c20_8c16_d87c_fd47, 0x9781_6a91_6871_ca8d, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
     const INVERSE_2_51: Words =
         [0xeef9_2747_bdc4_58aa, 0xcf9a_c7c2_be9d_44a0, 0xcca1_4112_a6fe_1693, 0x0c46_8325_af42_40f3];
+    const INVERSE_2_102: Words =
+        [0x26ca_db61_7d8e_0c0d, 0x8afe_7799_e27e_def2, 0xe2be_b23f_40e9_ef9b, 0x1c11_456c_8628_7da9];
 }
 
 impl Field for Fr {
@@ -51,6 +55,8 @@ impl Field for Fr {
         [0x43e1_f593_f000_0001, 0x2833_e848_79b9_7091, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
     const INVERSE_2_51: Words =
         [0x3bd0_5cc8_9dc9_87a4, 0xa149_8ff2_7127_9316, 0x5aab_c543_fa8d_fc09, 0x0bda_088f_bd07_1e15];
+    const INVERSE_2_102: Words =
+        [0xe53b_459f_4a69_e5e7, 0xbcf2_9012_fd77_5264, 0x06e1_1ef7_90f9_dc77, 0x088b_040a_da65_28c0];
 }
 
 /// An element of `F`: any of the two numbers below `2 p` that stand for it.
@@ -81,6 +87,14 @@ impl<F: Field> Lazy<F> {
         let words = subtract_if_not_below(self.0, &F::MODULUS);
         // SAFETY: as above; the words are below the modulus, as the library has them.
         unsafe { std::mem::transmute_copy::<Words, F>(&words) }
+    }
+
+    /// The library's element, if this is the number below `p`.
+    #[inline(always)]
+    pub(crate) fn below_modulus(self) -> F {
+        const { assert!(size_of::<F>() == size_of::<Words>()) };
+        // SAFETY: as above; whoever calls says that the words are below the modulus.
+        unsafe { std::mem::transmute_copy::<Words, F>(&self.0) }
     }
 
     /// The number's words.
@@ -391,9 +405,12 @@ mod tests {
     }
 
     #[test]
-    fn inverses_of_2_51() {
-        assert_eq!(Fq::from_raw(Fq::INVERSE_2_51) * Fq::from(1 << 51), Fq::one());
-        assert_eq!(Fr::from_raw(Fr::INVERSE_2_51) * Fr::from(1 << 51), Fr::one());
+    fn inverses_of_powers_of_two() {
+        let (q, r) = (Fq::from(1 << 51), Fr::from(1 << 51));
+        assert_eq!(Fq::from_raw(Fq::INVERSE_2_51) * q, Fq::one());
+        assert_eq!(Fr::from_raw(Fr::INVERSE_2_51) * r, Fr::one());
+        assert_eq!(Fq::from_raw(Fq::INVERSE_2_102) * q.square(), Fq::one());
+        assert_eq!(Fr::from_raw(Fr::INVERSE_2_102) * r.square(), Fr::one());
     }
 
     #[test]
