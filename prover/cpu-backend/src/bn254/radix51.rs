@@ -8,9 +8,9 @@
 //! constants are made up for in the columns' initial values.
 //!
 //! Bounds. Limbs of settled values and products are at most `2^50 + 8` in magnitude, except that the top limb is what
-//! the value makes it, below `2^50` for values below `p`. Values: settled at most `0.51 p`, or `0.8 p` from `from_*`; a
-//! product of `a` and `b` at most `|a b| / 2^255 + 0.63 p` (`|a b|` is at most `0.38 p 2^255` for factors of at most
-//! `p`), so below `p`. A permitted sum is below `4.5 p`, its limbs at most `6 (2^50 + 8)`, and all steps of `settle`
+//! the value makes it, below `2^50` for values below `p`. Values: settled at most `0.51 p`, or `0.84 p` from `from_*`; a
+//! product of `a` and `b` at most `|a b| / 2^255 + 0.72 p`: those of settled elements at most `0.82 p`, and these again
+//! with each other or with settled ones at most `0.98 p`. A permitted sum is below `4.5 p`, its limbs at most `6 (2^50 + 8)`, and all steps of `settle`
 //! stay below `2^53`, up to which doubles hold every integer.
 
 use super::{
@@ -108,6 +108,10 @@ const MODULUS_DIGITS: [u64; 5] = digits(&super::field::MODULUS);
 const INVERSE: [f64; 5] =
     limbs(&[0x3bd0_5cc8_9dc9_87a4, 0xa149_8ff2_7127_9316, 0x5aab_c543_fa8d_fc09, 0x0bda_088f_bd07_1e15]);
 
+/// `2^-102 mod p`, 0.177 p.
+const INVERSE_SQUARE: [f64; 5] =
+    limbs(&[0xe53b_459f_4a69_e5e7, 0xbcf2_9012_fd77_5264, 0x06e1_1ef7_90f9_dc77, 0x088b_040a_da65_28c0]);
+
 /// `-1 / p mod 2^51`.
 const NEG_INVERSE: f64 = 0x1_f593_efff_ffff_u64 as f64;
 
@@ -133,8 +137,8 @@ const fn initial(square: bool) -> [u64; 10] {
             if !square || i <= j {
                 low[i + j] += 1;
             }
-            // The reduction, which has products of limb i from column i + 1 on, and of the last from column 4.
-            low[if i < 4 { i + 1 } else { 4 } + j] += 1;
+            // The reduction, which has products of digits 0 and 1 from column 2 on, and of the others from column 4.
+            low[if i < 2 { 2 } else { 4 } + j] += 1;
             j += 1;
         }
         i += 1;
@@ -211,17 +215,20 @@ impl<W: Word51> Radix51<W> {
 
     /// Divides the number in ten columns by `2^255` modulo `p`.
     ///
-    /// Each of the four lowest digits `t` goes by `t = t 2^-51 2^51`, that is by adding `t (2^-51 mod p)` one column
-    /// up, which needs no quotient; the fourth adds at most `2^50 0.245 p 2^204 / 2^255 = 0.123 p` to the result and
-    /// the others next to nothing. The fifth goes by adding a multiple of `p` of at most `2^50 p 2^204`, `p / 2` in the
+    /// The four lowest digits go in pairs, so that the processor waits for two results only: `t + u 2^51` is
+    /// `(t 2^-102 + u 2^-51) 2^102`, that is, `t (2^-102 mod p) + u (2^-51 mod p)` is added two columns up, which needs
+    /// no quotient. The second pair adds at most `2^50 (0.177 p + 0.245 p) 2^204 / 2^255 = 0.211 p` to the result and the
+    /// first next to nothing. The fifth digit goes by adding a multiple of `p` of at most `2^50 p 2^204`, `p / 2` in the
     /// result.
     #[inline(always)]
     fn reduce(mut c: [W::Bits; 10]) -> Self {
-        for i in 0..4 {
-            let t: W = digit(c[i]);
+        for i in [0, 2] {
             c[i + 1] = W::add_bits(c[i + 1], W::high_bits(c[i]));
+            c[i + 2] = W::add_bits(c[i + 2], W::high_bits(c[i + 1]));
+            let (t, u): (W, W) = (digit(c[i]), digit(c[i + 1]));
             for j in 0..5 {
-                accumulate(&mut c, i + 1 + j, t, W::splat(INVERSE[j]));
+                accumulate(&mut c, i + 2 + j, t, W::splat(INVERSE_SQUARE[j]));
+                accumulate(&mut c, i + 2 + j, u, W::splat(INVERSE[j]));
             }
         }
         let (_, low) = halves(digit::<W>(c[4]), W::splat(NEG_INVERSE));
