@@ -9,7 +9,7 @@
 //!   the checksums of all sections, and the numbers from which their lengths follow;
 //!   the checksum of that table.
 //!
-//! Field elements are in Montgomery form. Every section's checksum is checked whenever it is read.
+//! Field elements are in Montgomery form. A section's checksum is checked when it is read for the first time.
 
 use std::{
     fs::File,
@@ -188,13 +188,14 @@ impl<W: Write> Writer<W> {
 }
 
 /// A circuit's proving key. It holds the verifying key in memory; the polynomials stay in the file, which must not
-/// be altered while it is open (what is read is checked again, so alteration ends in an error).
+/// be altered while it is open.
 #[derive(Debug)]
 pub struct ProvingKey {
     path: PathBuf,
     file: Mutex<File>,
     table: Table,
-    checksums: Vec<[u8; CHECKSUM_BYTES]>,
+    /// Those of the sections that have not been read yet.
+    unchecked: Mutex<Vec<Option<Checksum>>>,
     vk: VerifyingKey<G1Affine>,
 }
 
@@ -210,10 +211,10 @@ impl ProvingKey {
         let opened = || -> Result<_, KeyFault> {
             let mut file = File::open(&path)?;
             let (table, checksums, representation) = read_table(&mut file)?;
-            let bytes = read_section(&mut file, table, &checksums, Section::VerifyingKey, |bytes, out| {
-                out.extend_from_slice(bytes);
-                true
-            })?;
+            let (index, ..) = table.place(Section::VerifyingKey);
+            let checksum = Some(&checksums[index]);
+            let bytes =
+                read_section(&mut file, table, Section::VerifyingKey, checksum, |[byte]| Some(*byte))?;
             Ok((file, table, checksums, representation, bytes))
         };
         let fail = |reason| Error::Key { path: path.clone(), reason };
@@ -234,7 +235,8 @@ impl ProvingKey {
             return Err(fail(KeyFault::Foreign));
         }
         synthesis::check_supported(vk.cs(), table.k)?;
-        Ok(Self { path, file: Mutex::new(file), table, checksums, vk })
+        let unchecked = Mutex::new(checksums.into_iter().map(Some).collect());
+        Ok(Self { path, file: Mutex::new(file), table, unchecked, vk })
     }
 
     /// The verifying key, equal to halo2's. Its domain has no transform tables: halo2's prover can't use it, its
@@ -248,46 +250,38 @@ impl ProvingKey {
         self.table.k
     }
 
-    fn section<T: Send>(
+    fn section<T: Copy + Default + Send, const BYTES: usize>(
         &self,
         section: Section,
-        decode: impl Fn(&[u8], &mut Vec<T>) -> bool + Sync,
+        decode: impl Fn(&[u8; BYTES]) -> Option<T> + Sync,
     ) -> Result<Vec<T>, Error> {
+        let (index, ..) = self.table.place(section);
         let mut file = self.file.lock().unwrap_or_else(|lock| lock.into_inner());
-        read_section(&mut file, self.table, &self.checksums, section, decode)
-            .map_err(|reason| Error::Key { path: self.path.clone(), reason })
+        let mut unchecked = self.unchecked.lock().unwrap_or_else(|lock| lock.into_inner());
+        let items = read_section(&mut file, self.table, section, unchecked[index].as_ref(), decode)
+            .map_err(|reason| Error::Key { path: self.path.clone(), reason })?;
+        unchecked[index] = None;
+        Ok(items)
     }
 
     /// A polynomial.
     pub(crate) fn field(&self, section: Section) -> Result<Vec<Fr>, Error> {
-        self.section(section, |bytes, values| {
-            bytes.chunks_exact(FIELD_BYTES).all(|bytes| match Fr::from_raw_bytes(bytes) {
-                Some(value) => {
-                    values.push(value);
-                    true
-                }
-                None => false,
-            })
-        })
+        self.section::<_, FIELD_BYTES>(section, |bytes| Fr::from_raw_bytes(bytes))
     }
 
     /// The successors of a column's cells.
     pub(crate) fn permutation(&self, index: usize) -> Result<Vec<u32>, Error> {
         let cells = (self.table.sigmas as u64) << self.table.k;
-        self.section(Section::Permutation(index), |bytes, out| {
-            bytes.chunks_exact(CELL_BYTES).all(|bytes| {
-                let cell = u32::from_le_bytes(bytes.try_into().expect("four bytes"));
-                out.push(cell);
-                u64::from(cell) < cells
-            })
+        self.section(Section::Permutation(index), |bytes| {
+            Some(u32::from_le_bytes(*bytes)).filter(|cell| u64::from(*cell) < cells)
         })
     }
 }
 
-type Checksums = Vec<[u8; CHECKSUM_BYTES]>;
+type Checksum = [u8; CHECKSUM_BYTES];
 
 /// Reads and checks the table, and the file's length by it.
-fn read_table(file: &mut File) -> Result<(Table, Checksums, [u8; FIELD_BYTES]), KeyFault> {
+fn read_table(file: &mut File) -> Result<(Table, Vec<Checksum>, [u8; FIELD_BYTES]), KeyFault> {
     let found = file.metadata()?.len();
     if found < END_BYTES as u64 {
         return Err(KeyFault::Foreign);
@@ -329,42 +323,37 @@ fn read_table(file: &mut File) -> Result<(Table, Checksums, [u8; FIELD_BYTES]), 
     Ok((table, checksums, representation.try_into().expect("the element's length")))
 }
 
-/// Reads a section; `decode` appends a piece's items and says whether they are well formed.
-fn read_section<T: Send>(
+/// Reads a section, and checks it against the checksum if there is one. `decode` makes an item, if its bytes are well
+/// formed.
+fn read_section<T: Copy + Default + Send, const BYTES: usize>(
     file: &mut File,
     table: Table,
-    checksums: &[[u8; CHECKSUM_BYTES]],
     section: Section,
-    decode: impl Fn(&[u8], &mut Vec<T>) -> bool + Sync,
+    checksum: Option<&Checksum>,
+    decode: impl Fn(&[u8; BYTES]) -> Option<T> + Sync,
 ) -> Result<Vec<T>, KeyFault> {
-    let (index, start, length) = table.place(section);
+    let (_, start, length) = table.place(section);
     file.seek(SeekFrom::Start(start))?;
-    let mut left = length as usize;
-    let mut buffer = vec![0; BUFFER.min(left)];
-    let mut items = Vec::new();
+    let mut items = vec![T::default(); length as usize / BYTES];
+    let mut buffer = vec![0; BUFFER.min(length as usize)];
     let mut pieces = Vec::new();
-    while left > 0 {
-        let bytes = &mut buffer[..BUFFER.min(left)];
+    for items in items.chunks_mut(BUFFER / BYTES) {
+        let bytes = &mut buffer[..items.len() * BYTES];
         file.read_exact(bytes)?;
-        left -= bytes.len();
-        let decoded: Vec<Option<(Vec<T>, Hash)>> = bytes
-            .par_chunks(PIECE)
-            .map(|bytes| {
-                let mut items = Vec::with_capacity(bytes.len() / size_of::<T>().max(1));
-                decode(bytes, &mut items).then(|| (items, hash(bytes)))
-            })
-            .collect();
-        if items.is_empty() {
-            items.reserve_exact(length as usize / size_of::<T>().max(1));
-        }
-        for piece in decoded {
-            let (mut piece, checksum) = piece.ok_or(KeyFault::Damaged(section.name()))?;
-            items.append(&mut piece);
-            pieces.push(checksum);
-        }
+        let decode = |(bytes, items): (&[u8], &mut [T])| {
+            for (bytes, item) in bytes.as_chunks().0.iter().zip(items) {
+                *item = decode(bytes)?;
+            }
+            Some(checksum.map(|_| hash(bytes)))
+        };
+        let hashes: Option<Vec<Option<Hash>>> =
+            bytes.par_chunks(PIECE).zip(items.par_chunks_mut(PIECE / BYTES)).map(decode).collect();
+        pieces.extend(hashes.ok_or(KeyFault::Damaged(section.name()))?.into_iter().flatten());
     }
-    if hash_pieces(pieces).as_bytes() != checksums[index] {
-        return Err(KeyFault::Damaged(section.name()));
+    match checksum {
+        Some(checksum) if hash_pieces(pieces).as_bytes() != checksum => {
+            Err(KeyFault::Damaged(section.name()))
+        }
+        _ => Ok(items),
     }
-    Ok(items)
 }

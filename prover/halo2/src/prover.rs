@@ -3,7 +3,10 @@
 //! The order of everything that touches the transcript, and of every draw from the random number generator that
 //! reaches it, is halo2's (`create_proof` with `ProverSHPLONK`). Two things differ there from run to run even with a
 //! seeded generator, and are done in another way here: the random polynomial, which halo2 draws from the thread's
-//! generator, comes from the caller's; and the permuted columns of a lookup are in sorted order (see `lookup`).
+//! generator, is a constant from the caller's; and the permuted columns of a lookup are in sorted order (see `lookup`).
+//!
+//! The random polynomial is there to hide the witness and plays no part in what a proof proves. What this prover is for
+//! has nothing to hide, and a constant costs no multiplication over the whole reference string.
 //!
 //! Peak, in polynomials of n field elements (268 MB for k = 23), for a circuit with a advice columns, i instance
 //! columns, l lookups, s sets of columns of the permutation argument, and p pieces of the quotient:
@@ -22,9 +25,9 @@ use halo2_proofs::{
 use halo2curves::{
     bn256::{Fr, G1Affine},
     ff::Field,
+    group::{Curve, prime::PrimeCurveAffine},
 };
-use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore, SeedableRng};
+use rand_core::RngCore;
 use rayon::prelude::*;
 use tracing::info;
 
@@ -80,8 +83,8 @@ fn check_instances(key: &ProvingKey, instances: &[&[Fr]]) -> Result<(), Error> {
 ///
 /// `advice` has a column of n values for each advice column, as [`synthesize`] and the static verifier's
 /// `generate_witness` give them; the last rows, for blinding, are overwritten. The proof goes to the transcript, and
-/// halo2's `verify_proof` with `VerifierSHPLONK` accepts it. `rng` must be a cryptographic one, or the proof hides
-/// nothing.
+/// halo2's `verify_proof` with `VerifierSHPLONK` accepts it. It is no zero-knowledge proof: the polynomial that hides the
+/// witness is a constant.
 ///
 /// # Errors
 /// When columns don't fit the circuit, the witness doesn't satisfy it, the reference string is of another size, or
@@ -153,7 +156,7 @@ pub fn prove<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
         let (mut z, last) = permutation::product(key, &fft, &mut columns, set, first, [beta, gamma], rng)?;
         first = last;
         skip_blinds(rng, 1);
-        out.commit_lagrange(&z)?;
+        out.commit_product(&mut z, last)?;
         fft.to_coefficients(&mut z);
         polys.insert(Poly::PermutationProduct(set), z);
     }
@@ -170,7 +173,7 @@ pub fn prove<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
     }
     info!("grand products committed");
 
-    let random = random_polynomial(fft.len(), rng);
+    let random = vec![Fr::random(&mut *rng)];
     out.commit(&random)?;
     polys.insert(Poly::Random, random);
     let y = out.challenge();
@@ -230,26 +233,24 @@ impl<T> Output<'_, T> {
         self.transcript.write_point(commitment).map_err(Error::Transcript)
     }
 
+    /// Commits to a grand product, which is `last` in all rows after those that its columns use. Less that constant, which
+    /// is that multiple of the first power, as the Lagrange polynomials' sum is 1, these rows are zero and cost nothing.
+    fn commit_product<E: EncodedChallenge<G1Affine>>(&mut self, z: &mut [Fr], last: Fr) -> Result<(), Error>
+    where
+        T: TranscriptWrite<G1Affine, E>,
+    {
+        z.par_iter_mut().for_each(|value| *value -= last);
+        let commitment = msm::commit_lagrange(self.srs, z)?.to_curve() + self.srs.g(0..1)?[0] * last;
+        z.par_iter_mut().for_each(|value| *value += last);
+        self.transcript.write_point(commitment.to_affine()).map_err(Error::Transcript)
+    }
+
     fn challenge<E: EncodedChallenge<G1Affine>>(&mut self) -> Fr
     where
         T: TranscriptWrite<G1Affine, E>,
     {
         *self.transcript.squeeze_challenge_scalar::<()>()
     }
-}
-
-/// n random coefficients, drawn on all cores from streams of one seed.
-fn random_polynomial(n: usize, rng: &mut dyn RngCore) -> Vec<Fr> {
-    const CHUNK: usize = 1 << 14;
-    let mut seed = [0; 32];
-    rng.fill_bytes(&mut seed);
-    let mut coefficients = vec![Fr::ZERO; n];
-    coefficients.par_chunks_mut(CHUNK).enumerate().for_each(|(index, chunk)| {
-        let mut rng = ChaCha20Rng::from_seed(seed);
-        rng.set_stream(index as u64);
-        chunk.iter_mut().for_each(|coefficient| *coefficient = Fr::random(&mut rng));
-    });
-    coefficients
 }
 
 /// h_0 + x^n h_1 + …: at x it is h.

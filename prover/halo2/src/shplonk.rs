@@ -12,8 +12,10 @@
 //! The P_ij enter both only by N_i = sum_j y^j P_ij, so each is read once and freed, and what is held is an N_i a set
 //! (as a rule five of them), h and a quotient.
 
+use std::mem;
+
 use halo2_proofs::{
-    arithmetic::{evaluate_vanishing_polynomial, kate_division, lagrange_interpolate},
+    arithmetic::{evaluate_vanishing_polynomial, lagrange_interpolate},
     transcript::{EncodedChallenge, TranscriptWrite},
 };
 use halo2curves::{
@@ -80,6 +82,27 @@ fn evaluate(coefficients: &[Fr], point: Fr) -> Fr {
     coefficients.iter().rev().fold(Fr::ZERO, |sum, coefficient| sum * point + coefficient)
 }
 
+/// Replaces a polynomial by its quotient by X - point, and zero as the highest coefficient.
+fn divide(coefficients: &mut [Fr], point: Fr) {
+    /// Coefficients of a task.
+    const CHUNK: usize = 1 << 12;
+    // The quotient's coefficient i is the value at the point of what lies above coefficient i, by Horner's rule: first
+    // the chunks' values, then those of all that lies above each chunk.
+    let mut above: Vec<Fr> = coefficients.par_chunks(CHUNK).map(|chunk| evaluate(chunk, point)).collect();
+    let step = point.pow_vartime([CHUNK as u64]);
+    let mut sum = Fr::ZERO;
+    for value in above.iter_mut().rev() {
+        let with_chunk = sum * step + *value;
+        *value = mem::replace(&mut sum, with_chunk);
+    }
+    coefficients.par_chunks_mut(CHUNK).zip(above).for_each(|(chunk, mut sum)| {
+        for coefficient in chunk.iter_mut().rev() {
+            let next = sum * point + *coefficient;
+            *coefficient = mem::replace(&mut sum, next);
+        }
+    });
+}
+
 /// Writes the opening proof. Takes the polynomials that are opened out of `polys`.
 pub(crate) fn open<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
     srs: &dyn Srs,
@@ -115,7 +138,7 @@ pub(crate) fn open<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E
         let mut quotient = numerator.clone();
         add_scaled(&mut quotient, &remainder, -Fr::ONE);
         for point in &set.points {
-            quotient = kate_division(&quotient, *point);
+            divide(&mut quotient, *point);
         }
         add_scaled(&mut h, &quotient, power_of_v);
         power_of_v *= v;
@@ -139,10 +162,32 @@ pub(crate) fn open<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E
         h[0] -= factor * evaluate(&remainder, u);
         power_of_v *= v;
     }
-    let mut quotient = kate_division(&h, u);
-    drop(h);
+    let mut quotient = h;
+    divide(&mut quotient, u);
     // Scaled so that the first set's factor is 1, which spares the verifier a multiplication.
     let scale = first_rest.and_then(|rest| Option::from(rest.invert())).unwrap_or(Fr::ONE);
     quotient.par_iter_mut().for_each(|value| *value *= scale);
     transcript.write_point(msm::commit(srs, &quotient)?).map_err(Error::Transcript)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use halo2_proofs::arithmetic::kate_division;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    #[test]
+    fn quotients_are_the_librarys() {
+        let mut rng = ChaCha20Rng::seed_from_u64(12);
+        for length in [1, 2, 100, (1 << 12) - 1, 1 << 12, (1 << 12) + 1, 10_000] {
+            let coefficients: Vec<Fr> = (0..length).map(|_| Fr::random(&mut rng)).collect();
+            for point in [Fr::random(&mut rng), Fr::ZERO, Fr::ONE] {
+                let mut quotient = coefficients.clone();
+                divide(&mut quotient, point);
+                assert_eq!(quotient.pop(), Some(Fr::ZERO));
+                assert_eq!(quotient, kate_division(&coefficients, point));
+            }
+        }
+    }
 }
