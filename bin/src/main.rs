@@ -1,5 +1,7 @@
 //! `zeno`: proves Ethereum blocks, and checks the proofs.
 
+#[cfg(unix)]
+mod allocator;
 mod args;
 mod chains;
 mod commands;

@@ -340,7 +340,8 @@ impl Report {
         fact("made by", self.prover.clone());
         fact("SRS", self.proof_srs.clone());
         if let Some(stages) = &self.stages {
-            let sum = |list: &[f64]| list.iter().sum::<f64>();
+            // The sum of no floats is -0.
+            let sum = |list: &[f64]| list.iter().fold(0.0, |sum, seconds| sum + seconds);
             let evm = stages.evm.as_ref().map_or_else(String::new, |evm| {
                 format!(
                     "root {:.1}, static verifier {:.1}, wrapper {:.1}, ",

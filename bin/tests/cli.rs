@@ -131,8 +131,8 @@ fn an_invalid_block_exits_with_1() {
     }
 }
 
-/// Starts a proof and sends it Ctrl-C's signal as soon as the first segment's proof is kept.
-fn interrupt_after_first_segment(folder: &Path, args: &[&str]) {
+/// Starts a proof, and sends it a signal as soon as its progress says `at`. Answers with its status and what it said.
+fn signal_at(folder: &Path, args: &[&str], at: &str, signal: &str) -> (Option<i32>, Vec<String>) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_zeno"))
         .args(args)
         .current_dir(folder)
@@ -143,27 +143,32 @@ fn interrupt_after_first_segment(folder: &Path, args: &[&str]) {
     let mut said = Vec::new();
     for line in lines {
         let line = line.expect("stderr is text");
-        if line.contains("proving segment 2") {
+        if line.contains(at) {
             let id = process.id().to_string();
-            assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+            assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
         }
         said.push(line);
     }
-    assert_eq!(process.wait().unwrap().code(), Some(130), "{said:?}");
-    assert!(said.last().is_some_and(|line| line.contains("interrupted")), "{said:?}");
-    assert!(!folder.join("example.proof").exists(), "an interrupted proof leaves no file");
+    let status = process.wait().unwrap();
+    assert!(said.iter().any(|line| line.contains(at)), "{said:?}");
+    assert!(!folder.join("example.proof").exists(), "a stopped proof leaves no file");
+    (status.code(), said)
 }
 
-/// The main job: a proof of the example, interrupted and resumed, and verified; altered copies refused.
+/// The main job: a proof of the example, interrupted, killed and resumed, and verified; altered copies refused.
 #[test]
 fn proves_and_verifies_the_example() {
     let folder = tempfile::tempdir().unwrap();
     let prove = ["--cache-dir", "cache", "prove", "--out", "example.proof"];
-    interrupt_after_first_segment(folder.path(), &prove);
+    let (status, said) = signal_at(folder.path(), &prove, "proving segment 2", "INT");
+    assert_eq!(status, Some(130), "{said:?}");
+    assert!(said.last().is_some_and(|line| line.contains("interrupted")), "{said:?}");
+    let (status, said) = signal_at(folder.path(), &prove, "aggregating proof 1", "KILL");
+    assert_eq!(status, None, "ended by the signal: {said:?}");
     let (proved, status) = json(folder.path(), &prove);
     assert_eq!(status, 0, "{proved}");
     assert_eq!(proved["proof_kind"], "stark");
-    assert_eq!(proved["stages"]["restored"], 1, "the first segment's proof was found: {proved}");
+    assert_eq!(proved["stages"]["restored"], 2, "both segments' proofs were found: {proved}");
     let work = std::fs::read_dir(folder.path().join("cache/work")).unwrap().count();
     assert_eq!(work, 0, "what was kept for the second run is removed at its end");
 
