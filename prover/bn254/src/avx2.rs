@@ -105,6 +105,19 @@ impl<F: Field> Constants<F> {
     const MODULUS: [f64; 5] = limbs(&F::MODULUS);
     /// The modulus in digits, none negative.
     const DIGITS: [u64; 5] = digits(&F::MODULUS);
+    /// `(p - 1) / 2`, all limbs positive.
+    const HALF: [f64; 5] = {
+        let p = F::MODULUS;
+        let half = [p[0] >> 1 | p[1] << 63, p[1] >> 1 | p[2] << 63, p[2] >> 1 | p[3] << 63, p[3] >> 1];
+        let digits = digits(&half);
+        let mut out = [0.0; 5];
+        let mut i = 0;
+        while i < 5 {
+            out[i] = digits[i] as f64;
+            i += 1;
+        }
+        out
+    };
     /// `2^-51 mod p`, at most 0.26 p.
     const INVERSE: [f64; 5] = centred(F::INVERSE_2_51, &F::MODULUS);
     /// `2^-102 mod p`, at most 0.42 p.
@@ -272,9 +285,9 @@ fn reduce<F: Field>(mut c: [__m256i; 10]) -> [__m256d; 5] {
     out
 }
 
-/// The limbs of four numbers, not negative ones.
+/// The words of four numbers, word by word.
 #[inline(always)]
-fn load(words: [&Words; LANES]) -> [__m256d; 5] {
+fn transposed(words: [&Words; LANES]) -> [__m256i; 4] {
     // SAFETY: as above, and four words are there.
     let [a, b, c, d] = words.map(|words| unsafe { _mm256_loadu_si256(words.as_ptr().cast()) });
     // SAFETY: as above.
@@ -282,14 +295,29 @@ fn load(words: [&Words; LANES]) -> [__m256d; 5] {
         // The transposition: words of the lanes to lanes of the words.
         let (ab_02, ab_13) = (_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
         let (cd_02, cd_13) = (_mm256_unpacklo_epi64(c, d), _mm256_unpackhi_epi64(c, d));
-        let w0 = _mm256_permute2x128_si256::<0x20>(ab_02, cd_02);
-        let w1 = _mm256_permute2x128_si256::<0x20>(ab_13, cd_13);
-        let w2 = _mm256_permute2x128_si256::<0x31>(ab_02, cd_02);
-        let w3 = _mm256_permute2x128_si256::<0x31>(ab_13, cd_13);
-        let limb = |digit: __m256i| {
-            let digit = and_bits(digit, splat_bits(MASK));
-            sub(doubles(_mm256_or_si256(digit, splat_bits(TWO_52.to_bits()))), splat(TWO_52))
-        };
+        [
+            _mm256_permute2x128_si256::<0x20>(ab_02, cd_02),
+            _mm256_permute2x128_si256::<0x20>(ab_13, cd_13),
+            _mm256_permute2x128_si256::<0x31>(ab_02, cd_02),
+            _mm256_permute2x128_si256::<0x31>(ab_13, cd_13),
+        ]
+    }
+}
+
+/// The limb in the low 51 bits.
+#[inline(always)]
+fn limb(digit: __m256i) -> __m256d {
+    // The bits of 2^52 + x are those of 2^52 plus x.
+    let digit = add_bits(and_bits(digit, splat_bits(MASK)), splat_bits(TWO_52.to_bits()));
+    sub(doubles(digit), splat(TWO_52))
+}
+
+/// The limbs of four numbers, not negative ones.
+#[inline(always)]
+fn load(words: [&Words; LANES]) -> [__m256d; 5] {
+    let [w0, w1, w2, w3] = transposed(words);
+    // SAFETY: as above.
+    unsafe {
         [
             limb(w0),
             limb(_mm256_or_si256(_mm256_srli_epi64::<51>(w0), _mm256_slli_epi64::<13>(w1))),
@@ -324,6 +352,25 @@ fn pack(digits: [__m256i; 5]) -> [Words; LANES] {
         }
     }
     out
+}
+
+/// The limbs of half of each of four elements: those of `x >> 1`, less those of `(p - 1) / 2` if `x` is odd, so that they
+/// are below `2^51` and the values at most `p / 2` in magnitude.
+#[inline(always)]
+fn load_halves<F: Field>(words: [&Words; LANES]) -> [__m256d; 5] {
+    let [w0, w1, w2, w3] = transposed(words);
+    // SAFETY: as above.
+    unsafe {
+        let odd = _mm256_sub_epi64(splat_bits(0), and_bits(w0, splat_bits(1)));
+        let shifted = [
+            limb(_mm256_srli_epi64::<1>(w0)),
+            limb(_mm256_or_si256(_mm256_srli_epi64::<52>(w0), _mm256_slli_epi64::<12>(w1))),
+            limb(_mm256_or_si256(_mm256_srli_epi64::<39>(w1), _mm256_slli_epi64::<25>(w2))),
+            limb(_mm256_or_si256(_mm256_srli_epi64::<26>(w2), _mm256_slli_epi64::<38>(w3))),
+            limb(_mm256_srli_epi64::<13>(w3)),
+        ];
+        std::array::from_fn(|i| sub(shifted[i], doubles(and_bits(odd, bits(splat(Constants::<F>::HALF[i]))))))
+    }
 }
 
 impl<F: Field> Avx2<F> {
@@ -444,7 +491,18 @@ impl Lanes for Avx2<Fr> {
 
     #[inline(always)]
     fn factors(elements: &[Fr; LANES]) -> Self {
-        Self::load(&elements.map(|element| element * Fr::TWO_INV)).settled()
+        Self::load_factors(elements).settled()
+    }
+
+    #[inline(always)]
+    fn load_factors(elements: &[Fr; LANES]) -> Self {
+        let words = elements.map(|element| Lazy::from(element).words());
+        Self(load_halves::<Fr>(words.each_ref()), PhantomData)
+    }
+
+    #[inline(always)]
+    fn from_factors(self) -> Self {
+        self.plus(self)
     }
 
     #[inline(always)]
@@ -485,6 +543,7 @@ mod tests {
     use rand_core::{RngCore, SeedableRng};
 
     use super::*;
+    use crate::Bound;
 
     fn random(rng: &mut ChaCha20Rng) -> [Fr; LANES] {
         std::array::from_fn(|_| match rng.next_u32() % 8 {
@@ -534,5 +593,50 @@ mod tests {
             let square = factors.mul(factors);
             assert_eq!(a.mul(square).store(), zip(xf, f, |x, f| x * f));
         }
+    }
+
+    /// Random sums and products of loaded factors, settled only where their bounds demand it.
+    #[test]
+    fn factors_stay_exact_within_their_bounds() {
+        type L = Avx2<Fr>;
+        if !L::is_available() {
+            return;
+        }
+        let mut rng = ChaCha20Rng::seed_from_u64(12);
+        let mut settled = 0;
+        for _ in 0..300 {
+            let mut known: Vec<(L, Bound, [Fr; LANES])> = Vec::new();
+            for _ in 0..8 {
+                let x = random(&mut rng);
+                known.push((L::load_factors(&x), Bound::LOADED_FACTORS, x));
+            }
+            for _ in 0..60 {
+                let pick = |rng: &mut ChaCha20Rng| rng.next_u32() as usize % known.len();
+                let (a, b, kind) = (pick(&mut rng), pick(&mut rng), rng.next_u32() % 3);
+                let bound = |a: Bound, b: Bound| if kind == 2 { a.product(b) } else { a.sum(b) };
+                while bound(known[a].1, known[b].1).is_none() {
+                    let larger = if known[a].1.exceeds(known[b].1) { a } else { b };
+                    let larger = &mut known[larger];
+                    assert_ne!(larger.1, Bound::SETTLED, "settled ones can be computed with");
+                    *larger = (larger.0.settle(), Bound::SETTLED, larger.2);
+                    settled += 1;
+                }
+                let bound = bound(known[a].1, known[b].1).expect("now it is allowed");
+                let ((a, _, x), (b, _, y)) = (known[a], known[b]);
+                let (c, z) = match kind {
+                    0 => (a.add(b), zip(x, y, |x, y| x + y)),
+                    1 => (a.sub(b), zip(x, y, |x, y| x - y)),
+                    _ => (a.mul(b), zip(x, y, |x, y| x * y)),
+                };
+                known.push((c, bound, z));
+            }
+            for (a, bound, x) in known {
+                let output = if bound.is_output() { a } else { a.settle() };
+                let element = L::load(&x).scale(&L::factor(x[0])).add(output.from_factors());
+                assert_eq!(element.store(), x.map(|y| y * x[0] + y));
+                assert_eq!(output.from_factors().store(), x);
+            }
+        }
+        assert!(settled > 1000, "{settled}");
     }
 }

@@ -13,5 +13,5 @@ mod lazy;
 pub use adder::{Adder, Point};
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
-pub use lanes::{LANES, Lanes, Portable, Task};
+pub use lanes::{Bound, LANES, Lanes, Portable, Task, Work, with_best_lanes};
 pub use lazy::{Field, Lazy};

@@ -1,5 +1,5 @@
 //! The kernels of the prover beside halo2's, in one run: multi-scalar multiplication of the kinds of columns that a proof
-//! commits to, and Fourier transforms.
+//! commits to, Fourier transforms, and constraints on many rows, beside the library's scalar field.
 //!
 //! `cargo bench -p zeno-halo2 --bench kernels -- [K…]`, 16 and 18 by default. Each figure is the least processor time of
 //! some runs that take turns, all threads together, so that other work on the machine weighs less.
@@ -11,6 +11,9 @@ mod fft;
 #[allow(dead_code, unused_imports)]
 #[path = "../src/msm.rs"]
 mod msm;
+#[allow(dead_code, unused_imports)]
+#[path = "../src/program.rs"]
+mod program;
 
 use std::{borrow::Cow, fs, hint::black_box, ops::Range};
 
@@ -24,8 +27,10 @@ use halo2curves::{
     ff::Field,
     group::{Curve, Group},
 };
+use program::{Graph, Node, Poly, Rows};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
+use rayon::prelude::*;
 use zeno_halo2::{Srs, SrsError};
 
 /// Points to commit with.
@@ -92,6 +97,89 @@ fn points(n: usize, rng: &mut ChaCha20Rng) -> Vec<G1Affine> {
     affine
 }
 
+/// Adds a constraint to `values` times a factor, as a quotient's steps do.
+fn constraint(
+    k: u32,
+    name: &str,
+    columns: &[Vec<Fr>],
+    program: impl Fn(&mut Graph, &[Node]) -> Node,
+    plain: impl Fn(&[&Fr], Fr) -> Fr + Sync,
+) {
+    let fft = Fft::new(k);
+    let rows = Rows { fft: &fft, shift: Fr::from(7) };
+    let factor = columns[0][0];
+    let mut graph = Graph::default();
+    let mut nodes: Vec<_> = (0..columns.len()).map(|i| graph.column(Poly::Advice(i), 0)).collect();
+    nodes.push(graph.x());
+    let output = program(&mut graph, &nodes);
+    let program = graph.compile(&[output]);
+    let ours = |values: &mut [Fr]| {
+        let column = |poly| match poly {
+            Poly::Advice(index) => &columns[index][..],
+            _ => unreachable!("only advice here"),
+        };
+        program.accumulate(column, rows, values, factor);
+    };
+    let stock = |values: &mut [Fr]| {
+        values.par_iter_mut().enumerate().for_each_init(Vec::new, |cells, (row, value)| {
+            cells.clear();
+            cells.extend(columns.iter().map(|column| &column[row]));
+            *value = *value * factor + plain(cells, rows.shift * fft.root_power(row));
+        });
+    };
+    let [mut by_stock, mut by_ours] = [columns[1].clone(), columns[1].clone()];
+    stock(&mut by_stock);
+    ours(&mut by_ours);
+    assert!(by_stock == by_ours, "the constraints agree");
+    compare(k, name, || stock(&mut by_stock), || ours(&mut by_ours));
+}
+
+/// Constraints of the kinds that most of a quotient's steps have.
+fn constraints(k: u32, rng: &mut ChaCha20Rng) {
+    let columns: Vec<Vec<Fr>> =
+        (0..7).map(|_| (0..1 << k).map(|_| Fr::random(&mut *rng)).collect()).collect();
+    let [beta, gamma, delta] = std::array::from_fn(|_| Fr::random(&mut *rng));
+    constraint(
+        k,
+        "permutation of two columns",
+        &columns,
+        |g, nodes| {
+            let [mut left, mut right] = [nodes[0], nodes[1]];
+            let gamma = g.constant(gamma);
+            for (column, identity) in [(2, beta), (4, beta * delta)] {
+                let (beta, identity) = (g.constant(beta), g.constant(identity));
+                let value = g.add(nodes[column], gamma);
+                let (sigma, identity) = (g.mul(nodes[column + 1], beta), g.mul(nodes[7], identity));
+                let factors = [g.add(value, sigma), g.add(value, identity)];
+                (left, right) = (g.mul(left, factors[0]), g.mul(right, factors[1]));
+            }
+            let difference = g.sub(left, right);
+            g.mul(difference, nodes[6])
+        },
+        |cells, x| {
+            let [mut left, mut right] = [*cells[0], *cells[1]];
+            for (column, identity) in [(2, beta), (4, beta * delta)] {
+                let value = gamma + cells[column];
+                left *= value + beta * cells[column + 1];
+                right *= value + identity * x;
+            }
+            (left - right) * cells[6]
+        },
+    );
+    constraint(
+        k,
+        "gate q (a + b c - d)",
+        &columns,
+        |g, nodes| {
+            let product = g.mul(nodes[2], nodes[3]);
+            let sum = g.add(nodes[1], product);
+            let difference = g.sub(sum, nodes[4]);
+            g.mul(nodes[0], difference)
+        },
+        |cells, _| *cells[0] * (*cells[1] + *cells[2] * cells[3] - cells[4]),
+    );
+}
+
 fn main() {
     let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|k| k.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![16, 18] } else { sizes };
@@ -99,6 +187,7 @@ fn main() {
     for k in sizes {
         let n = 1usize << k;
         let mut rng = ChaCha20Rng::seed_from_u64(1);
+        constraints(k, &mut rng);
         let bases = Bases(points(n, &mut rng));
         let random: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
         let bits = |rng: &mut ChaCha20Rng, bits: u32| -> Vec<Fr> {
