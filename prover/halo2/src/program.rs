@@ -659,9 +659,10 @@ mod tests {
                 };
                 nodes.push(node);
             }
+            let operations = graph.operations.clone();
             let plain = |row: usize| -> Vec<Fr> {
                 let mut values: Vec<Fr> = Vec::new();
-                for operation in &graph.operations {
+                for operation in &operations {
                     let at = |node: Node| values[node.0 as usize];
                     let value = match *operation {
                         Operation::Constant(value) => value,

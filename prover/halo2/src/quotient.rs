@@ -186,11 +186,15 @@ fn steps(key: &ProvingKey, challenges: Challenges) -> Vec<Step> {
 
 /// l_0 on a coset: (c^n - 1) / (n (X - 1)).
 fn first_row(fft: &Fft, shift: Fr, vanishing: Fr) -> Vec<Fr> {
-    let n = Fr::from(fft.len() as u64);
-    let mut values: Vec<Fr> =
-        (0..fft.len()).into_par_iter().map(|row| n * (shift * fft.root_power(row) - Fr::ONE)).collect();
+    let factor =
+        Fr::from(fft.len() as u64) * vanishing.invert().expect("the coset is none of the subgroup's");
+    let mut graph = Graph::default();
+    let (x, factor) = (graph.x(), graph.constant(factor));
+    let scaled = graph.mul(x, factor);
+    let inverse = graph.sub(scaled, factor);
+    let program = graph.compile(&[inverse]);
+    let mut values = program.evaluate(|_| unreachable!("no columns"), Rows { fft, shift });
     products::invert(&mut values);
-    values.par_iter_mut().for_each(|value| *value *= vanishing);
     values
 }
 
@@ -298,6 +302,17 @@ mod tests {
     use super::*;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
+
+    #[test]
+    fn the_first_row_is_one_there_and_zero_elsewhere() {
+        let fft = Fft::new(9);
+        let mut values = vec![Fr::ZERO; fft.len()];
+        values[0] = Fr::ONE;
+        fft.to_coefficients(&mut values);
+        fft.to_coset(&mut values, Fr::ZETA);
+        let vanishing = Fr::ZETA.pow_vartime([fft.len() as u64]) - Fr::ONE;
+        assert_eq!(first_row(&fft, Fr::ZETA, vanishing), values);
+    }
 
     #[test]
     fn mixing_with_the_inverse_undoes_vandermonde() {
