@@ -111,7 +111,7 @@ impl Bound {
     /// That of products, unless one is to be settled first.
     pub fn product(self, rhs: Self) -> Option<Self> {
         // Below 4, parts' products are below 2^102 (see the kernel's text). p / 2^255 is below 0.38.
-        let product = Self { parts: 1, value: 0.38 * self.value * rhs.value + 0.63 };
+        let product = Self { parts: 1, value: 0.38 * self.value * rhs.value + 0.72 };
         (self.magnitude() * rhs.magnitude() < 3.9).then_some(product)
     }
 
