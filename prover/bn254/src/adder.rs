@@ -45,8 +45,9 @@ impl Point {
         Self { x: self.x, y: [self.y, -self.y][usize::from(negate)] }
     }
 
+    /// Whether this is the point at infinity.
     #[inline(always)]
-    fn is_infinity(&self) -> bool {
+    pub fn is_infinity(&self) -> bool {
         self.x.is_zero()
     }
 }
@@ -110,22 +111,24 @@ impl Adder {
         put: &mut impl FnMut(&mut S, usize, Point),
     ) -> bool {
         self.lanes.clear();
-        let mut infinity = false;
+        // Loaded numbers have no negative limbs, and infinity has zeros.
+        let mut least = Avx2::from_lazy([Lazy::from(-Fq::ONE); SIDE]);
         // 1, whose words are 2^255.
         let one = Avx2::from_lazy([Lazy::from(Fq::TWO_INV); SIDE]).settled();
         let mut products = one;
         for first in (0..count).step_by(SIDE) {
             // The last lanes repeat the last pair.
-            let pairs: [(Point, Point); SIDE] = each(|side| pair(state, (first + side).min(count - 1)));
-            infinity |= pairs.iter().any(|(p, q)| p.is_infinity() | q.is_infinity());
-            let [p, q] = [pairs.map(|(p, _)| p.x), pairs.map(|(_, q)| q.x)].map(Avx2::from_lazy);
+            let [a, b, c, d] = pairs_from(state, first, count, pair);
+            let p = Avx2::from_lazy([a.0.x, b.0.x, c.0.x, d.0.x]);
+            let q = Avx2::from_lazy([a.1.x, b.1.x, c.1.x, d.1.x]);
+            least = least.least(p).least(q);
             let differences = q.minus(p).settled();
             self.lanes.push((differences, products));
             products = products.times(differences);
         }
         // Words of v 2^255 are the library's v / 2, whose inverse is 2 / v; those of (1 / v) 2^255 are its 1 / (2 v).
         let mut values = products.settled().into_lazy().map(Lazy::reduced);
-        if infinity || values.contains(&Fq::ZERO) {
+        if least.any_small() || values.contains(&Fq::ZERO) {
             return false;
         }
         values.iter_mut().batch_invert();
@@ -133,14 +136,15 @@ impl Adder {
         let mut inverses = Avx2::from_lazy(values.map(|value| Lazy::from(value * quarter))).settled();
         for (group, (differences, products)) in self.lanes.iter().enumerate().rev() {
             let first = group * SIDE;
-            let pairs: [(Point, Point); SIDE] = each(|side| pair(state, (first + side).min(count - 1)));
-            let [p_x, p_y] = [pairs.map(|(p, _)| p.x), pairs.map(|(p, _)| p.y)].map(Avx2::from_lazy);
-            let [q_x, q_y] = [pairs.map(|(_, q)| q.x), pairs.map(|(_, q)| q.y)].map(Avx2::from_lazy);
+            let [a, b, c, d] = pairs_from(state, first, count, pair);
+            let p_x = Avx2::from_lazy([a.0.x, b.0.x, c.0.x, d.0.x]);
+            let p_y = Avx2::from_lazy([a.0.y, b.0.y, c.0.y, d.0.y]);
+            let q_y = Avx2::from_lazy([a.1.y, b.1.y, c.1.y, d.1.y]);
             let inverse = inverses.times(*products);
             inverses = inverses.times(*differences);
             let slope = q_y.minus(p_y).times(inverse);
             let square = slope.times(slope);
-            let x = square.plus(square).minus(p_x.plus(q_x).settled()).settled();
+            let x = square.plus(square).minus(p_x.plus(p_x).plus(*differences).settled()).settled();
             let y = slope.times(p_x.minus(x)).minus(p_y).settled();
             let (x, y) = (x.into_lazy(), y.into_lazy());
             for side in (0..SIDE.min(count - first)).rev() {
@@ -197,6 +201,19 @@ impl Adder {
             }
         }
     }
+}
+
+/// The pairs from `first` on; the last one is repeated.
+#[inline(always)]
+fn pairs_from<S: ?Sized>(
+    state: &S,
+    first: usize,
+    count: usize,
+    pair: impl Fn(&S, usize) -> (Point, Point),
+) -> [(Point, Point); SIDE] {
+    // Written out, because the compiler makes calls of `each` here.
+    let at = |side: usize| (first + side).min(count - 1);
+    [pair(state, at(0)), pair(state, at(1)), pair(state, at(2)), pair(state, at(3))]
 }
 
 /// An array of what `f` gives for each side.

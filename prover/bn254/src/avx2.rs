@@ -455,6 +455,21 @@ impl<F: Field> Avx2<F> {
         Self(std::array::from_fn(|i| sub(self.0[i], rhs.0[i])), PhantomData)
     }
 
+    /// The lesser of the top limbs, lane by lane, of which [`any_small`](Self::any_small) tells.
+    #[inline(always)]
+    pub(crate) fn least(mut self, rhs: Self) -> Self {
+        // SAFETY: as above.
+        self.0[4] = unsafe { _mm256_min_pd(self.0[4], rhs.0[4]) };
+        self
+    }
+
+    /// Whether a lane's top limb is zero or negative.
+    #[inline(always)]
+    pub(crate) fn any_small(self) -> bool {
+        // SAFETY: as above.
+        unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(self.0[4], splat(0.0))) != 0 }
+    }
+
     /// The product, divided by `2^255`.
     #[inline(always)]
     pub(crate) fn times(self, rhs: Self) -> Self {

@@ -19,8 +19,14 @@ use zeno_bn254::{Adder, Point};
 
 use crate::{Srs, SrsError};
 
-/// Points taken from the reference string at a time: 256 MiB of them.
-const CHUNK: usize = 1 << 22;
+/// Points taken from the reference string at a time: 512 MiB of them.
+const CHUNK: usize = 1 << (MEMBER_BITS - 1);
+/// Bits of a point's index and sign.
+const MEMBER_BITS: usize = 24;
+/// The buckets of a window are a table, in rows of 2^8 or less: what is beside [`MEMBER_BITS`] in a word.
+const COLUMN_BITS: usize = 32 - MEMBER_BITS;
+/// Rows that are summed up together.
+const GROUP: usize = 16;
 /// Points that are added up together, which with the sums and the differences take 200 KiB.
 const BLOCK: usize = 1 << 11;
 /// Sorted points of a task.
@@ -107,6 +113,7 @@ fn window_size(points: usize, bits: usize) -> usize {
 /// The sum of the multiples.
 fn multiply(scalars: &[Fr], bases: &[G1Affine]) -> G1 {
     assert_eq!(scalars.len(), bases.len(), "a scalar for each point");
+    assert!(scalars.len() <= CHUNK, "an index has its bits");
     let (magnitudes, classes): (Vec<Magnitude>, Vec<u8>) = scalars
         .par_iter()
         .map(|scalar| {
@@ -151,37 +158,108 @@ fn sum_members(magnitudes: &[Magnitude], bases: &[G1Affine], members: &[u32]) ->
 
 /// The sum of the members times their digits in a window.
 fn sum_window(magnitudes: &[Magnitude], bases: &[G1Affine], members: &[u32], window: usize, c: usize) -> G1 {
-    // Sorted by counting. Bucket i is for the digits i and -i; an entry is a point's index and sign.
-    let mut ends = vec![0u32; (1 << (c - 1)) + 1];
+    let column_bits = COLUMN_BITS.min(c - 1);
+    let (entries, ends) = sort_into_rows(magnitudes, members, window, c);
+    let groups: Vec<(Vec<Point>, Vec<Point>)> = ends
+        .par_chunks(GROUP)
+        .enumerate()
+        .map(|(group, group_ends)| {
+            let start = if group > 0 { ends[group * GROUP - 1] } else { 0 };
+            sum_group(&entries, start as usize, group_ends, bases, 1 << column_bits)
+        })
+        .collect();
+    drop(entries);
+    let (rows, columns): (Vec<Vec<Point>>, Vec<Vec<Point>>) = groups.into_iter().unzip();
+    let columns = strided_sums(&columns.concat(), strided_columns(columns.len(), 1 << column_bits));
+    // Bucket b has the digits b + 1 and -(b + 1), and b is made of its row and its column.
+    let rows = weighted_sum(&rows.concat()[1..]);
+    (0..column_bits).fold(rows, |rows, _| rows.double()) + weighted_sum(&columns)
+}
+
+/// A window's entries by their row, and the ends of the rows. An entry is a member, with its digit's sign, and the
+/// column in the bits above. Few rows are written to at a time, so that writes seldom miss the cache.
+fn sort_into_rows(
+    magnitudes: &[Magnitude],
+    members: &[u32],
+    window: usize,
+    c: usize,
+) -> (Vec<u32>, Vec<u32>) {
+    let column_bits = COLUMN_BITS.min(c - 1);
     let digit = |member: u32| magnitudes[(member >> 1) as usize].digit(window, c);
-    for member in members {
-        ends[digit(*member).unsigned_abs() as usize] += 1;
-    }
     // Zeros need no bucket.
-    ends[0] = 0;
-    let mut total = 0;
-    for end in &mut ends {
-        total += std::mem::replace(end, total);
+    let bucket = |digit: i32| digit.unsigned_abs().checked_sub(1);
+    let mut ends = vec![0u32; 1 << (c - 1 - column_bits)];
+    for bucket in members.iter().filter_map(|member| bucket(digit(*member))) {
+        ends[(bucket >> column_bits) as usize] += 1;
     }
-    let mut sorted = vec![0u32; total as usize];
+    let total = starts(&mut ends, 0);
+    let mut entries = vec![0u32; total as usize];
     for member in members {
         let digit = digit(*member);
-        if digit != 0 {
-            let end = &mut ends[digit.unsigned_abs() as usize];
-            sorted[*end as usize] = member ^ u32::from(digit < 0);
+        if let Some(bucket) = bucket(digit) {
+            let end = &mut ends[(bucket >> column_bits) as usize];
+            let column = bucket & ((1 << column_bits) - 1);
+            entries[*end as usize] = column << MEMBER_BITS | (member ^ u32::from(digit < 0));
             *end += 1;
         }
     }
-    // ends[i] is now the end of bucket i, and its start is that of the bucket before.
-    let task = |(index, entries): (usize, &[u32])| sum_entries(entries, index * TASK, bases, &ends);
-    sorted.par_chunks(TASK).enumerate().map(task).sum()
+    (entries, ends)
 }
 
-/// The sum of some of a window's sorted entries, from `start` on, each times its bucket's number.
-fn sum_entries(entries: &[u32], start: usize, bases: &[G1Affine], ends: &[u32]) -> G1 {
+/// Replaces counts by where each begins if the first begins at `start`, and gives the end of the last.
+fn starts(counts: &mut [u32], start: u32) -> u32 {
+    counts.iter_mut().fold(start, |start, count| start + std::mem::replace(count, start))
+}
+
+/// The sums of some rows, and the sums of their columns. The rows' entries are those from `start` on.
+fn sum_group(
+    entries: &[u32],
+    start: usize,
+    ends: &[u32],
+    bases: &[G1Affine],
+    columns: usize,
+) -> (Vec<Point>, Vec<Point>) {
+    let rows = ends.len();
+    let end = ends[rows - 1] as usize;
+    if start == end {
+        return (vec![Point::INFINITY; rows], vec![Point::INFINITY; columns]);
+    }
+    let (sorted, bucket_ends) = sort_group(entries, start, ends, columns);
+    let task = |(index, entries): (usize, &[u32])| sum_entries(entries, index * TASK, bases, &bucket_ends);
+    let parts: Vec<Vec<(usize, Point)>> = sorted.par_chunks(TASK).enumerate().map(task).collect();
+    let buckets = join(&parts.concat(), rows * columns);
+    let strides = (0..rows).map(|row| (row * columns, 1, columns)).chain(strided_columns(rows, columns));
+    let mut row_sums = strided_sums(&buckets, strides);
+    let column_sums = row_sums.split_off(rows);
+    (row_sums, column_sums)
+}
+
+/// The members of some rows by their bucket, and the ends of the buckets.
+fn sort_group(entries: &[u32], start: usize, ends: &[u32], columns: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut sorted = vec![0u32; ends[ends.len() - 1] as usize - start];
+    let mut bucket_ends = vec![0u32; ends.len() * columns];
+    let mut row_start = start;
+    for (end, bucket_ends) in ends.iter().zip(bucket_ends.chunks_mut(columns)) {
+        let row = &entries[row_start..*end as usize];
+        for entry in row {
+            bucket_ends[(entry >> MEMBER_BITS) as usize] += 1;
+        }
+        starts(bucket_ends, (row_start - start) as u32);
+        for entry in row {
+            let end = &mut bucket_ends[(entry >> MEMBER_BITS) as usize];
+            sorted[*end as usize] = entry & ((1 << MEMBER_BITS) - 1);
+            *end += 1;
+        }
+        row_start = *end as usize;
+    }
+    (sorted, bucket_ends)
+}
+
+/// The sums of the buckets of some of a group's sorted entries, from `start` on, with the buckets' numbers. A bucket that
+/// blocks cut comes in parts.
+fn sum_entries(entries: &[u32], start: usize, bases: &[G1Affine], ends: &[u32]) -> Vec<(usize, Point)> {
     let mut bucket = ends.partition_point(|end| *end as usize <= start);
     let mut tree = Tree::default();
-    // Sums of buckets, or of parts of them, with the buckets' numbers.
     let mut sums: Vec<(usize, Point)> = Vec::new();
     for (block, entries) in entries.chunks(BLOCK).enumerate() {
         let start = start + block * BLOCK;
@@ -206,30 +284,51 @@ fn sum_entries(entries: &[u32], start: usize, bases: &[G1Affine], ends: &[u32]) 
         tree.reduce();
         sums[first..].iter_mut().zip(&tree.points).for_each(|((_, sum), point)| *sum = *point);
     }
-
-    // Bucket i counts i times: once in each of the sums from the last bucket down to bucket j, j from i to 1.
-    let (mut running, mut sum) = (G1::identity(), G1::identity());
-    for (at, (bucket, point)) in sums.iter().enumerate().rev() {
-        running += G1Affine::from(*point);
-        let below = if at > 0 { sums[at - 1].0 } else { 0 };
-        sum += times(&running, bucket - below);
-    }
-    sum
+    sums
 }
 
-/// A small multiple.
-fn times(point: &G1, factor: usize) -> G1 {
-    let top = usize::BITS - factor.leading_zeros();
-    (0..top).rev().fold(G1::identity(), |sum, bit| {
-        let sum = if bit + 1 == top { sum } else { sum.double() };
-        if factor >> bit & 1 == 0 {
-            sum
-        } else if bit + 1 == top {
-            *point
-        } else {
-            sum + point
+/// The sum of each of the buckets, whose parts follow each other.
+fn join(parts: &[(usize, Point)], buckets: usize) -> Vec<Point> {
+    let mut tree = Tree::default();
+    tree.points.extend(parts.iter().map(|(_, point)| *point));
+    let runs = || parts.chunk_by(|(a, _), (b, _)| a == b);
+    tree.runs.extend(runs().map(<[_]>::len));
+    tree.reduce();
+    let mut sums = vec![Point::INFINITY; buckets];
+    runs().zip(tree.points).for_each(|(run, sum)| sums[run[0].0] = sum);
+    sums
+}
+
+/// The columns of a table in rows, for [`strided_sums`].
+fn strided_columns(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..columns).map(move |column| (column, columns, rows))
+}
+
+/// Sums of points that lie at a distance from each other: for each sum the first, the distance and their number.
+fn strided_sums(points: &[Point], strides: impl Iterator<Item = (usize, usize, usize)>) -> Vec<Point> {
+    let mut tree = Tree::default();
+    for (first, distance, count) in strides {
+        let start = tree.points.len();
+        let run = points[first..].iter().step_by(distance).take(count);
+        // Infinity has no slope, and would make the batch slow.
+        tree.points.extend(run.filter(|point| !point.is_infinity()));
+        if tree.points.len() == start {
+            tree.points.push(Point::INFINITY);
         }
-    })
+        tree.runs.push(tree.points.len() - start);
+    }
+    tree.reduce();
+    tree.points
+}
+
+/// The first point, twice the second, three times the third and so on: each once in every sum of it and those behind it.
+fn weighted_sum(points: &[Point]) -> G1 {
+    let (mut running, mut sum) = (G1::identity(), G1::identity());
+    for point in points.iter().rev() {
+        running += G1Affine::from(*point);
+        sum += running;
+    }
+    sum
 }
 
 /// Adds up runs of points.
@@ -357,14 +456,6 @@ mod tests {
                 });
                 assert_eq!(if negative { -value } else { value }, *scalar, "c = {c}");
             }
-        }
-    }
-
-    #[test]
-    fn small_multiples() {
-        let point = G1::random(ChaCha20Rng::seed_from_u64(9));
-        for factor in (0..20).chain([1 << 17, (1 << 17) - 1]) {
-            assert_eq!(times(&point, factor), point * Fr::from(factor as u64));
         }
     }
 
