@@ -111,7 +111,7 @@ impl Adder {
         put: &mut impl FnMut(&mut S, usize, Point),
     ) -> bool {
         self.lanes.clear();
-        // Loaded numbers have no negative limbs, and infinity has zeros.
+        // The least top limbs of x: infinity's is zero, and hardly any other point's.
         let mut least = Avx2::from_lazy([Lazy::from(-Fq::ONE); SIDE]);
         // 1, whose words are 2^255.
         let one = Avx2::from_lazy([Lazy::from(Fq::TWO_INV); SIDE]).settled();
@@ -276,6 +276,31 @@ mod tests {
             for (((p, q), sum), words) in pairs.iter().zip(sums).zip(words) {
                 assert_eq!((p.to_curve() + q).to_affine(), sum);
                 assert_eq!(words, sum);
+            }
+        }
+    }
+
+    /// One pair with infinity, or of points with the same x coordinate, among others, wherever it is.
+    #[test]
+    fn single_special_pairs() {
+        let mut rng = ChaCha20Rng::seed_from_u64(12);
+        let plain: Vec<(G1Affine, G1Affine)> =
+            (0..18).map(|_| (G1::random(&mut rng).to_affine(), G1::random(&mut rng).to_affine())).collect();
+        let (p, infinity) = (plain[0].0, G1Affine::identity());
+        for special in [(infinity, p), (p, infinity), (infinity, infinity), (p, p), (p, -p)] {
+            for place in 0..plain.len() {
+                let mut pairs = plain.clone();
+                pairs[place] = special;
+                let mut sums = vec![G1Affine::identity(); pairs.len()];
+                Adder::default().add(
+                    pairs.len(),
+                    &mut *sums,
+                    |_, index| (pairs[index].0.into(), pairs[index].1.into()),
+                    |sums, index, sum| sums[index] = sum.into(),
+                );
+                let expected: Vec<G1Affine> =
+                    pairs.iter().map(|(p, q)| (p.to_curve() + q).to_affine()).collect();
+                assert_eq!(sums, expected);
             }
         }
     }

@@ -4,6 +4,10 @@
 //! buckets, and a bucket's points are added pairwise, then the sums pairwise, and so on, in batches of affine additions
 //! ([`Adder`]). Blocks of the sorted points are small enough for the cache.
 //!
+//! A window's buckets are a table, bucket b in row b / 2^8 and column b mod 2^8. Points are sorted into rows first, and
+//! into buckets within the cache. The buckets' multiples follow from the sums of the rows and those of the columns, which
+//! are batches of affine additions too, and leave few points to be added in turn.
+//!
 //! Most columns of a proof hold small numbers, or large ones among many small: scalars are put into classes by their
 //! size, and each class has its own windows.
 
@@ -104,10 +108,10 @@ fn windows(bits: usize, c: usize) -> usize {
     (bits + 1).div_ceil(c)
 }
 
-/// Window size with the fewest products: six for a point in each window, thirty for a bucket.
+/// Window size with the fewest products: six for a point in each window, and for a bucket in its row and its column.
 fn window_size(points: usize, bits: usize) -> usize {
-    let cost = |c: usize| windows(bits, c) * (6 * points + (30 << (c - 1)));
-    (2..=18).min_by_key(|c| cost(*c)).expect("sizes")
+    let cost = |c: usize| windows(bits, c) * (6 * points + (12 << (c - 1)));
+    (2..=20).min_by_key(|c| cost(*c)).expect("sizes")
 }
 
 /// The sum of the multiples.
@@ -442,7 +446,7 @@ mod tests {
         scalars.extend((0..100).map(|_| Fr::random(&mut rng)));
         scalars.extend((0..253).map(|bit| Fr::from(2).pow_vartime([bit])));
         scalars.extend((1..253).map(|bit| Fr::from(2).pow_vartime([bit]) - Fr::ONE));
-        for c in 2..=18 {
+        for c in 2..=20 {
             for scalar in &scalars {
                 let (magnitude, negative) = Magnitude::new(scalar);
                 assert!(magnitude.bits() <= 253);
@@ -455,6 +459,38 @@ mod tests {
                     if digit < 0 { value - magnitude } else { value + magnitude }
                 });
                 assert_eq!(if negative { -value } else { value }, *scalar, "c = {c}");
+            }
+        }
+    }
+
+    /// Tables of one row, of one group of rows and of many, most of them empty, and buckets that are infinity.
+    #[test]
+    fn windows_are_sums_of_digits() {
+        let mut rng = ChaCha20Rng::seed_from_u64(9);
+        let mut bases: Vec<G1Affine> = (0..300).map(|_| G1::random(&mut rng).to_affine()).collect();
+        let mut scalars: Vec<Fr> = bases.iter().map(|_| Fr::random(&mut rng)).collect();
+        // The same digits for all points, opposite points among them.
+        scalars[200..].fill(Fr::random(&mut rng));
+        for index in 200..230 {
+            bases[index + 30] = -bases[index];
+        }
+        let (magnitudes, members): (Vec<Magnitude>, Vec<u32>) = (0..)
+            .zip(&scalars)
+            .map(|(index, scalar)| {
+                let (magnitude, negative) = Magnitude::new(scalar);
+                (magnitude, index << 1 | u32::from(negative))
+            })
+            .unzip();
+        for c in [2, 3, 8, 9, 10, 13, 14, 17, 20] {
+            for window in [0, 1, windows(253, c) - 1] {
+                let digits = members.iter().zip(&magnitudes).map(|(member, magnitude)| {
+                    let digit = magnitude.digit(window, c);
+                    let value = Fr::from(u64::from(digit.unsigned_abs()));
+                    if (digit < 0) ^ (member & 1 == 1) { -value } else { value }
+                });
+                let digits: Vec<Fr> = digits.collect();
+                let sum = sum_window(&magnitudes, &bases, &members, window, c);
+                assert_eq!(sum, plain(&digits, &bases), "c = {c}, window {window}");
             }
         }
     }
