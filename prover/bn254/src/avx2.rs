@@ -516,7 +516,7 @@ impl Lanes for Avx2<Fr> {
     }
 
     #[inline(always)]
-    fn from_factors(self) -> Self {
+    fn to_elements(self) -> Self {
         self.plus(self)
     }
 
@@ -647,9 +647,9 @@ mod tests {
             }
             for (a, bound, x) in known {
                 let output = if bound.is_output() { a } else { a.settle() };
-                let element = L::load(&x).scale(&L::factor(x[0])).add(output.from_factors());
+                let element = L::load(&x).scale(&L::factor(x[0])).add(output.to_elements());
                 assert_eq!(element.store(), x.map(|y| y * x[0] + y));
-                assert_eq!(output.from_factors().store(), x);
+                assert_eq!(output.to_elements().store(), x);
             }
         }
         assert!(settled > 1000, "{settled}");

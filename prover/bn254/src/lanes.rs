@@ -37,7 +37,7 @@ pub fn with_best_lanes<W: Work>(work: W) -> W::Output {
 /// methods are to be inlined into a function that has the kernel's instructions enabled.
 ///
 /// Factors have a form of their own, in which sums, differences and products of factors are factors again, and products of
-/// elements with factors are elements. [`from_factors`](Lanes::from_factors) leads back.
+/// elements with factors are elements. [`to_elements`](Lanes::to_elements) leads back.
 pub trait Lanes: Copy {
     /// A factor, the same for all lanes.
     type Factor: Copy + Send + Sync + std::fmt::Debug;
@@ -53,7 +53,7 @@ pub trait Lanes: Copy {
     /// The elements, as factors that aren't settled: [`Bound::LOADED_FACTORS`].
     fn load_factors(elements: &[Fr; LANES]) -> Self;
     /// The factors as elements. A sum of two, as bounds go.
-    fn from_factors(self) -> Self;
+    fn to_elements(self) -> Self;
     /// The elements, which are any sum that is allowed.
     fn store(self) -> [Fr; LANES];
     /// The same elements, settled.
@@ -87,7 +87,7 @@ impl Bound {
     pub const LOADED_FACTORS: Self = Self { parts: 2, value: 0.51 };
     /// The largest that can be settled and stored.
     const LARGEST: Self = Self { parts: 3, value: 4.0 };
-    /// The largest that can be an output: its [`from_factors`](Lanes::from_factors) and a product of a loaded element
+    /// The largest that can be an output: its [`to_elements`](Lanes::to_elements) and a product of a loaded element
     /// with a factor can be added.
     const LARGEST_OUTPUT: Self = Self { parts: 1, value: 1.4 };
     /// The top part of a number as large as the modulus, as a multiple of the other parts of a settled element.
@@ -115,7 +115,7 @@ impl Bound {
         (self.magnitude() * rhs.magnitude() < 3.9).then_some(product)
     }
 
-    /// Whether `from_factors` of factors is an element to which a loaded element's product with a factor can be added.
+    /// Whether `to_elements` of factors is an element to which a loaded element's product with a factor can be added.
     pub fn is_output(self) -> bool {
         self.is_within(Self::LARGEST_OUTPUT)
     }
@@ -164,7 +164,7 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn from_factors(self) -> Self {
+    fn to_elements(self) -> Self {
         self
     }
 

@@ -1,5 +1,5 @@
 //! The kernels of the prover beside halo2's, in one run: multi-scalar multiplication of the kinds of columns that a proof
-//! commits to, Fourier transforms, and constraints on many rows, beside the library's scalar field.
+//! commits to, Fourier transforms; and constraints and inverses on many rows, beside the library's scalar field.
 //!
 //! `cargo bench -p zeno-halo2 --bench kernels -- [K…]`, 16 and 18 by default. Each figure is the least processor time of
 //! some runs that take turns, all threads together, so that other work on the machine weighs less.
@@ -11,6 +11,9 @@ mod fft;
 #[allow(dead_code, unused_imports)]
 #[path = "../src/msm.rs"]
 mod msm;
+#[allow(dead_code, unused_imports)]
+#[path = "../src/products.rs"]
+mod products;
 #[allow(dead_code, unused_imports)]
 #[path = "../src/program.rs"]
 mod program;
@@ -24,7 +27,7 @@ use halo2_proofs::{
 };
 use halo2curves::{
     bn256::{Fr, G1, G1Affine, G2Affine},
-    ff::Field,
+    ff::{BatchInvert, Field},
     group::{Curve, Group},
 };
 use program::{Graph, Node, Poly, Rows};
@@ -188,6 +191,13 @@ fn main() {
         let n = 1usize << k;
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         constraints(k, &mut rng);
+        let mut elements: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
+        let mut inverses = elements.clone();
+        let stock = |values: &mut [Fr]| {
+            values.par_chunks_mut(1 << 14).for_each(|values| _ = values.iter_mut().batch_invert());
+        };
+        compare(k, "inverses", || stock(&mut elements), || products::invert(&mut inverses));
+        assert!(elements == inverses, "the inverses agree");
         let bases = Bases(points(n, &mut rng));
         let random: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
         let bits = |rng: &mut ChaCha20Rng, bits: u32| -> Vec<Fr> {

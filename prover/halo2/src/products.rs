@@ -57,12 +57,12 @@ impl<L: Lanes> Task for InvertChunk<'_, L> {
             self.before.push(product);
             product = L::load_factors(&without_zeros(*quad)).mul(product);
         }
-        let mut inverse = product.from_factors().store();
+        let mut inverse = product.to_elements().store();
         inverse.iter_mut().batch_invert();
         let mut inverse = L::factors(&inverse);
         for (quad, before) in self.quads.iter_mut().zip(&*self.before).rev() {
             let elements = L::load_factors(&without_zeros(*quad));
-            let inverses = inverse.mul(*before).from_factors().store();
+            let inverses = inverse.mul(*before).to_elements().store();
             inverse = elements.mul(inverse);
             for (element, inverse) in quad.iter_mut().zip(inverses) {
                 if *element != Fr::ZERO {

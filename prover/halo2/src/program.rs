@@ -485,7 +485,7 @@ impl<L: Lanes> Task for Accumulate<'_, L> {
         for (values, output) in self.values.chunks_mut(LANES).zip(self.output) {
             let mut before = [Fr::ZERO; LANES];
             before[..values.len()].copy_from_slice(values);
-            let sum = L::load(&before).scale(&factor).add(output.from_factors());
+            let sum = L::load(&before).scale(&factor).add(output.to_elements());
             values.copy_from_slice(&sum.store()[..values.len()]);
         }
     }
@@ -501,7 +501,7 @@ impl<L: Lanes> Task for Store<'_, L> {
     #[inline(always)]
     fn run(self) {
         for (values, output) in self.values.chunks_mut(LANES).zip(self.output) {
-            values.copy_from_slice(&output.from_factors().store()[..values.len()]);
+            values.copy_from_slice(&output.to_elements().store()[..values.len()]);
         }
     }
 }
