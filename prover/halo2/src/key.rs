@@ -213,8 +213,10 @@ impl ProvingKey {
             let (table, checksums, representation) = read_table(&mut file)?;
             let (index, ..) = table.place(Section::VerifyingKey);
             let checksum = Some(&checksums[index]);
-            let bytes =
-                read_section(&mut file, table, Section::VerifyingKey, checksum, |[byte]| Some(*byte))?;
+            let mut bytes = Vec::new();
+            read_section(&mut file, table, Section::VerifyingKey, checksum, &mut bytes, |[byte]| {
+                Some(*byte)
+            })?;
             Ok((file, table, checksums, representation, bytes))
         };
         let fail = |reason| Error::Key { path: path.clone(), reason };
@@ -253,28 +255,38 @@ impl ProvingKey {
     fn section<T: Copy + Default + Send, const BYTES: usize>(
         &self,
         section: Section,
+        items: &mut Vec<T>,
         decode: impl Fn(&[u8; BYTES]) -> Option<T> + Sync,
-    ) -> Result<Vec<T>, Error> {
+    ) -> Result<(), Error> {
         let (index, ..) = self.table.place(section);
         let mut file = self.file.lock().unwrap_or_else(|lock| lock.into_inner());
         let mut unchecked = self.unchecked.lock().unwrap_or_else(|lock| lock.into_inner());
-        let items = read_section(&mut file, self.table, section, unchecked[index].as_ref(), decode)
+        read_section(&mut file, self.table, section, unchecked[index].as_ref(), items, decode)
             .map_err(|reason| Error::Key { path: self.path.clone(), reason })?;
         unchecked[index] = None;
-        Ok(items)
+        Ok(())
     }
 
     /// A polynomial.
     pub(crate) fn field(&self, section: Section) -> Result<Vec<Fr>, Error> {
-        self.section::<_, FIELD_BYTES>(section, |bytes| Fr::from_raw_bytes(bytes))
+        let mut values = Vec::new();
+        self.field_to(section, &mut values)?;
+        Ok(values)
+    }
+
+    /// Replaces `values` by a polynomial.
+    pub(crate) fn field_to(&self, section: Section, values: &mut Vec<Fr>) -> Result<(), Error> {
+        self.section::<_, FIELD_BYTES>(section, values, |bytes| Fr::from_raw_bytes(bytes))
     }
 
     /// The successors of a column's cells.
     pub(crate) fn permutation(&self, index: usize) -> Result<Vec<u32>, Error> {
         let cells = (self.table.sigmas as u64) << self.table.k;
-        self.section(Section::Permutation(index), |bytes| {
+        let mut successors = Vec::new();
+        self.section(Section::Permutation(index), &mut successors, |bytes| {
             Some(u32::from_le_bytes(*bytes)).filter(|cell| u64::from(*cell) < cells)
-        })
+        })?;
+        Ok(successors)
     }
 }
 
@@ -323,18 +335,19 @@ fn read_table(file: &mut File) -> Result<(Table, Vec<Checksum>, [u8; FIELD_BYTES
     Ok((table, checksums, representation.try_into().expect("the element's length")))
 }
 
-/// Reads a section, and checks it against the checksum if there is one. `decode` makes an item, if its bytes are well
-/// formed.
+/// Replaces `items` by a section's, and checks it against the checksum if there is one. `decode` makes an item, if its
+/// bytes are well formed.
 fn read_section<T: Copy + Default + Send, const BYTES: usize>(
     file: &mut File,
     table: Table,
     section: Section,
     checksum: Option<&Checksum>,
+    items: &mut Vec<T>,
     decode: impl Fn(&[u8; BYTES]) -> Option<T> + Sync,
-) -> Result<Vec<T>, KeyFault> {
+) -> Result<(), KeyFault> {
     let (_, start, length) = table.place(section);
     file.seek(SeekFrom::Start(start))?;
-    let mut items = vec![T::default(); length as usize / BYTES];
+    items.resize(length as usize / BYTES, T::default());
     let mut buffer = vec![0; BUFFER.min(length as usize)];
     let mut pieces = Vec::new();
     for items in items.chunks_mut(BUFFER / BYTES) {
@@ -354,6 +367,6 @@ fn read_section<T: Copy + Default + Send, const BYTES: usize>(
         Some(checksum) if hash_pieces(pieces).as_bytes() != checksum => {
             Err(KeyFault::Damaged(section.name()))
         }
-        _ => Ok(items),
+        _ => Ok(()),
     }
 }

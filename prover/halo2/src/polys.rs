@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use halo2_proofs::arithmetic::eval_polynomial;
-use halo2curves::bn256::Fr;
+use halo2curves::{bn256::Fr, ff::Field};
+use rayon::prelude::*;
 
 use crate::{Error, ProvingKey, key::Section, program::Poly};
 
@@ -27,17 +28,28 @@ impl<'a> Polys<'a> {
         self.held.remove(&poly);
     }
 
-    fn read(&self, poly: Poly) -> Result<Vec<Fr>, Error> {
-        self.key.field(match poly {
+    fn section(poly: Poly) -> Section {
+        match poly {
             Poly::Fixed(index) => Section::FixedCoefficients(index),
             Poly::Sigma(index) => Section::SigmaCoefficients(index),
             _ => unreachable!("the proof has made its own polynomials"),
-        })
+        }
     }
 
-    /// A copy of the coefficients.
-    pub(crate) fn get(&self, poly: Poly) -> Result<Vec<Fr>, Error> {
-        self.held.get(&poly).map_or_else(|| self.read(poly), |held| Ok(held.clone()))
+    fn read(&self, poly: Poly) -> Result<Vec<Fr>, Error> {
+        self.key.field(Self::section(poly))
+    }
+
+    /// Replaces `values` by a copy of the coefficients. Its memory is used again: new memory comes page by page.
+    pub(crate) fn copy_to(&self, poly: Poly, values: &mut Vec<Fr>) -> Result<(), Error> {
+        match self.held.get(&poly) {
+            Some(held) => {
+                values.resize(held.len(), Fr::ZERO);
+                values.par_iter_mut().zip(held).for_each(|(value, held)| *value = *held);
+                Ok(())
+            }
+            None => self.key.field_to(Self::section(poly), values),
+        }
     }
 
     /// The coefficients; those in memory are freed with them.

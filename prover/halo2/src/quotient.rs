@@ -198,13 +198,14 @@ fn first_row(fft: &Fft, shift: Fr, vanishing: Fr) -> Vec<Fr> {
     values
 }
 
-/// N / (X^n - 1) on a coset.
+/// N / (X^n - 1) on a coset. What is in `spare` is used as memory for columns, and all of it is there again in the end.
 fn on_coset(
     fft: &Fft,
     polys: &Polys<'_>,
     steps: &[Step],
     shift: Fr,
     vanishing: Fr,
+    spare: &mut Vec<Vec<Fr>>,
 ) -> Result<Vec<Fr>, Error> {
     let mut values = vec![Fr::ZERO; fft.len()];
     let mut held: BTreeMap<Poly, Vec<Fr>> = BTreeMap::new();
@@ -214,7 +215,8 @@ fn on_coset(
                 let column = match poly {
                     Poly::FirstRow => first_row(fft, shift, vanishing),
                     poly => {
-                        let mut column = polys.get(*poly)?;
+                        let mut column = spare.pop().unwrap_or_default();
+                        polys.copy_to(*poly, &mut column)?;
                         fft.to_coset(&mut column, shift);
                         column
                     }
@@ -223,7 +225,10 @@ fn on_coset(
             }
         }
         step.program.accumulate(|poly| &held[&poly], Rows { fft, shift }, &mut values, step.factor);
-        held.retain(|poly, _| steps[index + 1..].iter().any(|step| step.program.polys().contains(poly)));
+        let later = |poly: &Poly| steps[index + 1..].iter().any(|step| step.program.polys().contains(poly));
+        let (kept, done) = held.into_iter().partition(|(poly, _)| later(poly));
+        held = kept;
+        spare.extend(BTreeMap::into_values(done));
     }
     let inverse = vanishing.invert().expect("the coset is none of the subgroup's");
     values.par_iter_mut().for_each(|value| *value *= inverse);
@@ -263,15 +268,17 @@ pub(crate) fn pieces(
     let mut shift = Fr::ZETA;
     let mut powers = Vec::new();
     let mut pieces = Vec::new();
+    let mut spare = Vec::new();
     for coset in 0..count {
         let power = shift.pow_vartime([fft.len() as u64]);
-        let mut values = on_coset(fft, polys, &steps, shift, power - Fr::ONE)?;
+        let mut values = on_coset(fft, polys, &steps, shift, power - Fr::ONE, &mut spare)?;
         fft.coset_to_coefficients(&mut values, shift.invert().expect("not zero"));
         pieces.push(values);
         powers.push(power);
         shift *= domain.get_extended_omega();
         info!(coset, count, "quotient on a coset");
     }
+    drop(spare);
     mix(&mut pieces, &inverse_vandermonde(&powers));
     Ok(pieces)
 }

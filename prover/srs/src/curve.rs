@@ -27,15 +27,20 @@ pub(crate) fn root_of_unity(k: u32) -> Fr {
 /// The curve's order is prime, so a point on it is in the right group.
 pub(crate) fn decode_g1(bytes: &[u8], part: impl Fn(u64) -> Part) -> Result<Vec<G1Affine>, Defect> {
     let good = |bytes| G1Affine::from_raw_bytes(bytes).filter(|point| !bool::from(point.is_identity()));
-    let points: Option<Vec<_>> = bytes.par_chunks_exact(G1_BYTES).map(good).collect();
-    points.ok_or_else(|| {
-        let (index, bytes) = bytes
-            .chunks_exact(G1_BYTES)
-            .enumerate()
-            .find(|(_, bytes)| good(bytes).is_none())
-            .expect("a point was found to be bad");
-        defect_of::<Fq>(bytes, part(index as u64))
-    })
+    let mut points = vec![G1Affine::default(); bytes.len() / G1_BYTES];
+    let bad = bytes.par_chunks_exact(G1_BYTES).zip(&mut points).enumerate().find_map_first(
+        |(index, (bytes, place))| match good(bytes) {
+            Some(point) => {
+                *place = point;
+                None
+            }
+            None => Some((index, bytes)),
+        },
+    );
+    match bad {
+        Some((index, bytes)) => Err(defect_of::<Fq>(bytes, part(index as u64))),
+        None => Ok(points),
+    }
 }
 
 /// Decodes a point of G2 from outside, and checks that its order is the right one.

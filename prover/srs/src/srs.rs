@@ -19,6 +19,9 @@ use crate::{
     source::digest,
 };
 
+/// Points whose bytes are in memory at a time, 16 MiB of them.
+const PIECE: usize = 1 << 18;
+
 /// An SRS of the cache folder, whose file agrees with the record of its installation.
 #[derive(Debug)]
 pub struct Srs {
@@ -178,10 +181,16 @@ impl Srs {
             "an SRS for k = {} is too small",
             self.k()
         );
-        let start = range.start as u64;
-        let mut bytes = vec![0; range.len() * G1_BYTES];
-        self.file.read_exact_at(&mut bytes, offset).map_err(SrsError::io(&self.path))?;
-        decode_g1(&bytes, |index| part(start + index)).map_err(SrsError::file(&self.path))
+        let mut points = Vec::with_capacity(range.len());
+        let mut bytes = vec![0; range.len().min(PIECE) * G1_BYTES];
+        while points.len() < range.len() {
+            let bytes = &mut bytes[..(range.len() - points.len()).min(PIECE) * G1_BYTES];
+            let offset = offset + (points.len() * G1_BYTES) as u64;
+            self.file.read_exact_at(bytes, offset).map_err(SrsError::io(&self.path))?;
+            let start = (range.start + points.len()) as u64;
+            points.extend(decode_g1(bytes, |index| part(start + index)).map_err(SrsError::file(&self.path))?);
+        }
+        Ok(points)
     }
 }
 
