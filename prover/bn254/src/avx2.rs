@@ -28,7 +28,7 @@ use halo2curves::{bn256::Fr, ff::PrimeField};
 use crate::{
     Field, Lazy,
     lanes::{LANES, Lanes, Task},
-    lazy::Words,
+    lazy::{Words, subtract},
 };
 
 const BITS: u32 = 51;
@@ -79,23 +79,9 @@ const fn limbs(x: &Words) -> [f64; 5] {
 
 /// The limbs of the number nearest to zero that is `x`, which is below `p`, modulo `p`.
 const fn centred(x: Words, p: &Words) -> [f64; 5] {
-    let (a, b) = (limbs(&x), limbs(&difference(p, &x)));
+    let (a, b) = (limbs(&x), limbs(&subtract(p, &x).0));
     // The top limbs tell which is less: a limb is at most half of what one of the next stands for.
     if a[4] <= b[4] { a } else { [-b[0], -b[1], -b[2], -b[3], -b[4]] }
-}
-
-/// `a - b`, which is not negative.
-const fn difference(a: &Words, b: &Words) -> Words {
-    let mut out = [0; 4];
-    let mut borrow = false;
-    let mut i = 0;
-    while i < 4 {
-        let (word, first) = a[i].overflowing_sub(b[i]);
-        let (word, second) = word.overflowing_sub(borrow as u64);
-        (out[i], borrow) = (word, first | second);
-        i += 1;
-    }
-    out
 }
 
 /// A field's constants in limbs.

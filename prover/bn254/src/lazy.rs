@@ -83,17 +83,14 @@ impl<F: Field> Lazy<F> {
     /// The library's element.
     #[inline(always)]
     pub fn reduced(self) -> F {
-        const { assert!(size_of::<F>() == size_of::<Words>()) };
-        let words = subtract_if_not_below(self.0, &F::MODULUS);
-        // SAFETY: as above; the words are below the modulus, as the library has them.
-        unsafe { std::mem::transmute_copy::<Words, F>(&words) }
+        Self(subtract_if_not_below(self.0, &F::MODULUS), PhantomData).below_modulus()
     }
 
     /// The library's element, if this is the number below `p`.
     #[inline(always)]
     pub(crate) fn below_modulus(self) -> F {
         const { assert!(size_of::<F>() == size_of::<Words>()) };
-        // SAFETY: as above; whoever calls says that the words are below the modulus.
+        // SAFETY: as above; whoever calls says that the words are below the modulus, as the library has them.
         unsafe { std::mem::transmute_copy::<Words, F>(&self.0) }
     }
 
@@ -184,12 +181,13 @@ fn carrying_add(a: u64, b: u64, carry: bool) -> (u64, bool) {
 
 /// `a - b`, modulo `2^256`, and whether it is negative.
 #[inline(always)]
-fn subtract(a: &Words, b: &Words) -> (Words, bool) {
-    let borrowing = |a: u64, b: u64, borrow: bool| {
+pub(crate) const fn subtract(a: &Words, b: &Words) -> (Words, bool) {
+    #[inline(always)]
+    const fn borrowing(a: u64, b: u64, borrow: bool) -> (u64, bool) {
         let (difference, first) = a.overflowing_sub(b);
-        let (difference, second) = difference.overflowing_sub(u64::from(borrow));
+        let (difference, second) = difference.overflowing_sub(borrow as u64);
         (difference, first | second)
-    };
+    }
     let (d0, borrow) = a[0].overflowing_sub(b[0]);
     let (d1, borrow) = borrowing(a[1], b[1], borrow);
     let (d2, borrow) = borrowing(a[2], b[2], borrow);

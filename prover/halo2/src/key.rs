@@ -192,10 +192,9 @@ impl<W: Write> Writer<W> {
 #[derive(Debug)]
 pub struct ProvingKey {
     path: PathBuf,
-    file: Mutex<File>,
+    /// The file, and the checksums of the sections that have not been read yet.
+    file: Mutex<(File, Vec<Option<Checksum>>)>,
     table: Table,
-    /// Those of the sections that have not been read yet.
-    unchecked: Mutex<Vec<Option<Checksum>>>,
     vk: VerifyingKey<G1Affine>,
 }
 
@@ -237,8 +236,8 @@ impl ProvingKey {
             return Err(fail(KeyFault::Foreign));
         }
         synthesis::check_supported(vk.cs(), table.k)?;
-        let unchecked = Mutex::new(checksums.into_iter().map(Some).collect());
-        Ok(Self { path, file: Mutex::new(file), table, unchecked, vk })
+        let unchecked = checksums.into_iter().map(Some).collect();
+        Ok(Self { path, file: Mutex::new((file, unchecked)), table, vk })
     }
 
     /// The verifying key, equal to halo2's. Its domain has no transform tables: halo2's prover can't use it, its
@@ -259,9 +258,8 @@ impl ProvingKey {
         decode: impl Fn(&[u8; BYTES]) -> Option<T> + Sync,
     ) -> Result<(), Error> {
         let (index, ..) = self.table.place(section);
-        let mut file = self.file.lock().unwrap_or_else(|lock| lock.into_inner());
-        let mut unchecked = self.unchecked.lock().unwrap_or_else(|lock| lock.into_inner());
-        read_section(&mut file, self.table, section, unchecked[index].as_ref(), items, decode)
+        let (file, unchecked) = &mut *self.file.lock().unwrap_or_else(|lock| lock.into_inner());
+        read_section(file, self.table, section, unchecked[index].as_ref(), items, decode)
             .map_err(|reason| Error::Key { path: self.path.clone(), reason })?;
         unchecked[index] = None;
         Ok(())

@@ -10,8 +10,8 @@
 //! Bounds. Limbs of settled values and products are at most `2^50 + 8` in magnitude, except that the top limb is what
 //! the value makes it, below `2^50` for values below `p`. Values: settled at most `0.51 p`, or `0.84 p` from `from_*`; a
 //! product of `a` and `b` at most `|a b| / 2^255 + 0.72 p`: those of settled elements at most `0.82 p`, and these again
-//! with each other or with settled ones at most `0.98 p`. A permitted sum is below `4.5 p`, its limbs at most `6 (2^50 + 8)`, and all steps of `settle`
-//! stay below `2^53`, up to which doubles hold every integer.
+//! with each other or with settled ones at most `0.98 p`. A permitted sum is below `4.5 p`, its limbs at most
+//! `6 (2^50 + 8)`, and all steps of `settle` stay below `2^53`, up to which doubles hold every integer.
 
 use super::{
     field::{Words, multiply_mod, reduce_fully},
