@@ -263,10 +263,26 @@ pub(crate) enum WitnessMethod {
 pub(crate) struct ExecuteArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Also list the functions that take the most instructions, by this unstripped ELF of the guest
-    /// (`scripts/build-guest` leaves one in its target folder).
+    /// Run this guest instead of the one built in: an ELF file for the same machine, as `scripts/build-guest` makes it.
     #[arg(long, value_name = "ELF")]
+    pub(crate) guest: Option<PathBuf>,
+    /// Follow every instruction, list the phases and functions that they belong to, and draw a flame graph into this
+    /// file, an SVG that a browser opens.
+    #[arg(long, value_name = "SVG")]
     pub(crate) profile: Option<PathBuf>,
+    /// What the widths of the flame graph count.
+    #[arg(long, value_enum, default_value_t, requires = "profile")]
+    pub(crate) by: CostArg,
+}
+
+/// What a run costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CostArg {
+    /// Instructions of the virtual machine.
+    #[default]
+    Instructions,
+    /// Cells of the tables that the instructions fill.
+    Cells,
 }
 
 #[derive(Debug, Args)]

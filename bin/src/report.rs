@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
 use std::{fmt::Write, path::PathBuf};
 use zeno_guest_evm::ChainClaim;
-use zeno_prover::{Execution, FunctionCount, Timings};
+use zeno_prover::{Cost, Execution, Profile, Timings};
 use zeno_srs::Srs;
 
 /// Everything a command found out. What doesn't apply is absent.
@@ -39,8 +39,11 @@ pub(crate) struct Report {
     pub(crate) cells: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) instructions_per_gas: Option<f64>,
+    /// The same by phase of validation and by function.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) functions: Vec<FunctionReport>,
+    pub(crate) phases: Vec<PartReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) functions: Vec<PartReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) claim: Option<ClaimReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,11 +93,21 @@ pub(crate) struct WitnessReport {
     pub(crate) headers: usize,
 }
 
-/// One of the largest consumers of instructions.
+/// How many functions a profile lists.
+const LARGEST_FUNCTIONS: usize = 25;
+
+/// What a phase or a function takes of a run.
 #[derive(Debug, Serialize)]
-pub(crate) struct FunctionReport {
+pub(crate) struct PartReport {
     pub(crate) name: String,
-    pub(crate) instructions: u64,
+    #[serde(flatten)]
+    pub(crate) cost: Cost,
+}
+
+impl PartReport {
+    fn list<N: Into<String>>(parts: impl IntoIterator<Item = (N, Cost)>) -> Vec<Self> {
+        parts.into_iter().map(|(name, cost)| Self { name: name.into(), cost }).collect()
+    }
 }
 
 /// Seconds by stage of a proof.
@@ -242,12 +255,10 @@ impl Report {
             self.gas_used.filter(|gas| *gas > 0).map(|gas| execution.instructions as f64 / gas as f64);
     }
 
-    /// Takes over the largest consumers.
-    pub(crate) fn set_functions(&mut self, functions: Vec<FunctionCount>) {
-        self.functions = functions
-            .into_iter()
-            .map(|function| FunctionReport { name: function.name, instructions: function.instructions })
-            .collect();
+    /// Takes over the phases, and the functions that take the most.
+    pub(crate) fn set_profile(&mut self, profile: Profile) {
+        self.phases = PartReport::list(profile.phases);
+        self.functions = PartReport::list(profile.functions.into_iter().take(LARGEST_FUNCTIONS));
     }
 
     /// Takes over where the time of a proof went.
@@ -391,16 +402,28 @@ impl Report {
         }
         fact("written to", self.file.as_ref().map(|path| path.display().to_string()));
         fact("seconds", self.seconds.map(|seconds| format!("{seconds:.3}")));
-        if !self.functions.is_empty() {
-            let _ = writeln!(text, "\n{:>15} {:>6}  function", "instructions", "%");
-            let total = self.instructions.unwrap_or(1).max(1) as f64;
-            for function in &self.functions {
-                let share = 100.0 * function.instructions as f64 / total;
-                let _ =
-                    writeln!(text, "{:>15} {share:>6.1}  {}", grouped(function.instructions), function.name);
-            }
-        }
+        self.parts(&mut text, "phase", &self.phases);
+        self.parts(&mut text, "function", &self.functions);
         text
+    }
+
+    /// A table of what parts of the run took.
+    fn parts(&self, text: &mut String, title: &str, parts: &[PartReport]) {
+        if parts.is_empty() {
+            return;
+        }
+        let share = |part: u64, whole: Option<u64>| 100.0 * part as f64 / whole.unwrap_or(1).max(1) as f64;
+        let _ = writeln!(text, "\n{:>15} {:>6} {:>15} {:>6}  {title}", "instructions", "%", "cells", "%");
+        for PartReport { name, cost: Cost { instructions, cells } } in parts {
+            let _ = writeln!(
+                text,
+                "{:>15} {:>6.1} {:>15} {:>6.1}  {name}",
+                grouped(*instructions),
+                share(*instructions, self.instructions),
+                grouped(*cells),
+                share(*cells, self.cells),
+            );
+        }
     }
 }
 

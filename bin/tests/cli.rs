@@ -50,6 +50,31 @@ fn validates_and_executes_the_example() {
 }
 
 #[test]
+fn profiles_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (profiled, status) = json(folder.path(), &["execute", "--profile", "run.svg", "--by", "cells"]);
+    assert_eq!(status, 0, "{profiled}");
+    let sum = |unit: &str| {
+        let parts = profiled["phases"].as_array().unwrap();
+        parts.iter().map(|part| part[unit].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!(sum("instructions"), profiled["instructions"].as_u64().unwrap());
+    assert_eq!(sum("cells"), profiled["cells"].as_u64().unwrap());
+    // The example goes through all of them: the name of a function that changed would empty one.
+    for part in profiled["phases"].as_array().unwrap() {
+        assert_ne!(part["instructions"], 0, "{part}");
+    }
+    assert!(!profiled["functions"].as_array().unwrap().is_empty());
+    let graph = std::fs::read_to_string(folder.path().join("run.svg")).unwrap();
+    assert!(graph.contains("<svg") && graph.contains("keccak") && graph.contains("cells"));
+
+    std::fs::write(folder.path().join("no.elf"), b"no program").unwrap();
+    let refused = zeno(folder.path(), &["execute", "--guest", "no.elf"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("ELF"), "{}", stderr(&refused));
+}
+
+#[test]
 fn installs_an_srs() {
     let folder = tempfile::tempdir().unwrap();
     let (empty, status) = json(folder.path(), &["--cache-dir", "cache", "srs", "info"]);

@@ -37,6 +37,6 @@ pub use evm::Setup;
 pub use execute::Execution;
 pub use guest::Guest;
 pub use machine::{LOG_STACKED_HEIGHT, SEGMENT_MEMORY, vm_config};
-pub use profile::{FunctionCount, profile};
+pub use profile::{Cost, Profile};
 pub use progress::{Progress, Step};
 pub use prove::{EvmTimings, Proved, Prover, Timings};

@@ -1,72 +1,175 @@
-//! Which functions of the guest the instructions go to.
+//! Where a run of the guest spends its instructions, and the cells of the tables that prove them.
 
 use std::collections::HashMap;
 
 use elf::{ElfBytes, abi::STT_FUNC, endian::LittleEndian};
-use openvm_circuit::arch::{InterpretedInstance, execution_mode::ExecutionCtx};
-use openvm_sdk::F;
+use serde::Serialize;
 
-use crate::{
-    Guest, ProverError,
-    error::Stage,
-    execute,
-    execute::streams,
-    stdout::{Output, executors},
-    vm_config,
-};
+use crate::{Guest, ProverError, error::Stage, execute, execute::streams, machine::Vm};
 
-/// How many instructions a function executed, those of the functions it calls not included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FunctionCount {
-    /// The function's name, demangled.
-    pub name: String,
-    /// Its instructions.
+/// What a part of a run took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// Instructions.
     pub instructions: u64,
+    /// Cells of the tables' rows that these instructions fill, without padding.
+    pub cells: u64,
 }
 
-/// Runs the guest in `elf`, which must have its symbols, and counts each function's instructions: largest first.
-///
-/// The machine executes one instruction a call here, ten to twenty million a second.
+impl std::ops::AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        self.instructions += other.instructions;
+        self.cells += other.cells;
+    }
+}
+
+/// The cost of a run of the guest by its parts.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// By chain of calls, outermost first, the names separated by semicolons: the folded stacks that flame graphs
+    /// are drawn from. What a function takes itself, without the functions that it calls.
+    pub stacks: Vec<(String, Cost)>,
+    /// By function, without the functions that it calls: most cells first.
+    pub functions: Vec<(String, Cost)>,
+    /// By phase of validation, in the order of [`PHASES`].
+    pub phases: Vec<(&'static str, Cost)>,
+}
+
+/// Where a phase of validation begins, by a part of a function's name: whatever that function calls belongs to it,
+/// but for the phases within. The guest keeps these functions from being inlined.
+const PHASES: &[(&str, &[&str])] = &[
+    ("start, claim and end", &[]),
+    ("reading and decoding the input", &["StatelessInput>::decode", "openvm::io::read_vec", "decode_block"]),
+    ("hashing and finding the witness", &["Preimages>::get"]),
+    ("header and body", &["validate::check_body", "header::check", "validate::parent"]),
+    ("signatures", &["senders::check"]),
+    ("execution: interpreter and journal", &["execute::execute_with"]),
+    ("execution: precompiles", &["as revm_precompile::interface::Crypto>", "revm_precompile::"]),
+    ("execution: accounts, slots and codes", &["WitnessState as revm"]),
+    ("reading tries", &["trie::Trie>::get"]),
+    ("receipts and bloom", &["validate::check_outcome"]),
+    ("post-state root", &["WitnessState>::root"]),
+];
+
+/// No function: what lies outside all symbols.
+const UNKNOWN: &str = "(no symbol)";
+
+/// Runs the guest in `elf`, which must have its symbols, and follows it instruction by instruction, some ten million
+/// a second.
 ///
 /// # Errors
 /// [`ProverError::Elf`] when `elf` is no guest or has no symbols, [`ProverError::Refused`] when the guest refuses
 /// the input.
-pub fn profile(elf: &[u8], input: &[u8]) -> Result<Vec<FunctionCount>, ProverError> {
-    let symbols = symbols(elf)?;
+pub(crate) fn profile(vm: &Vm, elf: &[u8], input: &[u8]) -> Result<Profile, ProverError> {
+    let code = Code::read(elf)?;
     let guest = Guest::from_elf(elf)?;
     // Says why, if the guest refuses the input, which the loop below could not.
     execute::run(&guest, input)?;
 
-    let config = vm_config()?;
-    let output = Output::default();
-    let inventory = executors(&config, &output).stage("building the interpreter")?;
-    let interpreter =
-        InterpretedInstance::<F, ExecutionCtx>::new(&inventory, &guest.exe).stage("loading the guest")?;
+    let interpreter = vm.metered_cost_interpreter(&guest.exe).stage("loading the guest")?;
     let mut state = interpreter.create_initial_vm_state(streams(input));
-    let mut counts: HashMap<u32, u64> = HashMap::new();
+    let mut context = vm.build_metered_cost_ctx().with_max_execution_cost(0);
+    let mut calls = Calls::new(code.function(state.pc()));
     loop {
         let pc = state.pc();
-        *counts.entry(pc).or_default() += 1;
-        state = interpreter.execute_from_state(state, Some(1)).stage("running one instruction")?;
-        // Only the instruction that ends the program leaves the program counter in its place: the guest
-        // would not have ended above, if it had jumped to where it was.
+        // The run stops as soon as anything was spent.
+        (context.cost, context.instret) = (0, 0);
+        (context, state) =
+            interpreter.execute_metered_cost_from_state(state, context).stage("running one instruction")?;
+        calls.spend(Cost { instructions: context.instret, cells: context.cost });
+        // Only the instruction that ends the program leaves the program counter in its place: the guest would not
+        // have ended above, if it had jumped to where it was.
         if state.pc() == pc {
-            break;
+            return Ok(calls.profile(&code));
+        }
+        calls.step(&code, pc, state.pc());
+    }
+}
+
+/// The tree of calls of a run, and where in it the run is.
+struct Calls {
+    nodes: Vec<Node>,
+    children: HashMap<(usize, usize), usize>,
+    /// The calls that have not returned: the caller's node, and where it goes on.
+    open: Vec<(usize, u32)>,
+    current: usize,
+}
+
+struct Node {
+    function: usize,
+    parent: Option<usize>,
+    cost: Cost,
+}
+
+impl Calls {
+    fn new(function: usize) -> Self {
+        let root = Node { function, parent: None, cost: Cost::default() };
+        Self { nodes: vec![root], children: HashMap::new(), open: Vec::new(), current: 0 }
+    }
+
+    fn spend(&mut self, cost: Cost) {
+        self.nodes[self.current].cost += cost;
+    }
+
+    /// Follows the instruction at `pc`, after which the one at `next` runs.
+    fn step(&mut self, code: &Code, pc: u32, next: u32) {
+        if next == pc.wrapping_add(4) && !code.is_call(pc) {
+            return;
+        }
+        if code.is_call(pc) {
+            self.open.push((self.current, pc.wrapping_add(4)));
+            self.current = self.child(self.current, code.function(next));
+        } else if let Some(depth) = self.open.iter().rposition(|(_, back)| *back == next) {
+            // A loop can lead back to behind a call as well, but not past the function that is running.
+            if code.function(pc) != code.function(next) || code.is_return(pc) {
+                self.current = self.open[depth].0;
+                self.open.truncate(depth);
+            }
+        } else if code.function(next) != self.nodes[self.current].function {
+            // A call in a function's last place replaces it.
+            let caller = self.nodes[self.current].parent.unwrap_or(0);
+            self.current = self.child(caller, code.function(next));
         }
     }
 
-    let mut functions: HashMap<&str, u64> = HashMap::new();
-    for (pc, count) in counts {
-        let next = symbols.partition_point(|symbol| symbol.start <= pc);
-        let symbol = symbols[..next].last().filter(|symbol| pc < symbol.end);
-        *functions.entry(symbol.map_or("(no symbol)", |symbol| &symbol.name)).or_default() += count;
+    fn child(&mut self, parent: usize, function: usize) -> usize {
+        *self.children.entry((parent, function)).or_insert_with(|| {
+            self.nodes.push(Node { function, parent: Some(parent), cost: Cost::default() });
+            self.nodes.len() - 1
+        })
     }
-    let mut functions: Vec<_> = functions
-        .into_iter()
-        .map(|(name, instructions)| FunctionCount { name: name.to_owned(), instructions })
-        .collect();
-    functions.sort_by(|a, b| b.instructions.cmp(&a.instructions).then_with(|| a.name.cmp(&b.name)));
-    Ok(functions)
+
+    fn profile(&self, code: &Code) -> Profile {
+        let mut phases: Vec<_> = PHASES.iter().map(|(name, _)| (*name, Cost::default())).collect();
+        let begins: Vec<_> = code.symbols.iter().map(|symbol| phase(&symbol.name)).collect();
+        // A node comes after its parent.
+        let mut of_node: Vec<(String, usize)> = Vec::with_capacity(self.nodes.len());
+        let mut functions: HashMap<usize, Cost> = HashMap::new();
+        let mut stacks = Vec::new();
+        for node in &self.nodes {
+            let name = code.name(node.function);
+            let begun = begins.get(node.function).copied().flatten();
+            let (stack, phase) = match node.parent.map(|parent| &of_node[parent]) {
+                Some((above, phase)) => (format!("{above};{name}"), begun.unwrap_or(*phase)),
+                None => (name.to_owned(), begun.unwrap_or(0)),
+            };
+            *functions.entry(node.function).or_default() += node.cost;
+            phases[phase].1 += node.cost;
+            if node.cost != Cost::default() {
+                stacks.push((stack.clone(), node.cost));
+            }
+            of_node.push((stack, phase));
+        }
+        let mut functions: Vec<_> =
+            functions.into_iter().map(|(function, cost)| (code.name(function).to_owned(), cost)).collect();
+        functions.sort_by(|(a, x), (b, y)| y.cells.cmp(&x.cells).then_with(|| a.cmp(b)));
+        Profile { stacks, functions, phases }
+    }
+}
+
+/// The phase that a function begins.
+fn phase(name: &str) -> Option<usize> {
+    PHASES.iter().position(|(_, begins)| begins.iter().any(|part| name.contains(part)))
 }
 
 struct Symbol {
@@ -75,10 +178,71 @@ struct Symbol {
     name: String,
 }
 
+/// The program's text: its instructions and its functions.
+struct Code {
+    base: u32,
+    words: Vec<u32>,
+    /// The function of each word, by its place among `symbols`; behind the last for none.
+    functions: Vec<usize>,
+    symbols: Vec<Symbol>,
+}
+
+impl Code {
+    fn read(elf: &[u8]) -> Result<Self, ProverError> {
+        let invalid = |error: elf::ParseError| ProverError::Elf(error.to_string());
+        let file = ElfBytes::<LittleEndian>::minimal_parse(elf).map_err(invalid)?;
+        let text = file
+            .section_header_by_name(".text")
+            .map_err(invalid)?
+            .ok_or_else(|| ProverError::Elf("it has no section .text".to_owned()))?;
+        let (bytes, _) = file.section_data(&text).map_err(invalid)?;
+        let words = bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect::<Vec<_>>();
+        let base = text.sh_addr as u32;
+        let symbols = symbols(&file)?;
+        let functions = (0..words.len())
+            .map(|index| {
+                let pc = base.wrapping_add(4 * index as u32);
+                let next = symbols.partition_point(|symbol| symbol.start <= pc);
+                next.checked_sub(1).filter(|last| pc < symbols[*last].end).unwrap_or(symbols.len())
+            })
+            .collect();
+        Ok(Self { base, words, functions, symbols })
+    }
+
+    fn index(&self, pc: u32) -> usize {
+        (pc.wrapping_sub(self.base) / 4) as usize
+    }
+
+    fn function(&self, pc: u32) -> usize {
+        self.functions.get(self.index(pc)).copied().unwrap_or(self.symbols.len())
+    }
+
+    fn name(&self, function: usize) -> &str {
+        self.symbols.get(function).map_or(UNKNOWN, |symbol| &symbol.name)
+    }
+
+    /// The instruction's opcode if it is a jump, and the register where it leaves the address of the one behind it
+    /// (RISC-V, volume I, section 2.5).
+    fn jump(&self, pc: u32) -> Option<(u32, u32)> {
+        let word = self.words.get(self.index(pc))?;
+        let (opcode, register) = (word & 0x7f, word >> 7 & 0x1f);
+        matches!(opcode, 0x67 | 0x6f).then_some((opcode, register))
+    }
+
+    /// A jump that keeps the way back in a link register, `ra` or `t0`.
+    fn is_call(&self, pc: u32) -> bool {
+        self.jump(pc).is_some_and(|(_, register)| matches!(register, 1 | 5))
+    }
+
+    /// A jump to a register, with no way back.
+    fn is_return(&self, pc: u32) -> bool {
+        self.jump(pc) == Some((0x67, 0))
+    }
+}
+
 /// The functions of an ELF file, by address.
-fn symbols(elf: &[u8]) -> Result<Vec<Symbol>, ProverError> {
+fn symbols(file: &ElfBytes<'_, LittleEndian>) -> Result<Vec<Symbol>, ProverError> {
     let invalid = |error: elf::ParseError| ProverError::Elf(error.to_string());
-    let file = ElfBytes::<LittleEndian>::minimal_parse(elf).map_err(invalid)?;
     let (table, names) = file
         .symbol_table()
         .map_err(invalid)?
@@ -86,10 +250,11 @@ fn symbols(elf: &[u8]) -> Result<Vec<Symbol>, ProverError> {
     let mut symbols = Vec::new();
     for symbol in table.iter().filter(|symbol| symbol.st_symtype() == STT_FUNC && symbol.st_size > 0) {
         let name = names.get(symbol.st_name as usize).map_err(invalid)?;
+        // In folded stacks a semicolon separates.
         symbols.push(Symbol {
             start: symbol.st_value as u32,
             end: (symbol.st_value + symbol.st_size) as u32,
-            name: format!("{:#}", rustc_demangle::demangle(name)),
+            name: format!("{:#}", rustc_demangle::demangle(name)).replace(';', ","),
         });
     }
     symbols.sort_by_key(|symbol| (symbol.start, symbol.end));

@@ -36,6 +36,7 @@ use crate::{
     execute::{self, streams},
     keys,
     machine::{AppKey, Engine, SEGMENT_MEMORY, Vm, aggregation_tree, machine},
+    profile::{self, Profile},
     work::Work,
 };
 
@@ -142,6 +143,16 @@ impl Prover {
     pub fn execute(&self, input: &[u8]) -> Result<Execution, ProverError> {
         let vm = machine(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
         Ok(self.timed(Step::Execute, || execute::execute(&vm, &self.guest, input))?.0)
+    }
+
+    /// Runs the guest in `elf`, which must have its symbols, on this machine and follows every instruction: some ten
+    /// million a second.
+    ///
+    /// # Errors
+    /// [`ProverError::Elf`] when `elf` is no guest or has no symbols; as [`execute`](Self::execute) otherwise.
+    pub fn profile(&self, elf: &[u8], input: &[u8]) -> Result<Profile, ProverError> {
+        let vm = machine(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
+        profile::profile(&vm, elf, input)
     }
 
     /// Proves that the guest accepts `input` and reveals `claim`'s digest, and verifies the proof.
