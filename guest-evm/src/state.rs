@@ -326,7 +326,7 @@ impl CachedAccount {
         let key = keccak256(address);
         let leaf = trie.get(&key, nodes).map_err(|error| StateError::State { address, error })?;
         let original = leaf
-            .map(|leaf| alloy_rlp::decode_exact::<TrieAccount>(leaf))
+            .map(alloy_rlp::decode_exact::<TrieAccount>)
             .transpose()
             .map_err(|error| StateError::MalformedAccount { address, error })?;
         let info = original.map(|TrieAccount { nonce, balance, code_hash, .. }| AccountInfo {
@@ -363,7 +363,7 @@ impl CachedAccount {
     ) -> Result<U256, StateError> {
         let leaf =
             self.storage.get(key, nodes).map_err(|error| StateError::Storage { address, slot, error })?;
-        leaf.map(|leaf| alloy_rlp::decode_exact::<U256>(leaf))
+        leaf.map(alloy_rlp::decode_exact::<U256>)
             .transpose()
             .map(Option::unwrap_or_default)
             .map_err(|error| StateError::MalformedSlot { address, slot, error })
