@@ -4,9 +4,8 @@ use crate::chain::Fork;
 use crate::{
     ChainClaim, ChainSpec, StatelessInput,
     error::{Subject, ValidationError, bounded, equal},
-    execute::{Outcome, execute_with},
+    execute::{Outcome, execute},
     header,
-    instructions::{Portable, Words},
     senders::{self, SignatureVerifier, verify_signature},
     state::{WitnessState, preimages},
     trie::Preimages,
@@ -31,7 +30,6 @@ const MAX_BLOCK_LENGTH: usize = (10 << 20) - (2 << 20);
 ///
 /// # Errors
 /// [`ValidationError::BlockRlp`] if it is not exactly one block.
-#[inline(never)]
 pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
     let block: Block = alloy_rlp::decode_exact(rlp).map_err(ValidationError::BlockRlp)?;
     // The decoder overlooks wrong lengths of the strings around typed transactions.
@@ -51,24 +49,18 @@ pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
 /// # Errors
 /// [`ValidationError`] with the rule that is broken, and both values where there are two.
 pub fn validate(input: &StatelessInput) -> Result<ChainClaim, ValidationError> {
-    validate_with::<Portable>(input, verify_signature)
+    validate_with(input, verify_signature)
 }
 
-/// [`validate`], with another way to check signatures and other arithmetic on words: the zkVM's.
+/// [`validate`], with another way to check signatures: the zkVM's.
 ///
 /// # Errors
 /// As [`validate`].
-pub fn validate_with<W: Words>(
+pub fn validate_with(
     input: &StatelessInput,
     verify: SignatureVerifier,
 ) -> Result<ChainClaim, ValidationError> {
-    let (claim, state) = run::<W>(input, verify)?;
-    // The zkVM's run ends here: freeing every node on its own would only be proven too.
-    #[cfg(target_os = "zkvm")]
-    core::mem::forget(state);
-    #[cfg(not(target_os = "zkvm"))]
-    drop(state);
-    Ok(claim)
+    run(input, verify).map(|(claim, _)| claim)
 }
 
 /// [`validate`], and the state after the block: for whoever goes on to the block's children.
@@ -76,7 +68,7 @@ pub fn validate_with<W: Words>(
 /// # Errors
 /// As [`validate`].
 pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), ValidationError> {
-    run::<Portable>(input, verify_signature)
+    run(input, verify_signature)
 }
 
 /// Validates the input, and answers with what is left of it without the parts of the witness that
@@ -85,12 +77,12 @@ pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), 
 /// # Errors
 /// As [`validate`].
 pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
-    let (claim, state) = run::<Portable>(input, verify_signature)?;
+    let (claim, state) = run(input, verify_signature)?;
     let witness = state.into_witness();
     Ok((StatelessInput { witness, ..input.clone() }, claim))
 }
 
-fn run<W: Words>(
+fn run(
     input: &StatelessInput,
     verify: SignatureVerifier,
 ) -> Result<(ChainClaim, WitnessState), ValidationError> {
@@ -108,7 +100,7 @@ fn run<W: Words>(
     let nodes = preimages(&input.witness.state);
     let codes = preimages(&input.witness.codes);
     let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers);
-    let outcome = execute_with::<W, _>(&chain, &block, &senders, &mut state)?;
+    let outcome = execute(&chain, &block, &senders, &mut state)?;
     check_outcome(&chain, header, &outcome)?;
     equal(Subject::StateRoot, header.state_root, state.root()?)?;
 
@@ -128,11 +120,10 @@ fn run<W: Words>(
 
 fn parent(headers: &mut Preimages, hash: B256) -> Result<Header, ValidationError> {
     let bytes = headers.get(&hash).ok_or(ValidationError::MissingParent(hash))?;
-    alloy_rlp::decode_exact(bytes).map_err(|error| ValidationError::MalformedHeader { hash, error })
+    alloy_rlp::decode_exact(&bytes).map_err(|error| ValidationError::MalformedHeader { hash, error })
 }
 
 /// The body against the header.
-#[inline(never)]
 fn check_body(chain: &ChainSpec, block: &Block) -> Result<(), ValidationError> {
     let (header, body) = (&block.header, &block.body);
     let fork = chain.fork_at(header.timestamp);
@@ -167,7 +158,6 @@ fn check_body(chain: &ChainSpec, block: &Block) -> Result<(), ValidationError> {
 }
 
 /// The header against what execution gave, but for the state root.
-#[inline(never)]
 fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Result<(), ValidationError> {
     let fork = chain.fork_at(header.timestamp);
     equal(Subject::GasUsed, header.gas_used, outcome.gas_used)?;

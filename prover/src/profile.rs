@@ -31,22 +31,22 @@ pub struct Profile {
     pub stacks: Vec<(String, Cost)>,
     /// By function, without the functions that it calls: most cells first.
     pub functions: Vec<(String, Cost)>,
-    /// By phase of validation, in the order of [`PHASES`].
+    /// By phase of validation, in the order in which they begin.
     pub phases: Vec<(&'static str, Cost)>,
 }
 
 /// Where a phase of validation begins, by a part of a function's name: whatever that function calls belongs to it,
-/// but for the phases within. The guest keeps these functions from being inlined.
+/// but for the phases within. What the compiler inlined counts for the function around it.
 const PHASES: &[(&str, &[&str])] = &[
     ("start, claim and end", &[]),
-    ("reading and decoding the input", &["StatelessInput>::decode", "openvm::io::read_vec", "decode_block"]),
-    ("hashing and finding the witness", &["Preimages>::get"]),
+    ("reading and decoding the input", &["input::Reader>", "openvm::io::read_vec"]),
+    ("hashing the witness", &["state::preimages"]),
     ("header and body", &["validate::check_body", "header::check", "validate::parent"]),
     ("signatures", &["senders::check"]),
-    ("execution: interpreter and journal", &["execute::execute_with"]),
+    ("execution: interpreter and journal", &["execute::execute"]),
     ("execution: precompiles", &["as revm_precompile::interface::Crypto>", "revm_precompile::"]),
     ("execution: accounts, slots and codes", &["WitnessState as revm"]),
-    ("reading tries", &["trie::Trie>::get"]),
+    ("reading tries", &["trie::Trie>::get", "trie::Node>::resolve"]),
     ("receipts and bloom", &["validate::check_outcome"]),
     ("post-state root", &["WitnessState>::root"]),
 ];

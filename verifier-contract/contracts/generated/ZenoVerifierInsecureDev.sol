@@ -18,7 +18,7 @@ contract ZenoVerifierInsecureDev is ZenoVerifierBase {
     )
         ZenoVerifierBase(
             halo2Verifier,
-            0x004a7cd88e6985d246eefbf20e82111bd3fe0c6f10d58157c26f60821729583b,
+            0x003a38301201a5ae8e7b2210200a4dcc7d78d4c388115916b79c36ea9afbc166,
             0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd
         )
     {}
