@@ -60,8 +60,10 @@ fn profiles_a_run() {
     };
     assert_eq!(sum("instructions"), profiled["instructions"].as_u64().unwrap());
     assert_eq!(sum("cells"), profiled["cells"].as_u64().unwrap());
-    let largest = profiled["phases"].as_array().unwrap().iter().max_by_key(|part| part["cells"].as_u64());
-    assert_eq!(largest.unwrap()["name"], "execution: interpreter and journal", "{profiled}");
+    // The example goes through all of them: the name of a function that changed would empty one.
+    for part in profiled["phases"].as_array().unwrap() {
+        assert_ne!(part["instructions"], 0, "{part}");
+    }
     assert!(!profiled["functions"].as_array().unwrap().is_empty());
     let graph = std::fs::read_to_string(folder.path().join("run.svg")).unwrap();
     assert!(graph.contains("<svg") && graph.contains("keccak") && graph.contains("cells"));

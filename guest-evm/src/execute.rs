@@ -4,6 +4,7 @@ use crate::{
     chain::{ChainSpec, Fork},
     collision::StorageCollisions,
     error::{Subject, ValidationError, equal},
+    instructions::{self, Portable, Words},
     state::{StateError, WitnessState},
     validate::{Block, Transaction},
 };
@@ -17,7 +18,7 @@ use alloy_evm::{
     Evm, EvmEnv, EvmFactory,
     block::{BlockExecutionError, BlockExecutionResult, BlockExecutor},
     eth::{
-        EthBlockExecutionCtx, EthBlockExecutor, EthEvmFactory,
+        EthBlockExecutionCtx, EthBlockExecutor, EthEvm, EthEvmFactory,
         receipt_builder::{ReceiptBuilder, ReceiptBuilderCtx},
     },
 };
@@ -89,6 +90,17 @@ pub fn execute<S: State>(
     senders: &[Address],
     state: &mut S,
 ) -> Result<Outcome, ValidationError> {
+    execute_with::<Portable, S>(chain, block, senders, state)
+}
+
+/// [`execute`], with the machine's own words.
+#[inline(never)]
+pub(crate) fn execute_with<W: Words, S: State>(
+    chain: &ChainSpec,
+    block: &Block,
+    senders: &[Address],
+    state: &mut S,
+) -> Result<Outcome, ValidationError> {
     let header = &block.header;
     let env = EvmEnv::for_eth_block(header, chain, chain.chain_id, chain.blob_params_at(header.timestamp));
     let context = EthBlockExecutionCtx {
@@ -100,8 +112,10 @@ pub fn execute<S: State>(
         tx_count_hint: Some(senders.len()),
         slot_number: None,
     };
-    let mut evm = EthEvmFactory::default().create_evm_with_inspector(&mut *state, env, StorageCollisions);
-    evm.disable_inspector();
+    let evm = EthEvmFactory::default().create_evm_with_inspector(&mut *state, env, StorageCollisions);
+    let mut evm = evm.into_inner();
+    instructions::install::<W, _>(&mut evm.instruction);
+    let evm = EthEvm::new(evm, false);
     let mut executor = EthBlockExecutor::new(evm, context, chain, Receipts);
     let outcome = run::<_, S>(&mut executor, block, senders).and_then(|()| finish(chain, block, executor));
     // A witness that lacks something says nothing about the block, whatever the executor made of it.

@@ -36,6 +36,7 @@ pub(crate) fn check_supported(chain: &ChainSpec, header: &Header) -> Result<(), 
 
 /// Every rule on a header that needs only its parent (execution specifications,
 /// `validate_header`).
+#[inline(never)]
 pub(crate) fn check(chain: &ChainSpec, header: &Header, parent: &Header) -> Result<(), ValidationError> {
     let fork = chain.fork_at(header.timestamp);
     // Saturating: a parent with the last number has no child, and this then is a mismatch.

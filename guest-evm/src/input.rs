@@ -12,6 +12,7 @@
 
 use alloc::vec::Vec;
 use alloy_primitives::{B512, Bytes};
+use core::ops::Range;
 
 /// First four bytes of an encoded input.
 pub const MAGIC: [u8; 4] = *b"ZENO";
@@ -105,11 +106,13 @@ impl StatelessInput {
     ///
     /// # Errors
     /// [`InputError`] if the bytes are not exactly one input.
+    #[inline(never)]
     pub fn decode(bytes: &Bytes) -> Result<Self, InputError> {
         let mut reader = Reader { bytes, offset: 0 };
         let magic = reader.take(4)?;
-        if magic[..] != MAGIC {
-            return Err(InputError::Magic(magic[..].try_into().expect("four bytes were taken")));
+        let magic = bytes[magic].try_into().expect("four bytes were taken");
+        if magic != MAGIC {
+            return Err(InputError::Magic(magic));
         }
         let version = reader.u32()?;
         if version != VERSION {
@@ -154,29 +157,30 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn take(&mut self, length: usize) -> Result<Bytes, InputError> {
-        let left = self.bytes.len() - self.offset;
+    /// Where the next `length` bytes are.
+    fn take(&mut self, length: usize) -> Result<Range<usize>, InputError> {
+        let offset = self.offset;
+        let left = self.bytes.len() - offset;
         if length > left {
-            return Err(InputError::Truncated { offset: self.offset, needed: length, left });
+            return Err(InputError::Truncated { offset, needed: length, left });
         }
-        let taken = self.bytes.slice(self.offset..self.offset + length);
         self.offset += length;
-        Ok(taken)
+        Ok(offset..self.offset)
     }
 
     fn u32(&mut self) -> Result<u32, InputError> {
-        let bytes = self.take(4)?;
-        Ok(u32::from_le_bytes(bytes[..].try_into().expect("four bytes were taken")))
+        let range = self.take(4)?;
+        Ok(u32::from_le_bytes(self.bytes[range].try_into().expect("four bytes were taken")))
     }
 
     fn bytes(&mut self) -> Result<Bytes, InputError> {
         let length = self.u32()? as usize;
-        let bytes = self.take(length)?;
+        let range = self.take(length)?;
         let padding = self.take(length.wrapping_neg() % 4)?;
-        if padding.iter().any(|byte| *byte != 0) {
-            return Err(InputError::Padding(self.offset - padding.len()));
+        if self.bytes[padding.clone()].iter().any(|byte| *byte != 0) {
+            return Err(InputError::Padding(padding.start));
         }
-        Ok(bytes)
+        Ok(self.bytes.slice(range))
     }
 
     fn list(&mut self) -> Result<Vec<Bytes>, InputError> {

@@ -15,6 +15,8 @@ mod claim;
 pub mod input;
 
 #[cfg(feature = "evm")]
+mod bytecode;
+#[cfg(feature = "evm")]
 mod collision;
 #[cfg(feature = "evm")]
 mod error;
@@ -22,6 +24,8 @@ mod error;
 mod execute;
 #[cfg(feature = "evm")]
 mod header;
+#[cfg(feature = "evm")]
+mod instructions;
 #[cfg(feature = "evm")]
 mod senders;
 #[cfg(feature = "evm")]
@@ -39,6 +43,7 @@ pub use input::{InputError, PublicKey, StatelessInput, Witness};
 pub use self::{
     error::{Subject, ValidationError, Value},
     execute::{Outcome, State, execute},
+    instructions::{Portable, Words, apply},
     senders::{SignatureVerifier, public_keys, verify_signature},
     validate::{Block, Transaction, decode_block, minimize, transition, validate, validate_with},
 };

@@ -49,6 +49,7 @@ fn recover(signature: &Signature, hash: &B256) -> Option<PublicKey> {
 }
 
 /// The senders of all transactions, by checking the hinted keys.
+#[inline(never)]
 pub(crate) fn check(
     transactions: &[Transaction],
     keys: &[PublicKey],

@@ -1,6 +1,7 @@
 //! The parent's state, read from a witness and changed by execution.
 
 use crate::{
+    bytecode,
     input::Witness,
     trie::{Preimages, Trie, TrieError},
 };
@@ -8,7 +9,7 @@ use alloc::vec::Vec;
 use alloy_consensus::Header;
 use alloy_primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
-    map::{AddressMap, B256Map, HashMap},
+    map::{AddressMap, B256Map, U256Map},
 };
 use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
@@ -116,7 +117,7 @@ struct CachedAccount {
     info: Option<AccountInfo>,
     /// The parent's storage; empty once it was wiped.
     storage: Trie,
-    slots: HashMap<U256, Slot>,
+    slots: U256Map<Slot>,
     /// Whether the parent's storage is gone: destroyed, or created anew.
     wiped: bool,
     changed: bool,
@@ -124,6 +125,8 @@ struct CachedAccount {
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
+    /// The slot's in the storage trie.
+    key: B256,
     original: U256,
     present: U256,
 }
@@ -145,7 +148,7 @@ impl WitnessState {
             trie: Trie::from_root(parent.state_root),
             accounts: AddressMap::default(),
             storage_only: Vec::new(),
-            ancestors: alloc::vec![parent_hash],
+            ancestors: alloc::vec![parent_hash, parent.parent_hash],
             parent_number: parent.number,
             error: None,
         }
@@ -157,9 +160,7 @@ impl WitnessState {
         for (known, items) in
             [(&mut self.headers, headers), (&mut self.codes, codes), (&mut self.nodes, state)]
         {
-            items.into_iter().for_each(|bytes| {
-                known.add(bytes);
-            });
+            items.into_iter().for_each(|bytes| known.add(bytes));
         }
     }
 
@@ -174,22 +175,19 @@ impl WitnessState {
         &self.storage_only
     }
 
-    /// The part of the witness that was used, in an order that only depends on its contents.
+    /// The part of the witness that was used, in the order in which it was: the one that [`Preimages`] like best.
     pub fn into_witness(self) -> Witness {
-        let [headers, codes, state] = [self.headers, self.codes, self.nodes].map(|preimages| {
-            let mut used = preimages.into_used().collect::<Vec<_>>();
-            used.sort_unstable_by_key(|(hash, _)| *hash);
-            used.into_iter().map(|(_, bytes)| bytes).collect()
-        });
+        let [headers, codes, state] =
+            [self.headers, self.codes, self.nodes].map(|preimages| preimages.into_used().collect());
         Witness { headers, codes, state }
     }
 
     /// The trie nodes that are revealed, those that the changes made included, and the codes that
     /// were loaded or deployed. Together with the witness that was read they are the state after
     /// the block, as far as the witness had the state before. Call it after [`root`](Self::root).
-    pub fn revealed(&mut self) -> (Vec<Bytes>, Vec<Bytes>) {
+    pub fn revealed(&self) -> (Vec<Bytes>, Vec<Bytes>) {
         let mut nodes = self.trie.revealed();
-        for account in self.accounts.values_mut() {
+        for account in self.accounts.values() {
             nodes.extend(account.storage.revealed());
         }
         (nodes, self.bytecodes.values().map(Bytecode::original_bytes).collect())
@@ -199,28 +197,31 @@ impl WitnessState {
     ///
     /// # Errors
     /// [`StateError`] if the witness lacks nodes that the changes need.
+    #[inline(never)]
     pub fn root(&mut self) -> Result<B256, StateError> {
+        let Self { accounts, trie, nodes, .. } = self;
+        let mut changed = accounts.iter_mut().filter(|(_, account)| account.changed).collect::<Vec<_>>();
+        // The order of a map is the machine's; this one finds the witness's nodes in the same order on all.
+        changed.sort_unstable_by_key(|(_, account)| account.key);
         let mut removed = Vec::new();
-        for (address, account) in self.accounts.iter_mut().filter(|(_, account)| account.changed) {
-            let Some(leaf) = account.leaf(*address, &mut self.nodes)? else {
+        for (address, account) in changed {
+            let failed = |error| StateError::State { address: *address, error };
+            let Some(leaf) = account.leaf(*address, nodes)? else {
                 if account.original.is_some() {
                     removed.push((*address, account.key));
                 }
                 continue;
             };
             if account.original.as_ref() != Some(&leaf) {
-                let value = alloy_rlp::encode(leaf).into();
-                self.trie
-                    .insert(&account.key, value, &mut self.nodes)
-                    .map_err(|error| StateError::State { address: *address, error })?;
+                trie.insert(&account.key, alloy_rlp::encode(leaf).into(), nodes).map_err(failed)?;
             }
         }
         // Last, so that a branch collapses only if it really does in the end: fewer siblings have
         // to be in the witness.
         for (address, key) in removed {
-            self.trie.remove(&key, &mut self.nodes).map_err(|error| StateError::State { address, error })?;
+            trie.remove(&key, nodes).map_err(|error| StateError::State { address, error })?;
         }
-        Ok(self.trie.hash())
+        Ok(trie.hash())
     }
 
     fn keep<T>(&mut self, answer: Result<T, StateError>) -> Result<T, StateError> {
@@ -250,8 +251,7 @@ impl WitnessState {
             return Ok(code.clone());
         }
         let bytes = self.codes.get(&hash).ok_or(StateError::MissingCode(hash))?;
-        // What looks like a delegation (EIP-7702) but isn't one was deployed before EIP-3541.
-        let code = Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes));
+        let code = bytecode::analyse(bytes.clone());
         self.bytecodes.insert(hash, code.clone());
         Ok(code)
     }
@@ -263,8 +263,9 @@ impl WitnessState {
         if let Some(slot) = account.slots.get(&slot) {
             return Ok(slot.present);
         }
-        let value = account.original_slot(address, slot, nodes)?;
-        account.slots.insert(slot, Slot { original: value, present: value });
+        let key = slot_key(slot);
+        let value = account.original_slot(address, slot, &key, nodes)?;
+        account.slots.insert(slot, Slot { key, original: value, present: value });
         Ok(value)
     }
 
@@ -313,8 +314,8 @@ impl WitnessState {
                 continue;
             }
             let original = if account.wiped { U256::ZERO } else { value.original_value() };
-            account.slots.entry(slot).or_insert(Slot { original, present: original }).present =
-                value.present_value();
+            let new = || Slot { key: slot_key(slot), original, present: original };
+            account.slots.entry(slot).or_insert_with(new).present = value.present_value();
         }
         Ok(())
     }
@@ -325,7 +326,7 @@ impl CachedAccount {
         let key = keccak256(address);
         let leaf = trie.get(&key, nodes).map_err(|error| StateError::State { address, error })?;
         let original = leaf
-            .map(|leaf| alloy_rlp::decode_exact::<TrieAccount>(&leaf))
+            .map(alloy_rlp::decode_exact::<TrieAccount>)
             .transpose()
             .map_err(|error| StateError::MalformedAccount { address, error })?;
         let info = original.map(|TrieAccount { nonce, balance, code_hash, .. }| AccountInfo {
@@ -336,7 +337,7 @@ impl CachedAccount {
             ..AccountInfo::default()
         });
         let storage = Trie::from_root(original.map_or(EMPTY_ROOT_HASH, |account| account.storage_root));
-        Ok(Self { key, original, info, storage, slots: HashMap::default(), wiped: false, changed: false })
+        Ok(Self { key, original, info, storage, slots: U256Map::default(), wiped: false, changed: false })
     }
 
     /// Whether the parent's state has storage here, but neither code nor nonce.
@@ -357,14 +358,12 @@ impl CachedAccount {
         &mut self,
         address: Address,
         slot: U256,
+        key: &B256,
         nodes: &mut Preimages,
     ) -> Result<U256, StateError> {
-        let leaf = self.storage.get(&slot_key(slot), nodes).map_err(|error| StateError::Storage {
-            address,
-            slot,
-            error,
-        })?;
-        leaf.map(|leaf| alloy_rlp::decode_exact::<U256>(&leaf))
+        let leaf =
+            self.storage.get(key, nodes).map_err(|error| StateError::Storage { address, slot, error })?;
+        leaf.map(alloy_rlp::decode_exact::<U256>)
             .transpose()
             .map(Option::unwrap_or_default)
             .map_err(|error| StateError::MalformedSlot { address, slot, error })
@@ -374,16 +373,18 @@ impl CachedAccount {
     /// doesn't exist.
     fn leaf(&mut self, address: Address, nodes: &mut Preimages) -> Result<Option<TrieAccount>, StateError> {
         let Some(AccountInfo { nonce, balance, code_hash, .. }) = self.info else { return Ok(None) };
-        let changed = self.slots.iter().filter(|(_, slot)| slot.original != slot.present);
-        let (removed, set) = changed.partition::<Vec<_>, _>(|(_, slot)| slot.present.is_zero());
+        let mut changed =
+            self.slots.iter().filter(|(_, slot)| slot.original != slot.present).collect::<Vec<_>>();
+        changed.sort_unstable_by_key(|(_, slot)| slot.key);
+        let (removed, set) = changed.into_iter().partition::<Vec<_>, _>(|(_, slot)| slot.present.is_zero());
         let storage_error = |slot| move |error| StateError::Storage { address, slot, error };
-        for (slot, Slot { present, .. }) in set {
+        for (slot, Slot { key, present, .. }) in set {
             let value = alloy_rlp::encode(present).into();
-            self.storage.insert(&slot_key(*slot), value, nodes).map_err(storage_error(*slot))?;
+            self.storage.insert(key, value, nodes).map_err(storage_error(*slot))?;
         }
         // Last, as in the state trie.
-        for (slot, _) in removed {
-            self.storage.remove(&slot_key(*slot), nodes).map_err(storage_error(*slot))?;
+        for (slot, Slot { key, .. }) in removed {
+            self.storage.remove(key, nodes).map_err(storage_error(*slot))?;
         }
         Ok(Some(TrieAccount { nonce, balance, code_hash, storage_root: self.storage.hash() }))
     }

@@ -4,8 +4,9 @@ use crate::chain::Fork;
 use crate::{
     ChainClaim, ChainSpec, StatelessInput,
     error::{Subject, ValidationError, bounded, equal},
-    execute::{Outcome, execute},
+    execute::{Outcome, execute_with},
     header,
+    instructions::{Portable, Words},
     senders::{self, SignatureVerifier, verify_signature},
     state::{WitnessState, preimages},
     trie::Preimages,
@@ -30,6 +31,7 @@ const MAX_BLOCK_LENGTH: usize = (10 << 20) - (2 << 20);
 ///
 /// # Errors
 /// [`ValidationError::BlockRlp`] if it is not exactly one block.
+#[inline(never)]
 pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
     let block: Block = alloy_rlp::decode_exact(rlp).map_err(ValidationError::BlockRlp)?;
     // The decoder overlooks wrong lengths of the strings around typed transactions.
@@ -49,18 +51,24 @@ pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
 /// # Errors
 /// [`ValidationError`] with the rule that is broken, and both values where there are two.
 pub fn validate(input: &StatelessInput) -> Result<ChainClaim, ValidationError> {
-    validate_with(input, verify_signature)
+    validate_with::<Portable>(input, verify_signature)
 }
 
-/// [`validate`], with another way to check signatures: the zkVM's.
+/// [`validate`], with another way to check signatures and other arithmetic on words: the zkVM's.
 ///
 /// # Errors
 /// As [`validate`].
-pub fn validate_with(
+pub fn validate_with<W: Words>(
     input: &StatelessInput,
     verify: SignatureVerifier,
 ) -> Result<ChainClaim, ValidationError> {
-    run(input, verify).map(|(claim, _)| claim)
+    let (claim, state) = run::<W>(input, verify)?;
+    // The zkVM's run ends here: freeing every node on its own would only be proven too.
+    #[cfg(target_os = "zkvm")]
+    core::mem::forget(state);
+    #[cfg(not(target_os = "zkvm"))]
+    drop(state);
+    Ok(claim)
 }
 
 /// [`validate`], and the state after the block: for whoever goes on to the block's children.
@@ -68,7 +76,7 @@ pub fn validate_with(
 /// # Errors
 /// As [`validate`].
 pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), ValidationError> {
-    run(input, verify_signature)
+    run::<Portable>(input, verify_signature)
 }
 
 /// Validates the input, and answers with what is left of it without the parts of the witness that
@@ -77,12 +85,12 @@ pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), 
 /// # Errors
 /// As [`validate`].
 pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
-    let (claim, state) = run(input, verify_signature)?;
+    let (claim, state) = run::<Portable>(input, verify_signature)?;
     let witness = state.into_witness();
     Ok((StatelessInput { witness, ..input.clone() }, claim))
 }
 
-fn run(
+fn run<W: Words>(
     input: &StatelessInput,
     verify: SignatureVerifier,
 ) -> Result<(ChainClaim, WitnessState), ValidationError> {
@@ -100,7 +108,7 @@ fn run(
     let nodes = preimages(&input.witness.state);
     let codes = preimages(&input.witness.codes);
     let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers);
-    let outcome = execute(&chain, &block, &senders, &mut state)?;
+    let outcome = execute_with::<W, _>(&chain, &block, &senders, &mut state)?;
     check_outcome(&chain, header, &outcome)?;
     equal(Subject::StateRoot, header.state_root, state.root()?)?;
 
@@ -120,10 +128,11 @@ fn run(
 
 fn parent(headers: &mut Preimages, hash: B256) -> Result<Header, ValidationError> {
     let bytes = headers.get(&hash).ok_or(ValidationError::MissingParent(hash))?;
-    alloy_rlp::decode_exact(&bytes).map_err(|error| ValidationError::MalformedHeader { hash, error })
+    alloy_rlp::decode_exact(bytes).map_err(|error| ValidationError::MalformedHeader { hash, error })
 }
 
 /// The body against the header.
+#[inline(never)]
 fn check_body(chain: &ChainSpec, block: &Block) -> Result<(), ValidationError> {
     let (header, body) = (&block.header, &block.body);
     let fork = chain.fork_at(header.timestamp);
@@ -158,6 +167,7 @@ fn check_body(chain: &ChainSpec, block: &Block) -> Result<(), ValidationError> {
 }
 
 /// The header against what execution gave, but for the state root.
+#[inline(never)]
 fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Result<(), ValidationError> {
     let fork = chain.fork_at(header.timestamp);
     equal(Subject::GasUsed, header.gas_used, outcome.gas_used)?;

@@ -36,17 +36,17 @@ pub struct Profile {
 }
 
 /// Where a phase of validation begins, by a part of a function's name: whatever that function calls belongs to it,
-/// but for the phases within. What the compiler inlined counts for the function around it.
+/// but for the phases within. The guest keeps these functions from being inlined.
 const PHASES: &[(&str, &[&str])] = &[
     ("start, claim and end", &[]),
-    ("reading and decoding the input", &["input::Reader>", "openvm::io::read_vec"]),
-    ("hashing the witness", &["state::preimages"]),
+    ("reading and decoding the input", &["StatelessInput>::decode", "openvm::io::read_vec", "decode_block"]),
+    ("hashing and finding the witness", &["Preimages>::get"]),
     ("header and body", &["validate::check_body", "header::check", "validate::parent"]),
     ("signatures", &["senders::check"]),
-    ("execution: interpreter and journal", &["execute::execute"]),
+    ("execution: interpreter and journal", &["execute::execute_with"]),
     ("execution: precompiles", &["as revm_precompile::interface::Crypto>", "revm_precompile::"]),
     ("execution: accounts, slots and codes", &["WitnessState as revm"]),
-    ("reading tries", &["trie::Trie>::get", "trie::Node>::resolve"]),
+    ("reading tries", &["trie::Trie>::get"]),
     ("receipts and bloom", &["validate::check_outcome"]),
     ("post-state root", &["WitnessState>::root"]),
 ];
@@ -113,22 +113,24 @@ impl Calls {
 
     /// Follows the instruction at `pc`, after which the one at `next` runs.
     fn step(&mut self, code: &Code, pc: u32, next: u32) {
-        if next == pc.wrapping_add(4) && !code.is_call(pc) {
-            return;
-        }
         if code.is_call(pc) {
             self.open.push((self.current, pc.wrapping_add(4)));
             self.current = self.child(self.current, code.function(next));
-        } else if let Some(depth) = self.open.iter().rposition(|(_, back)| *back == next) {
-            // A loop can lead back to behind a call as well, but not past the function that is running.
-            if code.function(pc) != code.function(next) || code.is_return(pc) {
-                self.current = self.open[depth].0;
-                self.open.truncate(depth);
-            }
-        } else if code.function(next) != self.nodes[self.current].function {
+            return;
+        }
+        // Most instructions, and all loops, stay within their function; and only a return leads back to where it was
+        // called, if it calls itself.
+        let function = code.function(next);
+        if next == pc.wrapping_add(4) || (code.function(pc) == function && !code.is_return(pc)) {
+            return;
+        }
+        if let Some(depth) = self.open.iter().rposition(|(_, back)| *back == next) {
+            self.current = self.open[depth].0;
+            self.open.truncate(depth);
+        } else if function != self.nodes[self.current].function {
             // A call in a function's last place replaces it.
             let caller = self.nodes[self.current].parent.unwrap_or(0);
-            self.current = self.child(caller, code.function(next));
+            self.current = self.child(caller, function);
         }
     }
 
@@ -189,7 +191,6 @@ struct Code {
 
 impl Code {
     fn read(elf: &[u8]) -> Result<Self, ProverError> {
-        let invalid = |error: elf::ParseError| ProverError::Elf(error.to_string());
         let file = ElfBytes::<LittleEndian>::minimal_parse(elf).map_err(invalid)?;
         let text = file
             .section_header_by_name(".text")
@@ -240,9 +241,12 @@ impl Code {
     }
 }
 
+fn invalid(error: elf::ParseError) -> ProverError {
+    ProverError::Elf(error.to_string())
+}
+
 /// The functions of an ELF file, by address.
 fn symbols(file: &ElfBytes<'_, LittleEndian>) -> Result<Vec<Symbol>, ProverError> {
-    let invalid = |error: elf::ParseError| ProverError::Elf(error.to_string());
     let (table, names) = file
         .symbol_table()
         .map_err(invalid)?

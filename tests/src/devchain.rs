@@ -200,7 +200,7 @@ impl DevChain {
             },
             public_keys: keys,
         };
-        let (_, mut state) = transition(&input).expect("the block that was built is valid");
+        let (_, state) = transition(&input).expect("the block that was built is valid");
         let (nodes, codes) = state.revealed();
         self.nodes.extend(nodes);
         self.codes.extend(codes);

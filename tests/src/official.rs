@@ -311,7 +311,7 @@ impl Archive {
     }
 
     /// Keeps the state after a block, and answers with the witness that the block needed.
-    fn advance(&mut self, mut state: WitnessState) -> Witness {
+    fn advance(&mut self, state: WitnessState) -> Witness {
         let (nodes, codes) = state.revealed();
         self.nodes.extend(nodes);
         self.codes.extend(codes);

@@ -58,7 +58,7 @@ impl ReplayNode {
     /// # Panics
     /// If the input isn't valid.
     pub fn of_input(input: &StatelessInput) -> Self {
-        let (claim, mut state) = transition(input).expect("the input is valid");
+        let (claim, state) = transition(input).expect("the input is valid");
         let (nodes, codes) = state.revealed();
         let witness = &input.witness;
         let mut blocks = witness
@@ -90,9 +90,7 @@ impl ReplayNode {
         let (nodes, codes) = chain.state();
         let add = |known: &Mutex<Preimages>, items: &[Bytes]| {
             let mut known = known.lock().expect("nothing panicked");
-            items.iter().for_each(|item| {
-                known.add(item.clone());
-            });
+            items.iter().for_each(|item| known.add(item.clone()));
         };
         add(&self.nodes, nodes);
         add(&self.codes, codes);
@@ -160,7 +158,7 @@ impl ReplayNode {
         // What was recorded ends somewhere, as the state of a pruned node does.
         let value =
             trie.get(&key, &mut nodes).map_err(|error| (-32000, format!("missing trie node: {error}")))?;
-        Ok((value, trie.revealed()))
+        Ok((value.cloned(), trie.revealed()))
     }
 
     fn account(
@@ -203,7 +201,7 @@ impl ReplayNode {
         if hash == KECCAK256_EMPTY {
             return Ok(json!("0x"));
         }
-        let code = self.codes.lock().expect("nothing panicked").get(&hash);
+        let code = self.codes.lock().expect("nothing panicked").get(&hash).cloned();
         Ok(json!(code.ok_or_else(|| (-32000, format!("code {hash} is not found")))?))
     }
 }

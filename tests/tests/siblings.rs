@@ -185,6 +185,6 @@ fn a_removal_needs_the_sibling() {
     let mut nodes = Preimages::new(full.revealed());
     let root = full.hash();
     Trie::from_root(root).get(&keys[0], &mut nodes).unwrap();
-    let mut seen = Preimages::new(nodes.into_used().map(|(_, bytes)| bytes));
+    let mut seen = Preimages::new(nodes.into_used());
     Trie::from_root(root).remove(&keys[0], &mut seen).unwrap_err();
 }

@@ -163,11 +163,10 @@ fn check(
         return Err(lie(subject, format!("it is about account {}", response.address)));
     }
     let mut nodes = Preimages::new(response.account_proof);
-    let leaf = Trie::from_root(block.header.state_root)
-        .get(&keccak256(address), &mut nodes)
-        .map_err(|error| lie(subject, explain(error)))?;
+    let mut trie = Trie::from_root(block.header.state_root);
+    let leaf = trie.get(&keccak256(address), &mut nodes).map_err(|error| lie(subject, explain(error)))?;
     let account = leaf
-        .map(|leaf| alloy_rlp::decode_exact::<TrieAccount>(&leaf))
+        .map(alloy_rlp::decode_exact::<TrieAccount>)
         .transpose()
         .map_err(|error| lie(subject, format!("the account's leaf is malformed: {error}")))?;
     if let Some(TrieAccount { nonce, balance, storage_root, code_hash }) = account {
@@ -187,7 +186,7 @@ fn check(
             let leaf =
                 trie.get(&slot_key(*slot), &mut nodes).map_err(|error| lie(subject, explain(error)))?;
             let value = leaf
-                .map_or(Ok(U256::ZERO), |leaf| alloy_rlp::decode_exact(&leaf))
+                .map_or(Ok(U256::ZERO), alloy_rlp::decode_exact)
                 .map_err(|error| lie(subject, format!("the slot's leaf is malformed: {error}")))?;
             if said.get(index) != Some(&value) {
                 return Err(lie(subject, format!("it proves the value {value:#x}, but says another")));
@@ -213,7 +212,7 @@ pub(crate) fn hex_path(path: &[u8]) -> String {
 }
 
 fn used(nodes: Preimages) -> Vec<Bytes> {
-    nodes.into_used().map(|(_, bytes)| bytes).collect()
+    nodes.into_used().collect()
 }
 
 /// Key of a slot in its storage trie.

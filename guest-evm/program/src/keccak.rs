@@ -1,10 +1,15 @@
 //! Keccak-256, behind alloy-primitives' `native-keccak` hook: tries, code hashes, transaction hashes and the opcode.
 
+use crate::words;
+use core::mem::MaybeUninit;
 use openvm_keccak256_guest::{native_keccakf, native_xorin, KECCAK_RATE, KECCAK_WIDTH_BYTES};
 
-/// The sponge's state and a block, aligned to words as the instructions want them.
+/// A block, aligned to words as the instructions want it.
 #[repr(C, align(4))]
 struct Aligned<const N: usize>([u8; N]);
+
+/// The sponge's state.
+type State = [u32; KECCAK_WIDTH_BYTES / 4];
 
 /// Writes the Keccak-256 hash of `len` bytes at `bytes` to the 32 bytes at `output`.
 ///
@@ -13,8 +18,9 @@ struct Aligned<const N: usize>([u8; N]);
 #[no_mangle]
 #[expect(unsafe_code, reason = "the hook's signature, and the instructions take addresses")]
 pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, output: *mut u8) {
-    let mut state = Aligned([0u8; KECCAK_WIDTH_BYTES]);
-    let sponge = state.0.as_mut_ptr();
+    let mut state = MaybeUninit::<State>::uninit();
+    clear(&mut state);
+    let sponge = state.as_mut_ptr().cast::<u8>();
     // SAFETY: `sponge` is a state of 200 aligned bytes; `bytes` and `len` move together within what the caller
     // promises, and at most a block is copied into a block.
     unsafe {
@@ -34,8 +40,8 @@ pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, 
                 *sponge.add(i) ^= *bytes.add(i);
             }
         } else {
-            let mut block = Aligned([0u8; KECCAK_RATE]);
-            let copy = block.0.as_mut_ptr();
+            let mut block = MaybeUninit::<Aligned<KECCAK_RATE>>::uninit();
+            let copy = block.as_mut_ptr().cast::<u8>();
             while len >= KECCAK_RATE {
                 core::ptr::copy_nonoverlapping(bytes, copy, KECCAK_RATE);
                 native_xorin(sponge, copy, KECCAK_RATE);
@@ -56,6 +62,27 @@ pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, 
         *sponge.add(len) ^= 0x01;
         *sponge.add(KECCAK_RATE - 1) ^= 0x80;
         native_keccakf(sponge);
-        core::ptr::copy_nonoverlapping(sponge, output, 32);
+        if output.addr() % 4 == 0 {
+            for i in 0..8 {
+                *output.cast::<u32>().add(i) = *sponge.cast::<u32>().add(i);
+            }
+        } else {
+            core::ptr::copy_nonoverlapping(sponge, output, 32);
+        }
+    }
+}
+
+/// Zeros, by the instructions for 256-bit words and two stores.
+#[inline(always)]
+fn clear(state: &mut MaybeUninit<State>) {
+    let words = state.as_mut_ptr().cast::<[u32; 8]>();
+    let (whole, rest) = (KECCAK_WIDTH_BYTES / 32, KECCAK_WIDTH_BYTES / 4 % 8);
+    for i in 0..whole {
+        words::clear(words.wrapping_add(i).cast());
+    }
+    #[expect(unsafe_code, reason = "the rest of the state by address")]
+    for i in 0..rest {
+        // SAFETY: the last words of the state.
+        unsafe { words.add(whole).cast::<u32>().add(i).write(0) };
     }
 }

@@ -18,11 +18,15 @@ mod curve;
 mod field;
 pub mod keccak;
 pub mod kzg;
+#[cfg(target_os = "zkvm")]
+pub mod memory;
 pub mod modexp;
 mod provider;
 pub mod secp256k1;
 pub mod secp256r1;
 pub mod sha256;
+#[cfg(target_os = "zkvm")]
+pub mod words;
 
 pub use provider::install;
 pub use secp256k1::verify_signature;

@@ -1,99 +1,131 @@
 //! Nodes from RLP.
 
-use super::{Branch, Extension, Leaf, Node, Path, TrieError};
+use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, TrieError, malformed};
 use alloc::boxed::Box;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::Bytes;
 use alloy_rlp::Header;
 
 /// Nodes shorter than this are inlined in their parent instead of referred to by hash.
 pub(super) const INLINE_LIMIT: usize = 32;
+/// An empty string: no child.
+const NO_CHILD: u8 = 0x80;
+/// What comes before the 32 bytes of a hash.
+pub(super) const HASH_PREFIX: u8 = 0x80 + 32;
+/// The first byte of a list is this and the length of what follows.
+const LIST: u8 = 0xc0;
+/// No node is an empty list.
+const FIRST_INLINE: u8 = LIST + 1;
+/// The first byte of the longest list that, with this byte, is shorter than [`INLINE_LIMIT`].
+const LAST_INLINE: u8 = LIST + INLINE_LIMIT as u8 - 2;
 
-/// Decodes a node. `hash` is the keccak256 of `bytes`.
-pub(super) fn node(bytes: &Bytes, hash: B256) -> Result<Node, TrieError> {
-    let decoder = Decoder { source: bytes, hash };
-    decoder.node(bytes, Some(hash))
+/// How a source refers to a child.
+pub(super) enum Reference<'a> {
+    Hash(&'a [u8; 32]),
+    /// The child's own encoding.
+    Inline(&'a [u8]),
 }
 
-struct Decoder<'a> {
-    /// What all slices below are parts of.
-    source: &'a Bytes,
-    hash: B256,
+/// The length of the reference that begins with this byte; none if no reference does.
+pub(super) fn reference_length(first: u8) -> Option<usize> {
+    match first {
+        NO_CHILD => Some(1),
+        HASH_PREFIX => Some(33),
+        FIRST_INLINE..=LAST_INLINE => Some(1 + usize::from(first - LIST)),
+        _ => None,
+    }
 }
 
-/// An RLP item: whether it is a list, its payload, and the whole of it.
-struct Item<'a> {
+/// The reference at this place of a source, where [`node`] found one that is not empty.
+pub(super) fn reference(source: &[u8], at: usize) -> Reference<'_> {
+    match source[at] {
+        HASH_PREFIX => Reference::Hash(source[at + 1..].first_chunk().expect("decoding found 32 bytes")),
+        first => Reference::Inline(&source[at..at + 1 + usize::from(first - LIST)]),
+    }
+}
+
+/// Decodes a node. Of its children, only their references are looked at.
+#[inline(never)]
+pub(super) fn node(source: &Bytes) -> Result<Node, TrieError> {
+    let bytes = &source[..];
+    let mut payload = bytes;
+    match Header::decode(&mut payload) {
+        Ok(header) if header.list && header.payload_length == payload.len() => {}
+        _ => return Err(malformed(bytes, "it is not one RLP list")),
+    }
+    let start = bytes.len() - payload.len();
+    // A branch has 17 items, a leaf or an extension two.
+    let second = start + item(bytes, start)?.whole;
+    let end = second + item(bytes, second)?.whole;
+    if end == bytes.len() { short(source, start, second) } else { branch(source, start) }
+}
+
+/// An RLP item: whether it is a list, the length of all of it, and of its payload.
+struct Item {
     list: bool,
-    payload: &'a [u8],
-    whole: &'a [u8],
+    whole: usize,
+    payload: usize,
 }
 
-impl Decoder<'_> {
-    fn malformed(&self, reason: &'static str) -> TrieError {
-        TrieError::Malformed { hash: self.hash, reason }
-    }
+/// The item that begins here.
+fn item(bytes: &[u8], at: usize) -> Result<Item, TrieError> {
+    let mut rest = &bytes[at..];
+    // `Header::decode` checks that the payload is there.
+    let Header { list, payload_length } =
+        Header::decode(&mut rest).map_err(|_| malformed(bytes, "its RLP is invalid"))?;
+    Ok(Item { list, whole: bytes.len() - at - rest.len() + payload_length, payload: payload_length })
+}
 
-    fn item<'b>(&self, bytes: &mut &'b [u8]) -> Result<Item<'b>, TrieError> {
-        let start = *bytes;
-        let header = Header::decode(bytes).map_err(|_| self.malformed("its RLP is invalid"))?;
-        // `Header::decode` checks that the payload is there.
-        let (payload, rest) = bytes.split_at(header.payload_length);
-        *bytes = rest;
-        Ok(Item { list: header.list, payload, whole: &start[..start.len() - rest.len()] })
+/// A leaf or an extension, whose items begin at these places.
+fn short(source: &Bytes, first: usize, second: usize) -> Result<Node, TrieError> {
+    let path = item(source, first)?;
+    if path.list {
+        return Err(malformed(source, "its path is a list"));
     }
-
-    /// `hash` is that of `bytes`, none for an inlined node.
-    fn node(&self, mut bytes: &[u8], hash: Option<B256>) -> Result<Node, TrieError> {
-        let list = self.item(&mut bytes)?;
-        if !list.list || !bytes.is_empty() {
-            return Err(self.malformed("it is not one RLP list"));
+    let path = Path::decode(source.slice(second - path.payload..second))
+        .ok_or_else(|| malformed(source, "its path is not hex-prefix encoded"))?;
+    if path.is_leaf() {
+        let value = item(source, second)?;
+        if value.list || value.payload == 0 {
+            return Err(malformed(source, "its value is a list or empty"));
         }
-        let mut rest = list.payload;
-        let first = self.item(&mut rest)?;
-        let second = self.item(&mut rest)?;
-        if rest.is_empty() { self.short(&first, &second, hash) } else { self.branch(list.payload, hash) }
+        let value = source.slice(source.len() - value.payload..);
+        return Ok(Node::Leaf(Box::new(Leaf { path, value, changed: false })));
     }
+    let is_child = path.len() > 0
+        && reference_length(source[second]).is_some_and(|length| second + length == source.len())
+        && match source[second] {
+            NO_CHILD => false,
+            HASH_PREFIX => true,
+            _ => matches!(node(&source.slice(second..))?, Node::Branch(_)),
+        };
+    if !is_child {
+        return Err(malformed(source, "it is an extension without a path or without a branch below"));
+    }
+    let child = Node::Stub(second as u32);
+    Ok(Node::Extension(Box::new(Extension { source: source.clone(), path, child, changed: false })))
+}
 
-    /// A leaf or an extension.
-    fn short(&self, path: &Item<'_>, second: &Item<'_>, hash: Option<B256>) -> Result<Node, TrieError> {
-        if path.list {
-            return Err(self.malformed("its path is a list"));
-        }
-        let (path, leaf) = Path::from_hex_prefix(path.payload)
-            .ok_or_else(|| self.malformed("its path is not hex-prefix encoded"))?;
-        if leaf {
-            if second.list || second.payload.is_empty() {
-                return Err(self.malformed("its value is a list or empty"));
+fn branch(source: &Bytes, start: usize) -> Result<Node, TrieError> {
+    let bytes = &source[..];
+    // Filled where it will stay: it is large.
+    let mut branch =
+        Box::new(Branch { source: source.clone(), children: [const { Node::Empty }; 16], changed: false });
+    let mut at = start;
+    for child in &mut branch.children {
+        match bytes.get(at).and_then(|first| reference_length(*first)) {
+            Some(1) => at += 1,
+            Some(length) => {
+                // An assignment would ask what there is to drop: nothing.
+                core::mem::forget(core::mem::replace(child, Node::Stub(at as u32)));
+                at += length;
             }
-            let value = self.source.slice_ref(second.payload);
-            return Ok(Node::Leaf(Box::new(Leaf { path, value, hash })));
-        }
-        let child = self.child(second)?;
-        if path.is_empty() || !matches!(child, Node::Digest(_) | Node::Branch(_)) {
-            return Err(self.malformed("it is an extension without a path or without a branch below"));
-        }
-        Ok(Node::Extension(Box::new(Extension { path, child, hash })))
-    }
-
-    fn branch(&self, mut items: &[u8], hash: Option<B256>) -> Result<Node, TrieError> {
-        let mut branch = Box::new(Branch::new());
-        branch.hash = hash;
-        for child in &mut branch.children {
-            *child = self.child(&self.item(&mut items)?)?;
-        }
-        let value = self.item(&mut items)?;
-        if value.list || !value.payload.is_empty() || !items.is_empty() {
-            return Err(self.malformed("it is a branch with a value or with more than 17 items"));
-        }
-        Ok(Node::Branch(branch))
-    }
-
-    fn child(&self, item: &Item<'_>) -> Result<Node, TrieError> {
-        match (item.list, item.payload.len()) {
-            (false, 0) => Ok(Node::Empty),
-            (false, 32) => Ok(Node::Digest(B256::from_slice(item.payload))),
-            // Each level of inlining is shorter than the one around it, so this ends soon.
-            (true, _) if item.whole.len() < INLINE_LIMIT => self.node(item.whole, None),
-            _ => Err(self.malformed("it refers to a child neither by hash nor inlined")),
+            None => return Err(malformed(bytes, "it refers to a child neither by hash nor inlined")),
         }
     }
+    if bytes.get(at) != Some(&NO_CHILD) || at + 1 != bytes.len() {
+        return Err(malformed(bytes, "it is a branch with a value or with more than 17 items"));
+    }
+    Ok(Node::Branch(branch))
 }
+
+const _: () = assert!(KEY_NIBBLES / 2 + 1 < 56, "a path is a short string");

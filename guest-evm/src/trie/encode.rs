@@ -1,107 +1,129 @@
 //! Nodes to RLP, and their hashes.
 
-use super::{Branch, Extension, Leaf, Node, decode::INLINE_LIMIT};
+use super::{
+    Branch, Extension, Leaf, Node,
+    decode::{HASH_PREFIX, INLINE_LIMIT, reference_length},
+};
 use alloc::vec::Vec;
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{Bytes, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
-use alloy_trie::EMPTY_ROOT_HASH;
+use core::ops::Range;
+
+/// The longest header of a list that is a node: a prefix and two bytes of length, as branches have mostly.
+const HEADER: usize = 3;
 
 impl Node {
-    pub(super) fn root_hash(&mut self) -> B256 {
-        match self {
-            Self::Empty => EMPTY_ROOT_HASH,
-            Self::Digest(hash) => *hash,
-            _ => match self.cached_hash() {
-                Some(hash) => hash,
-                None => {
-                    // The root is hashed however short it is; only longer ones may cache it.
-                    let mut rlp = Vec::new();
-                    self.encode(&mut rlp);
-                    keccak256(rlp)
-                }
-            },
-        }
-    }
-
-    fn cached_hash(&self) -> Option<B256> {
-        match self {
-            Self::Empty => None,
-            Self::Digest(hash) => Some(*hash),
-            Self::Leaf(leaf) => leaf.hash,
-            Self::Extension(extension) => extension.hash,
-            Self::Branch(branch) => branch.hash,
-        }
-    }
-
-    fn cache_hash(&mut self, hash: B256) {
-        match self {
-            Self::Empty | Self::Digest(_) => {}
-            Self::Leaf(leaf) => leaf.hash = Some(hash),
-            Self::Extension(extension) => extension.hash = Some(hash),
-            Self::Branch(branch) => branch.hash = Some(hash),
-        }
-    }
-
     /// How a parent refers to this node: its hash, or itself where it is short.
-    fn encode_reference(&mut self, out: &mut Vec<u8>) {
-        if let Self::Empty = self {
-            return out.push(EMPTY_STRING_CODE);
-        }
-        if let Some(hash) = self.cached_hash() {
-            return hash.encode(out);
-        }
-        let start = out.len();
-        self.encode(out);
-        if out.len() - start >= INLINE_LIMIT {
-            let hash = keccak256(&out[start..]);
-            self.cache_hash(hash);
-            out.truncate(start);
-            hash.encode(out);
-        }
-    }
-
-    /// The node's own RLP. A digest has none.
-    fn encode(&mut self, out: &mut Vec<u8>) {
-        let mut payload = Vec::with_capacity(if matches!(self, Self::Branch(_)) { 17 * 33 } else { 128 });
+    fn encode_reference(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => return out.push(EMPTY_STRING_CODE),
-            Self::Digest(_) => unreachable!("a digest is referred to, not encoded"),
+            Self::Stub(_) => unreachable!("only its parent's source has it"),
+            Self::Digest(hash) => return push_hash(out, &hash.0),
+            _ => {}
+        }
+        let start = out.len();
+        let encoding = self.encode(out);
+        if encoding.len() < INLINE_LIMIT {
+            let length = encoding.len();
+            out.copy_within(encoding, start);
+            out.truncate(start + length);
+        } else {
+            let hash = keccak256(&out[encoding]);
+            out.truncate(start);
+            push_hash(out, &hash.0);
+        }
+    }
+
+    /// Appends the node's own RLP and answers where. A reference has none.
+    ///
+    /// Room is left before it, so that it begins at a multiple of four, if it is a leaf or long: the zkVM's keccak wants
+    /// that.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) -> Range<usize> {
+        let room = match self {
+            Self::Leaf(leaf) => leaf.header().length(),
+            _ => HEADER,
+        };
+        let start = out.len().next_multiple_of(4) + room;
+        out.resize(start, 0);
+        match self {
+            Self::Empty | Self::Stub(_) | Self::Digest(_) => {
+                unreachable!("an empty node and a reference have no encoding of their own")
+            }
             Self::Leaf(leaf) => {
                 let Leaf { path, value, .. } = &**leaf;
-                let (bytes, used) = path.to_hex_prefix(true);
-                bytes[..used].encode(&mut payload);
-                value[..].encode(&mut payload);
+                path.encoded().encode(out);
+                value[..].encode(out);
             }
             Self::Extension(extension) => {
-                let Extension { path, child, .. } = &mut **extension;
-                let (bytes, used) = path.to_hex_prefix(false);
-                bytes[..used].encode(&mut payload);
-                child.encode_reference(&mut payload);
+                let Extension { source, path, child, .. } = &**extension;
+                path.encoded().encode(out);
+                match child {
+                    Self::Stub(at) => out.extend_from_slice(&source[*at as usize..]),
+                    child => child.encode_reference(out),
+                }
             }
-            Self::Branch(branch) => {
-                let Branch { children, .. } = &mut **branch;
-                children.iter_mut().for_each(|child| child.encode_reference(&mut payload));
-                payload.push(EMPTY_STRING_CODE);
-            }
+            Self::Branch(branch) => branch.encode_children(out),
         }
-        Header { list: true, payload_length: payload.len() }.encode(out);
-        out.extend_from_slice(&payload);
+        let header = Header { list: true, payload_length: out.len() - start };
+        let begin = start - header.length();
+        header.encode(&mut &mut out[begin..start]);
+        begin..out.len()
     }
 
     /// Pushes the encodings of this node and all below that are revealed and referred to by hash.
-    pub(super) fn revealed(&mut self, is_root: bool, nodes: &mut Vec<Bytes>) {
-        if matches!(self, Self::Empty | Self::Digest(_)) {
+    pub(super) fn revealed(&self, is_root: bool, nodes: &mut Vec<Bytes>) {
+        if matches!(self, Self::Empty | Self::Stub(_) | Self::Digest(_)) {
             return;
         }
-        let mut rlp = Vec::new();
-        self.encode(&mut rlp);
-        if is_root || rlp.len() >= INLINE_LIMIT {
-            nodes.push(rlp.into());
+        let mut scratch = Vec::new();
+        let encoding = self.encode(&mut scratch);
+        if is_root || encoding.len() >= INLINE_LIMIT {
+            nodes.push(Bytes::copy_from_slice(&scratch[encoding]));
         }
         match self {
             Self::Extension(extension) => extension.child.revealed(false, nodes),
-            Self::Branch(branch) => branch.children.iter_mut().for_each(|child| child.revealed(false, nodes)),
+            Self::Branch(branch) => branch.children.iter().for_each(|child| child.revealed(false, nodes)),
             _ => {}
         }
     }
+}
+
+impl Leaf {
+    fn header(&self) -> Header {
+        Header { list: true, payload_length: self.path.encoded().length() + self.value[..].length() }
+    }
+}
+
+impl Branch {
+    /// The references to all children, and the empty value. What did not change is copied from the source.
+    fn encode_children(&self, out: &mut Vec<u8>) {
+        let source = &self.source[..];
+        // Where in the source the child's reference is: behind the header at first.
+        let mut at = match source.first() {
+            None => 0,
+            Some(0xf9) => 3,
+            Some(0xf8) => 2,
+            Some(_) => 1,
+        };
+        // The source up to here was copied, or replaced.
+        let mut done = at;
+        for child in &self.children {
+            let length = source.get(at).and_then(|first| reference_length(*first)).unwrap_or(0);
+            // Where there is no child, and there was none, the source has it.
+            let is_same = !child.is_changed() || (matches!(child, Node::Empty) && length == 1);
+            if !is_same {
+                out.extend_from_slice(&source[done..at]);
+                done = at + length;
+                child.encode_reference(out);
+            }
+            at += length;
+        }
+        out.extend_from_slice(&source[done..at]);
+        out.push(EMPTY_STRING_CODE);
+    }
+}
+
+fn push_hash(out: &mut Vec<u8>, hash: &[u8; 32]) {
+    out.push(HASH_PREFIX);
+    out.extend_from_slice(hash);
 }

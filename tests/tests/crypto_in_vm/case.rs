@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, Signature, U256, keccak256};
 use revm::precompile::{PrecompileSpecId, PrecompileStatus, Precompiles};
 use std::sync::{LazyLock, Mutex};
+use zeno_guest_evm::{Portable, apply};
 use zeno_prover::{Execution, Guest, Prover, ProverError, default_cache_folder};
 
 const CRYPTO_CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/guest/crypto-check.elf");
@@ -67,6 +68,29 @@ impl Case {
         let input = [&[offset], vec![0xa5; offset.into()].as_slice(), data].concat();
         let name = format!("keccak of {} bytes at offset {offset}", data.len());
         Self { name, operation: 4, input, expected: keccak256(data).to_vec() }
+    }
+
+    /// A function of words, against the portable one.
+    pub(crate) fn word(function: u8, a: U256, b: U256) -> Self {
+        let input = [&[function][..], &a.to_be_bytes::<32>(), &b.to_be_bytes::<32>()].concat();
+        let (mut x, mut y) = (a, b);
+        apply::<Portable>(function, &mut x, &mut y);
+        let expected = [x.to_be_bytes::<32>(), y.to_be_bytes::<32>()].concat();
+        Self { name: format!("function {function} of {a:#x} and {b:#x}"), operation: 5, input, expected }
+    }
+
+    /// Bytes that are copied between two offsets, and compared there with every one of them changed in turn.
+    pub(crate) fn memory(to: u8, from: u8, bytes: &[u8]) -> Self {
+        let input = [&[to, from], bytes].concat();
+        let mut expected = vec![0xbb; 400];
+        expected[to.into()..usize::from(to) + bytes.len()].copy_from_slice(bytes);
+        expected.push(1);
+        for byte in bytes {
+            let order = (byte ^ 1).cmp(byte);
+            expected.extend([order as u8 & 3, order.reverse() as u8]);
+        }
+        let name = format!("copy of {} bytes from offset {from} to {to}", bytes.len());
+        Self { name, operation: 6, input, expected }
     }
 
     /// Whether the native library accepts: a signature that is right, a precompile call that does not halt.

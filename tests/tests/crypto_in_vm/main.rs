@@ -8,7 +8,9 @@ mod costs;
 mod ecdsa;
 mod hashes;
 mod kzg;
+mod memory;
 mod modexp;
+mod words;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 

@@ -18,7 +18,7 @@ contract ZenoVerifierInsecureDev is ZenoVerifierBase {
     )
         ZenoVerifierBase(
             halo2Verifier,
-            0x003a38301201a5ae8e7b2210200a4dcc7d78d4c388115916b79c36ea9afbc166,
+            0x0057db148d461ffcdb73effd56585107fd925c5ec5d0344c008b85f90f62d906,
             0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd
         )
     {}

@@ -10,8 +10,10 @@ extern crate alloc;
 use alloc::vec::Vec;
 use alloy_consensus::crypto::secp256k1::recover_signer_unchecked;
 use alloy_primitives::{keccak256, Address, Signature, B256, B512, U256};
+use core::hint::black_box;
 use openvm::io::{read_vec, reveal_bytes32};
 use revm_precompile::{PrecompileSpecId, PrecompileStatus, Precompiles};
+use zeno_guest::words::Accelerated;
 
 openvm::entry!(main);
 
@@ -39,6 +41,8 @@ fn run(operation: u8, input: &[u8]) -> Vec<u8> {
         3 => recover(input),
         // The hash of what follows the first byte, which says how many bytes to skip before: all alignments.
         4 => keccak256(&input[1 + usize::from(input[0])..]).to_vec(),
+        5 => word(input),
+        6 => memory(input),
         _ => panic!("unknown operation {operation}"),
     }
 }
@@ -59,6 +63,40 @@ fn precompile(fork: PrecompileSpecId, input: &[u8]) -> Vec<u8> {
         PrecompileStatus::Halt(_) => b"halt".to_vec(),
     }
 }
+
+/// The operation's number, and two numbers of 32 bytes: what the instruction leaves of both.
+fn word(input: &[u8]) -> Vec<u8> {
+    let mut a = U256::from_be_slice(&input[1..33]);
+    let mut b = U256::from_be_slice(&input[33..]);
+    zeno_guest_evm::apply::<Accelerated>(input[0], &mut a, &mut b);
+    [a.to_be_bytes::<32>(), b.to_be_bytes::<32>()].concat()
+}
+
+/// Two offsets below 8, then bytes: they are copied from the one to the other, and compared there.
+fn memory(input: &[u8]) -> Vec<u8> {
+    let (to, from) = (usize::from(input[0]), usize::from(input[1]));
+    let bytes = &input[2..];
+    let (mut source, mut target) = (Aligned([0xaa; 400]), Aligned([0xbb; 400]));
+    let source = &mut black_box(&mut source.0)[from..from + bytes.len()];
+    source.copy_from_slice(black_box(bytes));
+    let end = to + bytes.len();
+    let target = black_box(&mut target.0);
+    target[to..end].copy_from_slice(black_box(source));
+    let mut outcome = target.to_vec();
+    outcome.push(u8::from(target[to..end] == *source));
+    for place in 0..bytes.len() {
+        target[to + place] ^= 1;
+        let (changed, source) = (&black_box(&*target)[to..end], black_box(&*source));
+        outcome.push(u8::from(changed == source) << 2 | changed.cmp(source) as u8 & 3);
+        outcome.push(source.cmp(changed) as u8);
+        target[to + place] ^= 1;
+    }
+    outcome
+}
+
+/// At a multiple of eight.
+#[repr(align(8))]
+struct Aligned([u8; 400]);
 
 /// Public key, r, s, parity, hash.
 fn verify_signature(input: &[u8]) -> Vec<u8> {
