@@ -2,7 +2,8 @@
 //!
 //! Provers take and free tables of hundreds of megabytes all the time. By default jemalloc gives such pages back to the
 //! system at once, and the system clears them when they are taken again: more than a quarter of the processor time of a
-//! small proof, with all that the kernel did. Here they are kept for two seconds, and by one arena for all threads, so that what one frees another finds.
+//! small proof, with all that the kernel did. Here they are kept for two seconds, and by one arena for all threads, so
+//! that what one frees another finds.
 
 use std::ffi::c_char;
 

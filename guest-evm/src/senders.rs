@@ -42,12 +42,6 @@ pub fn public_keys(block: &Block) -> Result<Vec<PublicKey>, ValidationError> {
         .collect()
 }
 
-fn recover(signature: &Signature, hash: &B256) -> Option<PublicKey> {
-    let key = signature.recover_from_prehash(hash).ok()?;
-    // The first byte says that the point is not compressed.
-    Some(PublicKey::from_slice(&key.to_encoded_point(false).as_bytes()[1..]))
-}
-
 /// The senders of all transactions, by checking the hinted keys.
 #[inline(never)]
 pub(crate) fn check(
@@ -79,4 +73,53 @@ pub(crate) fn check(
 
 fn range_error(index: usize, signature: &Signature) -> ValidationError {
     ValidationError::SignatureRange { index, r: signature.r(), s: signature.s() }
+}
+
+/// The key that made a signature.
+#[cfg(not(feature = "native"))]
+use recover_portably as recover;
+
+/// The key that made a signature, by libsecp256k1.
+#[cfg(feature = "native")]
+fn recover(signature: &Signature, hash: &B256) -> Option<PublicKey> {
+    use secp256k1::{Message, SECP256K1, ecdsa};
+    let bytes = signature.as_bytes();
+    let signature =
+        ecdsa::RecoverableSignature::from_compact(&bytes[..64], i32::from(signature.v()).try_into().ok()?);
+    let key = SECP256K1.recover_ecdsa(Message::from_digest(hash.0), &signature.ok()?).ok()?;
+    Some(PublicKey::from_slice(&key.serialize_uncompressed()[1..]))
+}
+
+/// The key that made a signature, by code of any machine.
+#[cfg(any(not(feature = "native"), test))]
+fn recover_portably(signature: &Signature, hash: &B256) -> Option<PublicKey> {
+    let key = signature.recover_from_prehash(hash).ok()?;
+    // The first byte says that the point is not compressed.
+    Some(PublicKey::from_slice(&key.to_encoded_point(false).as_bytes()[1..]))
+}
+
+#[cfg(all(test, feature = "native"))]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    #[test]
+    fn both_ways_recover_the_same_keys() {
+        let mut rng = StdRng::seed_from_u64(8);
+        let mut recovered = 0;
+        for _ in 0..200 {
+            let mut number = || match rng.random_range(0..8) {
+                0 => U256::from(rng.random_range(0..3u8)),
+                1 => ORDER - U256::from(rng.random_range(0..3u8)),
+                2 => U256::MAX,
+                _ => U256::from_limbs(rng.random()),
+            };
+            let (r, s, hash) = (number(), number().min(MAX_S), number().into());
+            let signature = Signature::new(r, s, rng.random());
+            let key = recover(&signature, &hash);
+            assert_eq!(key, recover_portably(&signature, &hash), "{signature:?} {hash}");
+            recovered += usize::from(key.is_some());
+        }
+        assert!((20..180).contains(&recovered), "{recovered}");
+    }
 }
