@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     io::IsTerminal,
-    sync::Mutex,
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 use zeno_prover::{Progress, Step};
@@ -20,11 +20,32 @@ pub(crate) struct Display {
     estimate: Mutex<Estimate>,
 }
 
-/// What the rest will take, from what has been done.
+/// What the segments left will take, from those that are done. A segment ends where its tables are full, so all but the
+/// last take about as long, however many instructions they have.
 #[derive(Debug, Default)]
 struct Estimate {
-    instructions: u64,
+    segments: u32,
     seconds: f64,
+}
+
+impl Estimate {
+    fn add(&mut self, elapsed: Duration) {
+        self.segments += 1;
+        self.seconds += elapsed.as_secs_f64();
+    }
+
+    fn rest(&self, segments: usize) -> String {
+        if self.segments == 0 {
+            return String::new();
+        }
+        let seconds = self.seconds / f64::from(self.segments) * segments as f64;
+        let minutes = (seconds / 60.0).ceil() as u64;
+        if minutes > 1 {
+            format!(", about {minutes} minutes for the segments left")
+        } else {
+            format!(", about {seconds:.0} s for the segments left")
+        }
+    }
 }
 
 impl Display {
@@ -54,7 +75,7 @@ impl Display {
             Step::Keys => "keys".to_owned(),
             Step::Execute => "executing the guest".to_owned(),
             Step::Segment { index, count, instructions } => {
-                let rest = self.rest((count - index) as u64 * instructions);
+                let rest = self.estimate().rest(count - index);
                 format!("proving segment {} of {count}, {instructions} instructions{rest}", index + 1)
             }
             Step::Aggregate { index, count, layer } => {
@@ -81,19 +102,8 @@ impl Display {
         }
     }
 
-    /// How long `instructions` will take, at the speed so far.
-    fn rest(&self, instructions: u64) -> String {
-        let estimate = self.estimate.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if estimate.instructions == 0 {
-            return String::new();
-        }
-        let seconds = estimate.seconds * instructions as f64 / estimate.instructions as f64;
-        let minutes = (seconds / 60.0).ceil() as u64;
-        if minutes > 1 {
-            format!(", about {minutes} minutes for the segments left")
-        } else {
-            format!(", about {seconds:.0} s for the segments left")
-        }
+    fn estimate(&self) -> MutexGuard<'_, Estimate> {
+        self.estimate.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -120,10 +130,24 @@ impl Progress for Display {
     }
 
     fn finish(&self, step: Step, elapsed: Duration, restored: bool) {
-        if let (Step::Segment { instructions, .. }, false) = (step, restored) {
-            let mut estimate = self.estimate.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            estimate.instructions += instructions;
-            estimate.seconds += elapsed.as_secs_f64();
+        if let (Step::Segment { .. }, false) = (step, restored) {
+            self.estimate().add(elapsed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_left_take_as_long_as_those_done() {
+        let mut estimate = Estimate::default();
+        assert_eq!(estimate.rest(14), "");
+        for seconds in [15, 18, 21] {
+            estimate.add(Duration::from_secs(seconds));
+        }
+        assert_eq!(estimate.rest(3), ", about 54 s for the segments left");
+        assert_eq!(estimate.rest(11), ", about 4 minutes for the segments left");
     }
 }
