@@ -84,9 +84,9 @@ use recover_portably as recover;
 fn recover(signature: &Signature, hash: &B256) -> Option<PublicKey> {
     use secp256k1::{Message, SECP256K1, ecdsa};
     let bytes = signature.as_bytes();
-    let signature =
-        ecdsa::RecoverableSignature::from_compact(&bytes[..64], i32::from(signature.v()).try_into().ok()?);
-    let key = SECP256K1.recover_ecdsa(Message::from_digest(hash.0), &signature.ok()?).ok()?;
+    let parity = i32::from(signature.v()).try_into().ok()?;
+    let signature = ecdsa::RecoverableSignature::from_compact(&bytes[..64], parity).ok()?;
+    let key = SECP256K1.recover_ecdsa(Message::from_digest(hash.0), &signature).ok()?;
     Some(PublicKey::from_slice(&key.serialize_uncompressed()[1..]))
 }
 

@@ -68,6 +68,9 @@ fn random_changes_agree_with_alloy() {
             }
             assert_eq!(trie.hash(), reference_root(&reference), "seed {seed}");
         }
+        for (key, number) in &reference {
+            assert_eq!(trie.get(key, &mut nodes).unwrap(), Some(&value(*number)));
+        }
     }
 }
 
