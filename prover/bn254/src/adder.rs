@@ -10,9 +10,9 @@ use halo2curves::{
     group::{Curve, prime::PrimeCurveAffine},
 };
 
-#[cfg(target_arch = "x86_64")]
-use crate::Avx2;
 use crate::Lazy;
+#[cfg(target_arch = "x86_64")]
+use crate::{Avx2, align_stack};
 
 /// A point of the curve. Infinity has zeros, which are no point's coordinates: 3 is no square.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +110,7 @@ impl Adder {
         pair: &impl Fn(&S, usize) -> (Point, Point),
         put: &mut impl FnMut(&mut S, usize, Point),
     ) -> bool {
+        align_stack();
         self.lanes.clear();
         // The least top limbs of x: infinity's is zero, and hardly any other point's.
         let mut least = Avx2::from_lazy([Lazy::from(-Fq::ONE); SIDE]);
@@ -142,8 +143,9 @@ impl Adder {
             let q_y = Avx2::from_lazy([a.1.y, b.1.y, c.1.y, d.1.y]);
             let inverse = inverses.times(*products);
             inverses = inverses.times(*differences);
-            let slope = q_y.minus(p_y).times(inverse);
-            let square = slope.times(slope);
+            // Settled, because the limbs of what it is multiplied with are those of a loaded element and a settled one.
+            let slope = q_y.minus(p_y).times(inverse).settled();
+            let square = slope.squared();
             let x = square.plus(square).minus(p_x.plus(p_x).plus(*differences).settled()).settled();
             let y = slope.times(p_x.minus(x)).minus(p_y).settled();
             let (x, y) = (x.into_lazy(), y.into_lazy());

@@ -10,13 +10,22 @@
 //! Elements are the library's: `x 2^256`. Factors are `f 2^255`, and a product is divided by `2^255`, so that it is an
 //! element again (or a factor, if both were).
 //!
-//! Bounds. Limbs of settled elements and products are at most `2^50 + 8` in magnitude, except that the top limb is what
-//! the value makes it; those of loaded elements are below `2^51`. Values: loaded below `2 p`, settled at most `0.51 p`. A
-//! product of `a` and `b` is at most `|a b| / 2^255 + 0.84 p`: with a factor, which is settled, at most `0.2 |a| + 0.84 p`,
-//! so that the sums of a settled element and two products that are allowed stay below `3.7 p`. (With a factor that is a
-//! product of factors, at most `1.1 p`, it is `0.42 |a| + 0.84 p`.) Limbs of such sums are at most `3 (2^50 + 8)`, the top
-//! one `3.7 p / 2^204`, below `2^51.5`; their products with a factor's limb, at most `2^50 + 8`, are below `2^102`, and all
-//! steps of `settle` stay below `2^53`, up to which doubles hold every integer.
+//! The product of two elements is ten columns, from which `2^255` is divided modulo `p` as follows. The four lowest digits
+//! `d_i`, from `-2^50` to `2^50`, stand for `d_i 2^51i`, so that `d_i (2^(51i - 204) mod p) 2^204` may take their place:
+//! four rows of products that don't wait for each other. The fifth digit goes by adding a multiple of `p`.
+//!
+//! Bounds. Limbs of settled elements and products are at most `2^50 + 12` in magnitude, except that the top limb is what
+//! the value makes it, `0.76 2^50` for `p`; those of loaded elements are below `2^51`. Values: loaded below `2 p`, settled
+//! at most `0.51 p`. The magnitudes of the four powers of `1 / 2` add up to less than `1.02 p`, so that the reduction adds
+//! at most `2^50 (1.02 p) 2^204 / 2^255 = 0.51 p` for the first four digits and `p / 2` for the fifth. A product of `a` and
+//! `b` is at most `|a b| / 2^255 + 1.01 p`: with a factor, which is settled, at most `0.2 |a| + 1.01 p`, so that the sums
+//! of a settled element and two products that are allowed stay below `4.2 p`. With a factor that is a product of factors,
+//! at most `1.25 p`, it is `0.48 |a| + 1.01 p`, which is too much for such sums: a product must stay below `2.6 p`, so that
+//! its top limb is below `2^51`. Limbs of the sums are at most `3 (2^50 + 12)`, the top one `4.2 p / 2^204`,
+//! below `2^51.7`; their products with a factor's limb, at most `2^50 + 12`, are below `2^102`. `settle` subtracts at most
+//! seven times the modulus, whose limbs but the top one are below `0.55 2^50`, from limbs of at most `4 (2^50 + 12)`, or
+//! six times from `5 (2^50 + 12)` if the field is the scalars' (`0.5 2^50`), so that all its steps stay below `2^53`, up to
+//! which doubles hold every integer.
 
 // Limbs and columns are indexed as the formulas do, in several arrays at once.
 #![allow(unsafe_code, clippy::needless_range_loop)]
@@ -26,7 +35,8 @@ use std::{arch::x86_64::*, marker::PhantomData};
 use halo2curves::{bn256::Fr, ff::PrimeField};
 
 use crate::{
-    Field, Lazy,
+    Field, Lazy, align_stack,
+    fma::{self, Table},
     lanes::{LANES, Lanes, Task},
     lazy::{Words, subtract},
 };
@@ -104,25 +114,76 @@ impl<F: Field> Constants<F> {
         }
         out
     };
-    /// `2^-51 mod p`, at most 0.26 p.
-    const INVERSE: [f64; 5] = centred(F::INVERSE_2_51, &F::MODULUS);
-    /// `2^-102 mod p`, at most 0.42 p.
-    const INVERSE_SQUARE: [f64; 5] = centred(F::INVERSE_2_102, &F::MODULUS);
-    /// `-1 / p mod 2^51`.
-    const NEG_INVERSE: f64 = (F::NEG_INVERSE & MASK) as f64;
+    /// What the assembly reads.
+    const TABLE: Table = {
+        let mut rows = Table([[0; LANES]; Table::ROWS]);
+        rows.0[Table::HIGH] = [HIGH.to_bits(); LANES];
+        rows.0[Table::HIGH_LOW] = [(HIGH + LOW).to_bits(); LANES];
+        rows.0[Table::MASK] = [MASK; LANES];
+        rows.0[Table::EXPONENT] = [TWO_52.to_bits(); LANES];
+        rows.0[Table::CENTRE] = [(TWO_52 + CENTRE as f64).to_bits(); LANES];
+        rows.0[Table::CENTRE_CARRY] = [(TWO_52 + CENTRE as f64 + BIAS_CARRY as f64).to_bits(); LANES];
+        rows.0[Table::LOW] = [LOW.to_bits(); LANES];
+        rows.0[Table::LOW_CARRY] = [(LOW + BIAS_CARRY as f64).to_bits(); LANES];
+        rows.0[Table::NEG_INVERSE] = [((F::NEG_INVERSE & MASK) as f64).to_bits(); LANES];
+        let (product, square) = (initial(false), initial(true));
+        let mut k = 0;
+        while k < 10 {
+            rows.0[Table::PRODUCT + k] = [product[k]; LANES];
+            rows.0[Table::SQUARE + k] = [square[k]; LANES];
+            k += 1;
+        }
+        let mut i = 0;
+        while i < 5 {
+            let limbs = if i < 4 {
+                centred(inverse_power(204 - 51 * i, &F::MODULUS), &F::MODULUS)
+            } else {
+                Self::MODULUS
+            };
+            let mut j = 0;
+            while j < 5 {
+                rows.0[Table::REDUCTION + 5 * i + j] = [limbs[j].to_bits(); LANES];
+                j += 1;
+            }
+            i += 1;
+        }
+        rows
+    };
+}
+
+/// `2^-exponent` modulo `p`.
+const fn inverse_power(exponent: usize, p: &Words) -> Words {
+    let mut x = [1, 0, 0, 0];
+    let mut i = 0;
+    while i < exponent {
+        let odd = x[0] & 1 == 1;
+        let mut carry = 0;
+        let mut j = 0;
+        while j < 4 {
+            let sum = x[j] as u128 + if odd { p[j] as u128 } else { 0 } + carry;
+            x[j] = sum as u64;
+            carry = sum >> 64;
+            j += 1;
+        }
+        x = [x[0] >> 1 | x[1] << 63, x[1] >> 1 | x[2] << 63, x[2] >> 1 | x[3] << 63, x[3] >> 1];
+        i += 1;
+    }
+    x
 }
 
 /// What the columns start with: minus the constants that the products' halves come with (see the module's text), and
-/// [`BIAS`] and [`CENTRE`] where digits are cut off.
-const INITIAL: [u64; 10] = {
+/// [`BIAS`] and [`CENTRE`] where digits are cut off. Squares leave out the products above the diagonal.
+const fn initial(square: bool) -> [u64; 10] {
     let mut low = [0_u64; 11];
     let mut i = 0;
     while i < 5 {
         let mut j = 0;
         while j < 5 {
-            low[i + j] += 1;
-            // The reduction, which has products of digits 0 and 1 from column 2 on, and of the others from column 4.
-            low[if i < 2 { 2 } else { 4 } + j] += 1;
+            if !square || i <= j {
+                low[i + j] += 1;
+            }
+            // The reduction's five rows.
+            low[4 + j] += 1;
             j += 1;
         }
         i += 1;
@@ -145,7 +206,7 @@ const INITIAL: [u64; 10] = {
     }
     out[9] = out[9].wrapping_add(LOW.to_bits());
     out
-};
+}
 
 /// Four elements. To be used on processors with AVX2 and FMA only, in functions that have them enabled.
 #[derive(Clone, Copy, Debug)]
@@ -210,65 +271,6 @@ fn mul_add(a: __m256d, b: __m256d, c: __m256d) -> __m256d {
 #[inline(always)]
 fn carry(a: __m256i) -> __m256i {
     unsafe { _mm256_srli_epi64::<51>(a) }
-}
-
-/// The high and the low half of a product, each with its constant.
-#[inline(always)]
-fn halves(a: __m256d, b: __m256d) -> (__m256d, __m256d) {
-    let high = mul_add(a, b, splat(HIGH));
-    let low = mul_add(a, b, sub(splat(HIGH + LOW), high));
-    (high, low)
-}
-
-/// Adds the product of `a` and `b` at column `k`.
-#[inline(always)]
-fn accumulate(c: &mut [__m256i; 10], k: usize, a: __m256d, b: __m256d) {
-    let (high, low) = halves(a, b);
-    c[k] = add_bits(c[k], bits(low));
-    c[k + 1] = add_bits(c[k + 1], bits(high));
-}
-
-/// The lowest digit of a column that has [`CENTRE`] added, from `-2^50` to `2^50`.
-#[inline(always)]
-fn digit(column: __m256i) -> __m256d {
-    // The bits of 2^52 + x are those of 2^52 plus x.
-    let digit = and_bits(column, splat_bits(MASK));
-    sub(doubles(add_bits(digit, splat_bits(TWO_52.to_bits()))), splat(TWO_52 + CENTRE as f64))
-}
-
-/// Divides the number in ten columns by `2^255` modulo `p`.
-///
-/// The four lowest digits go in pairs, so that the processor waits for two results only: `t + u 2^51` is
-/// `(t 2^-102 + u 2^-51) 2^102`, that is, `t (2^-102 mod p) + u (2^-51 mod p)` is added two columns up, which needs no
-/// quotient. The second pair adds at most `2^50 (0.42 p + 0.26 p) 2^204 / 2^255 = 0.34 p` to the result and the first
-/// next to nothing. The fifth digit goes by adding a multiple of `p` of at most `2^50 p 2^204`, `p / 2` in the result.
-#[inline(always)]
-fn reduce<F: Field>(mut c: [__m256i; 10]) -> [__m256d; 5] {
-    for i in [0, 2] {
-        c[i + 1] = add_bits(c[i + 1], carry(c[i]));
-        c[i + 2] = add_bits(c[i + 2], carry(c[i + 1]));
-        let (t, u) = (digit(c[i]), digit(c[i + 1]));
-        for j in 0..5 {
-            accumulate(&mut c, i + 2 + j, t, splat(Constants::<F>::INVERSE_SQUARE[j]));
-            accumulate(&mut c, i + 2 + j, u, splat(Constants::<F>::INVERSE[j]));
-        }
-    }
-    let (_, low) = halves(digit(c[4]), splat(Constants::<F>::NEG_INVERSE));
-    let q = sub(low, splat(LOW));
-    for j in 0..5 {
-        accumulate(&mut c, 4 + j, q, splat(Constants::<F>::MODULUS[j]));
-    }
-    c[5] = add_bits(c[5], carry(c[4]));
-
-    // Every limb takes its column's digit and the carry of the column below, which is at most 16 without its bias.
-    let mut out = [digit(c[5]); 5];
-    for i in 1..4 {
-        let sum = add_bits(and_bits(c[5 + i], splat_bits(MASK)), carry(c[4 + i]));
-        let shifted = doubles(add_bits(sum, splat_bits(TWO_52.to_bits())));
-        out[i] = sub(shifted, splat(TWO_52 + CENTRE as f64 + BIAS_CARRY as f64));
-    }
-    out[4] = sub(doubles(add_bits(c[9], carry(c[8]))), splat(LOW + BIAS_CARRY as f64));
-    out
 }
 
 /// The words of four numbers, word by word.
@@ -456,16 +458,24 @@ impl<F: Field> Avx2<F> {
         unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(self.0[4], splat(0.0))) != 0 }
     }
 
+    /// The sum of factors with one that is the same for all lanes.
+    #[inline(always)]
+    pub fn plus_factor(self, factor: &[f64; 5]) -> Self {
+        Self(std::array::from_fn(|i| add(self.0[i], splat(factor[i]))), PhantomData)
+    }
+
     /// The product, divided by `2^255`.
     #[inline(always)]
-    pub(crate) fn times(self, rhs: Self) -> Self {
-        let mut c = INITIAL.map(splat_bits);
-        for i in 0..5 {
-            for j in 0..5 {
-                accumulate(&mut c, i + j, self.0[i], rhs.0[j]);
-            }
-        }
-        Self(reduce::<F>(c), PhantomData)
+    pub fn times(self, rhs: Self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { fma::multiply(&self.0, &rhs.0, &Constants::<F>::TABLE) }, PhantomData)
+    }
+
+    /// The square, divided by `2^255`.
+    #[inline(always)]
+    pub fn squared(self) -> Self {
+        // SAFETY: as above.
+        Self(unsafe { fma::square(&self.0, &Constants::<F>::TABLE) }, PhantomData)
     }
 }
 
@@ -475,6 +485,7 @@ impl Lanes for Avx2<Fr> {
     fn enable(task: impl Task) {
         #[target_feature(enable = "avx2,fma")]
         fn enabled(task: impl Task) {
+            align_stack();
             task.run();
         }
         // SAFETY: as above.
@@ -539,7 +550,7 @@ impl Lanes for Avx2<Fr> {
 
 #[cfg(test)]
 mod tests {
-    use halo2curves::ff::Field;
+    use halo2curves::{bn256::Fq, ff::Field};
     use rand_chacha::ChaCha20Rng;
     use rand_core::{RngCore, SeedableRng};
 
@@ -594,6 +605,84 @@ mod tests {
             let square = factors.mul(factors);
             assert_eq!(a.mul(square).store(), zip(xf, f, |x, f| x * f));
         }
+    }
+
+    #[test]
+    fn inverses_of_powers_of_two() {
+        for exponent in [0, 1, 51, 204] {
+            let power = Fr::from(2).pow_vartime([exponent as u64]);
+            assert_eq!(
+                Fr::from_raw(inverse_power(exponent, &<Fr as crate::Field>::MODULUS)) * power,
+                Fr::ONE
+            );
+            let power = Fq::from(2).pow_vartime([exponent as u64]);
+            assert_eq!(
+                Fq::from_raw(inverse_power(exponent, &<Fq as crate::Field>::MODULUS)) * power,
+                Fq::ONE
+            );
+        }
+    }
+
+    /// The magnitudes that the module's text counts with.
+    #[test]
+    fn the_reductions_powers_are_small() {
+        fn sum<F: crate::Field>() -> f64 {
+            let top =
+                |row: usize| f64::from_bits(Constants::<F>::TABLE.0[Table::REDUCTION + 5 * row + 4][0]).abs();
+            (0..4).map(top).sum::<f64>() / top(4)
+        }
+        assert!(sum::<Fr>() < 1.02 && sum::<Fq>() < 1.02);
+        for limb in 0..4 {
+            assert!(Constants::<Fr>::MODULUS[limb].abs() < 0.5 * CENTRE as f64);
+            assert!(Constants::<Fq>::MODULUS[limb].abs() < 0.55 * CENTRE as f64);
+        }
+    }
+
+    /// Products and squares in both fields of the largest numbers that are allowed: all limbs of one sign, or of both.
+    #[test]
+    fn products_of_large_limbs() {
+        fn check<F: crate::Field + halo2curves::ff::Field + From<u64>>(rng: &mut ChaCha20Rng) {
+            let shift = F::from(1 << 51);
+            let value = |limbs: &[f64; 5]| {
+                limbs.iter().rev().fold(F::ZERO, |value, limb| {
+                    let digit = F::from(limb.abs() as u64);
+                    value * shift + if *limb < 0.0 { -digit } else { digit }
+                })
+            };
+            let divided = shift.pow_vartime([5]).invert().unwrap();
+            for round in 0..10_000 {
+                let mut limbs = |largest: f64, top: f64| -> [f64; 5] {
+                    std::array::from_fn(|i| {
+                        let magnitude = if i < 4 { largest } else { top };
+                        let part = if round % 2 == 0 {
+                            1.0
+                        } else {
+                            f64::from(rng.next_u32()) / f64::from(u32::MAX)
+                        };
+                        let sign = if rng.next_u32() % 2 == 0 { 1.0 } else { -1.0 };
+                        (sign * part * magnitude).trunc()
+                    })
+                };
+                let unit = CENTRE as f64;
+                let (x, y) = (limbs(3.0 * unit + 36.0, 3.1 * unit), limbs(unit + 12.0, 0.39 * unit));
+                let z = limbs(unit + 12.0, 0.96 * unit);
+                let lanes = |x: [f64; 5]| Avx2::<F>(x.map(splat), PhantomData);
+                let product = lanes(x).times(lanes(y)).settled().into_lazy();
+                let square = lanes(z).squared().settled().into_lazy();
+                // What comes out is in words, as the library's elements are.
+                let words = |x: F| Lazy::from(x * divided * F::from(2).pow_vartime([256]).invert().unwrap());
+                for lane in 0..LANES {
+                    assert_eq!(product[lane].reduced(), words(value(&x) * value(&y)).reduced());
+                    assert_eq!(square[lane].reduced(), words(value(&z).square()).reduced());
+                }
+            }
+        }
+        if !Avx2::<Fr>::is_available() {
+            return;
+        }
+        let mut rng = ChaCha20Rng::seed_from_u64(13);
+        check::<Fr>(&mut rng);
+        check::<Fq>(&mut rng);
     }
 
     /// Random sums and products of loaded factors, settled only where their bounds demand it.

@@ -64,8 +64,8 @@ pub trait Lanes: Copy {
     fn sub(self, rhs: Self) -> Self;
     /// The products with a factor.
     fn scale(self, factor: &Self::Factor) -> Self;
-    /// The products with factors, which [`factors`](Lanes::factors) gave, or this or `scale` from such; or any that
-    /// [`Bound::product`] allows.
+    /// The products with factors, which [`factors`](Lanes::factors) gave or [`settle`](Lanes::settle); those of loaded and
+    /// settled elements also with factors that this or `scale` gave; or any that [`Bound::product`] allows.
     fn mul(self, factors: Self) -> Self;
 }
 
@@ -86,7 +86,7 @@ impl Bound {
     /// Of [`load_factors`](Lanes::load_factors).
     pub const LOADED_FACTORS: Self = Self { parts: 2, value: 0.51 };
     /// The largest that can be settled and stored.
-    const LARGEST: Self = Self { parts: 3, value: 4.0 };
+    const LARGEST: Self = Self { parts: 3, value: 4.2 };
     /// The largest that can be an output: its [`to_elements`](Lanes::to_elements) and a product of a loaded element
     /// with a factor can be added.
     const LARGEST_OUTPUT: Self = Self { parts: 1, value: 1.4 };
@@ -110,9 +110,10 @@ impl Bound {
 
     /// That of products, unless one is to be settled first.
     pub fn product(self, rhs: Self) -> Option<Self> {
-        // Below 4, parts' products are below 2^102 (see the kernel's text). p / 2^255 is below 0.38.
-        let product = Self { parts: 1, value: 0.38 * self.value * rhs.value + 0.72 };
-        (self.magnitude() * rhs.magnitude() < 3.9).then_some(product)
+        // Below 4, parts' products are below 2^102, and products have room below 2.6 (see the kernel's text). p / 2^255 is
+        // below 0.38.
+        let product = Self { parts: 1, value: 0.38 * self.value * rhs.value + 1.02 };
+        (self.magnitude() * rhs.magnitude() < 3.9 && product.value < 2.6).then_some(product)
     }
 
     /// Whether `to_elements` of factors is an element to which a loaded element's product with a factor can be added.

@@ -30,10 +30,6 @@ pub trait Field: Copy {
         }
         inverse.wrapping_neg()
     };
-    /// `2^-51` modulo `p`, about a quarter of `p`.
-    const INVERSE_2_51: Words;
-    /// `2^-102` modulo `p`.
-    const INVERSE_2_102: Words;
     /// `2 p`.
     const TWICE: Words = {
         let p = Self::MODULUS;
@@ -44,19 +40,11 @@ pub trait Field: Copy {
 impl Field for Fq {
     const MODULUS: Words =
         [0x3c20_8c16_d87c_fd47, 0x9781_6a91_6871_ca8d, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
-    const INVERSE_2_51: Words =
-        [0xeef9_2747_bdc4_58aa, 0xcf9a_c7c2_be9d_44a0, 0xcca1_4112_a6fe_1693, 0x0c46_8325_af42_40f3];
-    const INVERSE_2_102: Words =
-        [0x26ca_db61_7d8e_0c0d, 0x8afe_7799_e27e_def2, 0xe2be_b23f_40e9_ef9b, 0x1c11_456c_8628_7da9];
 }
 
 impl Field for Fr {
     const MODULUS: Words =
         [0x43e1_f593_f000_0001, 0x2833_e848_79b9_7091, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
-    const INVERSE_2_51: Words =
-        [0x3bd0_5cc8_9dc9_87a4, 0xa149_8ff2_7127_9316, 0x5aab_c543_fa8d_fc09, 0x0bda_088f_bd07_1e15];
-    const INVERSE_2_102: Words =
-        [0xe53b_459f_4a69_e5e7, 0xbcf2_9012_fd77_5264, 0x06e1_1ef7_90f9_dc77, 0x088b_040a_da65_28c0];
 }
 
 /// An element of `F`: any of the two numbers below `2 p` that stand for it.
@@ -96,13 +84,13 @@ impl<F: Field> Lazy<F> {
 
     /// The number's words.
     #[inline(always)]
-    pub(crate) fn words(self) -> Words {
+    pub fn words(self) -> Words {
         self.0
     }
 
     /// The element with these words, a number below `2 p`.
     #[inline(always)]
-    pub(crate) fn from_words(words: Words) -> Self {
+    pub fn from_words(words: Words) -> Self {
         Self(words, PhantomData)
     }
 
@@ -400,15 +388,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn inverses_of_powers_of_two() {
-        let (q, r) = (Fq::from(1 << 51), Fr::from(1 << 51));
-        assert_eq!(Fq::from_raw(Fq::INVERSE_2_51) * q, Fq::one());
-        assert_eq!(Fr::from_raw(Fr::INVERSE_2_51) * r, Fr::one());
-        assert_eq!(Fq::from_raw(Fq::INVERSE_2_102) * q.square(), Fq::one());
-        assert_eq!(Fr::from_raw(Fr::INVERSE_2_102) * r.square(), Fr::one());
     }
 
     #[test]

@@ -5,12 +5,16 @@
 //! a kernel for processors with AVX2.
 
 mod adder;
+mod align;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod fma;
 mod lanes;
 mod lazy;
 
 pub use adder::{Adder, Point};
+pub use align::align_stack;
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
 pub use lanes::{Bound, LANES, Lanes, Portable, Task, Work, with_best_lanes};

@@ -214,7 +214,7 @@ impl<L: Lanes> Task for Columns<'_, L> {
         let mut twiddles = L::factors(&lane_powers(self.shift, self.first, Fr::ONE));
         for (j1, values) in row.iter().enumerate() {
             let values = values.mul(twiddles).store();
-            twiddles = twiddles.mul(steps);
+            twiddles = twiddles.mul(steps).settle();
             for (lane, value) in values.into_iter().enumerate() {
                 self.target[lane * rows + j1] = value;
             }
@@ -255,7 +255,7 @@ impl<L: Lanes> Task for Rows<'_, L> {
                 for (target, values) in targets.iter_mut().zip(row) {
                     *target = values.mul(factors).store();
                     if base != Fr::ONE {
-                        factors = factors.scale(&step);
+                        factors = factors.scale(&step).settle();
                     }
                 }
             }

@@ -50,7 +50,7 @@ fn without_zeros(mut quad: [Fr; LANES]) -> [Fr; LANES] {
 impl<L: Lanes> Task for InvertChunk<'_, L> {
     #[inline(always)]
     fn run(self) {
-        // Products of a loaded factor with such a product stay below 0.9 times the modulus.
+        // Products of a loaded factor with such a product stay below 1.3 times the modulus.
         let mut product = L::factors(&[Fr::ONE; LANES]);
         self.before.clear();
         for quad in &*self.quads {

@@ -6,8 +6,8 @@ use super::field::Words;
 ///
 /// Sums are lazy. A value is *settled* if it came from `from_*`, `zero` or `settle`. What every kernel promises, and
 /// the permutation keeps to:
-/// - `add` is exact while the value is a sum of at most five settled values and results of `pow5` (counted with
-///   multiplicity) and of one constant;
+/// - `add` is exact while the value is a sum of at most four settled values and results of `pow5` (counted with
+///   multiplicity) and of one constant, or of five, at least two of them settled;
 /// - `settle` and `fit` take any such sum;
 /// - `pow5` takes what `settle` or `fit` gave;
 /// - factors are what `settle`, `fit` or `square` gave. What `square` gave is good for nothing else.

@@ -13,6 +13,7 @@ mod field;
 mod jobs;
 mod lanes;
 mod poseidon2;
+#[cfg(target_arch = "x86_64")]
 mod radix51;
 mod radix52;
 #[cfg(test)]

@@ -3,15 +3,17 @@
 
 use std::{arch::x86_64::*, sync::OnceLock};
 
+use zeno_bn254::align_stack;
+
 use super::{
     Job, Tables,
     lanes::{Lanes, Pair},
     poseidon2::Poseidon2,
-    radix51::{Radix51, Word51},
+    radix51::Radix51,
     radix52::{Radix52, Word52},
 };
 
-// The two words below are used by `run_avx512` and `run_avx2` only, which say what the processor must have.
+// The word below is used by `run_avx512` only, which says what the processor must have.
 
 /// Eight 64-bit words.
 #[derive(Clone, Copy)]
@@ -76,99 +78,10 @@ impl Word52 for Zmm {
     }
 }
 
-/// Four doubles.
-#[derive(Clone, Copy)]
-struct Ymm(__m256d);
-
-impl Word51 for Ymm {
-    const LANES: usize = 4;
-    type Bits = __m256i;
-
-    #[inline(always)]
-    fn splat(x: f64) -> Self {
-        // SAFETY: the processor has AVX.
-        unsafe { Self(_mm256_set1_pd(x)) }
-    }
-
-    #[inline(always)]
-    fn load(x: &[f64]) -> Self {
-        let x = &x[..4];
-        // SAFETY: the processor has AVX, and the four doubles are there.
-        unsafe { Self(_mm256_loadu_pd(x.as_ptr())) }
-    }
-
-    #[inline(always)]
-    fn store(self, out: &mut [f64]) {
-        let out = &mut out[..4];
-        // SAFETY: the processor has AVX, and there is room for four doubles.
-        unsafe { _mm256_storeu_pd(out.as_mut_ptr(), self.0) }
-    }
-
-    #[inline(always)]
-    fn add(self, rhs: Self) -> Self {
-        // SAFETY: the processor has AVX.
-        unsafe { Self(_mm256_add_pd(self.0, rhs.0)) }
-    }
-
-    #[inline(always)]
-    fn sub(self, rhs: Self) -> Self {
-        // SAFETY: the processor has AVX.
-        unsafe { Self(_mm256_sub_pd(self.0, rhs.0)) }
-    }
-
-    #[inline(always)]
-    fn mul_add(self, a: Self, b: Self) -> Self {
-        // SAFETY: the processor has FMA.
-        unsafe { Self(_mm256_fmadd_pd(self.0, a.0, b.0)) }
-    }
-
-    #[inline(always)]
-    fn neg_mul_add(self, a: Self, b: Self) -> Self {
-        // SAFETY: the processor has FMA.
-        unsafe { Self(_mm256_fnmadd_pd(self.0, a.0, b.0)) }
-    }
-
-    #[inline(always)]
-    fn bits(self) -> __m256i {
-        // SAFETY: the processor has AVX.
-        unsafe { _mm256_castpd_si256(self.0) }
-    }
-
-    #[inline(always)]
-    fn from_bits(bits: __m256i) -> Self {
-        // SAFETY: the processor has AVX.
-        unsafe { Self(_mm256_castsi256_pd(bits)) }
-    }
-
-    #[inline(always)]
-    fn splat_bits(x: u64) -> __m256i {
-        // SAFETY: the processor has AVX.
-        unsafe { _mm256_set1_epi64x(x as i64) }
-    }
-
-    #[inline(always)]
-    fn add_bits(a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: the processor has AVX2.
-        unsafe { _mm256_add_epi64(a, b) }
-    }
-
-    #[inline(always)]
-    fn and_bits(a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: the processor has AVX2.
-        unsafe { _mm256_and_si256(a, b) }
-    }
-
-    #[inline(always)]
-    fn high_bits(a: __m256i) -> __m256i {
-        // SAFETY: the processor has AVX2.
-        unsafe { _mm256_srli_epi64::<51>(a) }
-    }
-}
-
 /// Sixteen elements a value.
 type Avx512 = Pair<Radix52<Zmm>>;
-/// Eight elements a value.
-type Avx2 = Pair<Radix51<Ymm>>;
+/// Four elements a value. Two would be more code than the processor keeps decoded.
+type Avx2 = Radix51;
 
 /// Whether the processor has what [`run_avx512`] asks for.
 pub(super) fn has_avx512() -> bool {
@@ -213,14 +126,17 @@ pub(super) unsafe fn run_avx512<J: Job>(job: J) -> J::Output {
 pub(super) unsafe fn run_avx2<J: Job>(job: J) -> J::Output {
     #[target_feature(enable = "avx2,fma")]
     fn enabled<J: Job>(job: J, tables: &Tables<Avx2>) -> J::Output {
+        align_stack();
         job.run(tables)
     }
     #[target_feature(enable = "avx2,fma")]
     fn compress(constants: &Poseidon2<Avx2, 2>, state: &mut [Avx2; 2]) {
+        align_stack();
         constants.permute(state);
     }
     #[target_feature(enable = "avx2,fma")]
     fn absorb(constants: &Poseidon2<Avx2, 3>, state: &mut [Avx2; 3]) {
+        align_stack();
         constants.permute(state);
     }
     static TABLES: OnceLock<Tables<Avx2>> = OnceLock::new();
