@@ -8,9 +8,10 @@ use std::{
 
 use alloy_primitives::{B256, keccak256};
 use atomic_write_file::AtomicWriteFile;
+use serde::{Serialize, de::DeserializeOwned};
 use tracing::warn;
 
-use crate::ProverError;
+use crate::{ProverError, error::Stage};
 
 const CHECKSUM_BYTES: usize = 32;
 
@@ -40,6 +41,24 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, ProverError> {
     }
     bytes.truncate(bytes.len() - CHECKSUM_BYTES);
     Ok(Some(bytes))
+}
+
+/// Reads a value that [`write_value`] wrote. `None` when there is none, or when it is damaged or of another form, which is
+/// logged.
+pub(crate) fn read_value<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ProverError> {
+    let Some(bytes) = read(path)? else { return Ok(None) };
+    match bitcode::deserialize(&bytes) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => {
+            warn!(path = %path.display(), %error, "unreadable file in the cache, it will be made again");
+            Ok(None)
+        }
+    }
+}
+
+/// Writes an encoded value and its checksum, whole or not at all.
+pub(crate) fn write_value(path: &Path, value: &impl Serialize) -> Result<(), ProverError> {
+    write(path, &bitcode::serialize(value).stage("encoding a file for the cache")?)
 }
 
 /// Writes `content` and its checksum, whole or not at all.

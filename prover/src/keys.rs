@@ -14,7 +14,7 @@ use openvm_sdk::{
     prover::AggProver,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use tracing::{debug, warn};
+use tracing::debug;
 use zeno_cpu_backend::Engine;
 
 use crate::{
@@ -70,20 +70,12 @@ pub(crate) fn cached<T: Serialize + DeserializeOwned>(
     make: impl FnOnce() -> Result<T, ProverError>,
 ) -> Result<T, ProverError> {
     let path = folder.join(format!("keys/{name}-{}.key", &identity()?.to_string()[2..18]));
-    if let Some(bytes) = cache::read(&path)? {
-        match bitcode::deserialize(&bytes) {
-            Ok(key) => {
-                debug!(path = %path.display(), "key from the cache");
-                return Ok(key);
-            }
-            Err(error) => {
-                warn!(path = %path.display(), %error, "unreadable key in the cache, it will be made again")
-            }
-        }
+    if let Some(key) = cache::read_value(&path)? {
+        debug!(path = %path.display(), "key from the cache");
+        return Ok(key);
     }
     let key = make()?;
-    let bytes = bitcode::serialize(&key).stage("encoding a key")?;
-    cache::write(&path, &bytes)?;
+    cache::write_value(&path, &key)?;
     Ok(key)
 }
 

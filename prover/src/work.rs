@@ -74,12 +74,11 @@ impl Work {
 
     /// A Halo2 proof that was saved.
     pub(crate) fn halo2<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ProverError> {
-        Ok(self.read(name)?.and_then(|bytes| bitcode::deserialize(&bytes).ok()))
+        cache::read_value(&self.path(name))
     }
 
     pub(crate) fn save_halo2<T: Serialize>(&self, name: &str, proof: &T) -> Result<(), ProverError> {
-        let bytes = bitcode::serialize(proof).stage("encoding a proof")?;
-        cache::write(&self.path(name), &bytes)
+        cache::write_value(&self.path(name), proof)
     }
 
     /// Removes all of it.

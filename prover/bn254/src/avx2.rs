@@ -659,7 +659,7 @@ mod tests {
                         } else {
                             f64::from(rng.next_u32()) / f64::from(u32::MAX)
                         };
-                        let sign = if rng.next_u32() % 2 == 0 { 1.0 } else { -1.0 };
+                        let sign = if rng.next_u32().is_multiple_of(2) { 1.0 } else { -1.0 };
                         (sign * part * magnitude).trunc()
                     })
                 };

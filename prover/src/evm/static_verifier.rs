@@ -84,7 +84,6 @@ impl StaticVerifier {
         shape: &StaticVerifierShape,
         example: &RootProof,
     ) -> Result<(), ProverError> {
-        const STAGE: &str = "making the static verifier's key";
         let (params, break_points, values) = {
             let mut builder = StaticVerifierCircuit::builder(CircuitBuilderStage::Keygen, shape);
             verifier.populate(&mut builder, example);
@@ -99,14 +98,13 @@ impl StaticVerifier {
         let program = GraphProgram::new(&verifier, shape.lookup_bits, example);
         info!(advice = program.advice_cells(), lookups = program.lookup_cells(), "witness program recorded");
         let circuit = Circuit { verifier, params, break_points, values, program };
-        let bytes = bitcode::serialize(&circuit).stage(STAGE)?;
-        cache::write(&folder.join("static-verifier.circuit"), &bytes)
+        cache::write_value(&folder.join("static-verifier.circuit"), &circuit)
     }
 
     /// The circuit whose files are in `folder`, if they are there and undamaged.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, ProverError> {
-        let Some(bytes) = cache::read(&folder.join("static-verifier.circuit"))? else { return Ok(None) };
-        let circuit: Circuit = bitcode::deserialize(&bytes).stage("reading the static verifier")?;
+        let circuit: Option<Circuit> = cache::read_value(&folder.join("static-verifier.circuit"))?;
+        let Some(circuit) = circuit else { return Ok(None) };
         let key = ProvingKey::open::<BaseCircuitBuilder<Fr>>(
             folder.join("static-verifier.key"),
             circuit.params.clone(),

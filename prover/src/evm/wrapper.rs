@@ -21,7 +21,7 @@ use snark_verifier_sdk::{
 use tracing::info;
 use zeno_halo2::{ProvingKey, Srs, keygen, prove, synthesize};
 
-use crate::{ProverError, cache, error::Stage, evm::KzgParams};
+use crate::{ProverError, cache, evm::KzgParams};
 
 /// Rows that halo2-base leaves free when it lays a circuit out; the proof system's number for the wrapper.
 const MIN_ROWS: usize = 20;
@@ -79,14 +79,13 @@ impl Wrapper {
         info!(?params, "wrapper populated");
         keygen(srs, &circuit, false, folder.join("wrapper.key"))?;
         let layout = Layout { params, break_points: circuit.break_points() };
-        let bytes = bitcode::serialize(&layout).stage("encoding the wrapper's layout")?;
-        cache::write(&folder.join("wrapper.circuit"), &bytes)
+        cache::write_value(&folder.join("wrapper.circuit"), &layout)
     }
 
     /// The circuit whose files are in `folder`, if they are there and undamaged.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, ProverError> {
-        let Some(bytes) = cache::read(&folder.join("wrapper.circuit"))? else { return Ok(None) };
-        let layout: Layout = bitcode::deserialize(&bytes).stage("reading the wrapper")?;
+        let layout: Option<Layout> = cache::read_value(&folder.join("wrapper.circuit"))?;
+        let Some(layout) = layout else { return Ok(None) };
         let key = ProvingKey::open::<AggregationCircuit>(
             folder.join("wrapper.key"),
             config(layout.params.clone())?,

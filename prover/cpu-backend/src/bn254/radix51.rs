@@ -41,7 +41,7 @@ impl Lanes for Radix51 {
         for (bytes, word) in repr.chunks_exact_mut(8).zip(x) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
-        Avx2::factor(Fr::from_repr(repr.into()).expect("constants are below the modulus"))
+        Avx2::factor(Fr::from_repr(repr).expect("constants are below the modulus"))
     }
 
     #[inline(always)]
