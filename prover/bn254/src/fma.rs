@@ -33,8 +33,16 @@ impl Table {
     pub(crate) const ROWS: usize = 54;
 }
 
-/// Adds the product of a register and of what is in memory to two columns, the second given twice if it is open already:
-/// else its start is given.
+// The assembly has these places as numbers.
+const _: () = {
+    assert!(Table::HIGH == 0 && Table::HIGH_LOW == 1 && Table::MASK == 2 && Table::EXPONENT == 3);
+    assert!(Table::CENTRE == 4 && Table::CENTRE_CARRY == 5 && Table::LOW == 6 && Table::LOW_CARRY == 7);
+    assert!(Table::NEG_INVERSE == 8 && Table::PRODUCT == 9 && Table::SQUARE == 19 && Table::REDUCTION == 29);
+};
+
+/// Adds the product of a register and of what is in memory to two columns. One that is not open yet takes its start where
+/// it would take itself.
+#[rustfmt::skip]
 macro_rules! product {
     ($x:literal, $y:literal, $low:literal, $high:literal) => {
         product!($x, $y, $low, $low, $high, $high)
@@ -42,38 +50,21 @@ macro_rules! product {
     ($x:literal, $y:literal, $low:literal, $low_start:literal, $high:literal, $high_start:literal) => {
         concat!(
             "vmovapd ymm14, ymm12\n",
-            "vfmadd231pd ymm14, ",
-            $x,
-            ", ",
-            $y,
-            "\n",
+            "vfmadd231pd ymm14, ", $x, ", ", $y, "\n",
             "vsubpd ymm15, ymm13, ymm14\n",
-            "vpaddq ",
-            $high,
-            ", ymm14, ",
-            $high_start,
-            "\n",
-            "vfmadd231pd ymm15, ",
-            $x,
-            ", ",
-            $y,
-            "\n",
-            "vpaddq ",
-            $low,
-            ", ymm15, ",
-            $low_start,
-            "\n",
+            "vpaddq ", $high, ", ymm14, ", $high_start, "\n",
+            "vfmadd231pd ymm15, ", $x, ", ", $y, "\n",
+            "vpaddq ", $low, ", ymm15, ", $low_start, "\n",
         )
     };
 }
 
 /// A row of products of `ymm10` with five limbs, which opens the last of its columns.
+#[rustfmt::skip]
 macro_rules! row {
     ($x:literal, $a:literal, $b:literal, $c:literal, $d:literal, $e:literal, $f:literal, $start:literal) => {
         concat!(
-            "vmovapd ymm10, ",
-            $x,
-            "\n",
+            "vmovapd ymm10, ", $x, "\n",
             product!("ymm10", "[{y}]", $a, $b),
             product!("ymm10", "[{y} + 32]", $b, $c),
             product!("ymm10", "[{y} + 64]", $c, $d),
@@ -84,6 +75,7 @@ macro_rules! row {
 }
 
 /// The carry of a column, to which that of the column below is added, and its digit.
+#[rustfmt::skip]
 macro_rules! digit {
     ($column:literal, $digit:literal) => {
         concat!("vpaddq ", $column, ", ", $column, ", ymm11\n", digit!(first $column, $digit))
@@ -99,37 +91,21 @@ macro_rules! digit {
 }
 
 /// A limb of the result: its column's digit and the carry of the column below, as it is.
+#[rustfmt::skip]
 macro_rules! limb {
     ($column:literal, $limb:literal) => {
         concat!(
-            "vpand ",
-            $limb,
-            ", ",
-            $column,
-            ", [{t} + 32 * 2]\n",
-            "vpaddq ",
-            $limb,
-            ", ",
-            $limb,
-            ", ymm11\n",
-            "vpsrlq ymm11, ",
-            $column,
-            ", 51\n",
-            "vpaddq ",
-            $limb,
-            ", ",
-            $limb,
-            ", [{t} + 32 * 3]\n",
-            "vsubpd ",
-            $limb,
-            ", ",
-            $limb,
-            ", [{t} + 32 * 5]\n",
+            "vpand ", $limb, ", ", $column, ", [{t} + 32 * 2]\n",
+            "vpaddq ", $limb, ", ", $limb, ", ymm11\n",
+            "vpsrlq ymm11, ", $column, ", 51\n",
+            "vpaddq ", $limb, ", ", $limb, ", [{t} + 32 * 3]\n",
+            "vsubpd ", $limb, ", ", $limb, ", [{t} + 32 * 5]\n",
         )
     };
 }
 
 /// A row of products of a digit with five limbs of the table, from column 4 on, where all columns are open.
+#[rustfmt::skip]
 macro_rules! reduction {
     ($x:literal, $a:literal, $b:literal, $c:literal, $d:literal, $e:literal) => {
         concat!(
@@ -143,41 +119,14 @@ macro_rules! reduction {
 }
 
 /// Divides the ten columns by `2^255`. The four lowest digits are taken out already; the last one's carry is in `ymm11`.
+#[rustfmt::skip]
 macro_rules! reduce {
     () => {
         concat!(
-            reduction!(
-                "ymm6",
-                "[{t} + 32 * 29]",
-                "[{t} + 32 * 30]",
-                "[{t} + 32 * 31]",
-                "[{t} + 32 * 32]",
-                "[{t} + 32 * 33]"
-            ),
-            reduction!(
-                "ymm7",
-                "[{t} + 32 * 34]",
-                "[{t} + 32 * 35]",
-                "[{t} + 32 * 36]",
-                "[{t} + 32 * 37]",
-                "[{t} + 32 * 38]"
-            ),
-            reduction!(
-                "ymm8",
-                "[{t} + 32 * 39]",
-                "[{t} + 32 * 40]",
-                "[{t} + 32 * 41]",
-                "[{t} + 32 * 42]",
-                "[{t} + 32 * 43]"
-            ),
-            reduction!(
-                "ymm9",
-                "[{t} + 32 * 44]",
-                "[{t} + 32 * 45]",
-                "[{t} + 32 * 46]",
-                "[{t} + 32 * 47]",
-                "[{t} + 32 * 48]"
-            ),
+            reduction!("ymm6", "[{t} + 32 * 29]", "[{t} + 32 * 30]", "[{t} + 32 * 31]", "[{t} + 32 * 32]", "[{t} + 32 * 33]"),
+            reduction!("ymm7", "[{t} + 32 * 34]", "[{t} + 32 * 35]", "[{t} + 32 * 36]", "[{t} + 32 * 37]", "[{t} + 32 * 38]"),
+            reduction!("ymm8", "[{t} + 32 * 39]", "[{t} + 32 * 40]", "[{t} + 32 * 41]", "[{t} + 32 * 42]", "[{t} + 32 * 43]"),
+            reduction!("ymm9", "[{t} + 32 * 44]", "[{t} + 32 * 45]", "[{t} + 32 * 46]", "[{t} + 32 * 47]", "[{t} + 32 * 48]"),
             // The quotient is the low half of the fifth digit's product with -1 / p.
             digit!("ymm4", "ymm10"),
             "vmovapd ymm14, ymm12\n",
@@ -185,14 +134,7 @@ macro_rules! reduce {
             "vsubpd ymm15, ymm13, ymm14\n",
             "vfmadd231pd ymm15, ymm10, [{t} + 32 * 8]\n",
             "vsubpd ymm10, ymm15, [{t} + 32 * 6]\n",
-            reduction!(
-                "ymm10",
-                "[{t} + 32 * 49]",
-                "[{t} + 32 * 50]",
-                "[{t} + 32 * 51]",
-                "[{t} + 32 * 52]",
-                "[{t} + 32 * 53]"
-            ),
+            reduction!("ymm10", "[{t} + 32 * 49]", "[{t} + 32 * 50]", "[{t} + 32 * 51]", "[{t} + 32 * 52]", "[{t} + 32 * 53]"),
             "vpsrlq ymm11, ymm4, 51\n",
             digit!("ymm5", "ymm6"),
             limb!("ymm0", "ymm7"),
