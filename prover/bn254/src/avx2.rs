@@ -103,9 +103,7 @@ impl<F: Field> Constants<F> {
     const DIGITS: [u64; 5] = digits(&F::MODULUS);
     /// `(p - 1) / 2`, all limbs positive.
     const HALF: [f64; 5] = {
-        let p = F::MODULUS;
-        let half = [p[0] >> 1 | p[1] << 63, p[1] >> 1 | p[2] << 63, p[2] >> 1 | p[3] << 63, p[3] >> 1];
-        let digits = digits(&half);
+        let digits = digits(&half(&F::MODULUS));
         let mut out = [0.0; 5];
         let mut i = 0;
         while i < 5 {
@@ -151,6 +149,11 @@ impl<F: Field> Constants<F> {
     };
 }
 
+/// `x / 2`, rounded down.
+const fn half(x: &Words) -> Words {
+    [x[0] >> 1 | x[1] << 63, x[1] >> 1 | x[2] << 63, x[2] >> 1 | x[3] << 63, x[3] >> 1]
+}
+
 /// `2^-exponent` modulo `p`.
 const fn inverse_power(exponent: usize, p: &Words) -> Words {
     let mut x = [1, 0, 0, 0];
@@ -165,7 +168,7 @@ const fn inverse_power(exponent: usize, p: &Words) -> Words {
             carry = sum >> 64;
             j += 1;
         }
-        x = [x[0] >> 1 | x[1] << 63, x[1] >> 1 | x[2] << 63, x[2] >> 1 | x[3] << 63, x[3] >> 1];
+        x = half(&x);
         i += 1;
     }
     x
@@ -638,10 +641,11 @@ mod tests {
         }
     }
 
-    /// Products and squares in both fields of the largest numbers that are allowed: all limbs of one sign, or of both.
+    /// Products, squares and settled sums in both fields of the largest numbers that are allowed, `largest` times the modulus
+    /// for sums: limbs of any signs.
     #[test]
     fn products_of_large_limbs() {
-        fn check<F: crate::Field + halo2curves::ff::Field + From<u64>>(rng: &mut ChaCha20Rng) {
+        fn check<F: crate::Field + halo2curves::ff::Field + From<u64>>(rng: &mut ChaCha20Rng, largest: f64) {
             let shift = F::from(1 << 51);
             let value = |limbs: &[f64; 5]| {
                 limbs.iter().rev().fold(F::ZERO, |value, limb| {
@@ -665,13 +669,17 @@ mod tests {
                 };
                 let unit = CENTRE as f64;
                 let (x, y) = (limbs(3.0 * unit + 36.0, 3.1 * unit), limbs(unit + 12.0, 0.39 * unit));
+                let sum = limbs(5.0 * (unit + 12.0), largest * Constants::<F>::MODULUS[4]);
                 let z = limbs(unit + 12.0, 0.96 * unit);
                 let lanes = |x: [f64; 5]| Avx2::<F>(x.map(splat), PhantomData);
                 let product = lanes(x).times(lanes(y)).settled().into_lazy();
                 let square = lanes(z).squared().settled().into_lazy();
                 // What comes out is in words, as the library's elements are.
                 let words = |x: F| Lazy::from(x * divided * F::from(2).pow_vartime([256]).invert().unwrap());
+                let settled = lanes(sum).settled().into_lazy();
+                let plain = |x: F| Lazy::from(x * F::from(2).pow_vartime([256]).invert().unwrap());
                 for lane in 0..LANES {
+                    assert_eq!(settled[lane].reduced(), plain(value(&sum)).reduced());
                     assert_eq!(product[lane].reduced(), words(value(&x) * value(&y)).reduced());
                     assert_eq!(square[lane].reduced(), words(value(&z).square()).reduced());
                 }
@@ -681,8 +689,8 @@ mod tests {
             return;
         }
         let mut rng = ChaCha20Rng::seed_from_u64(13);
-        check::<Fr>(&mut rng);
-        check::<Fq>(&mut rng);
+        check::<Fr>(&mut rng, 5.7);
+        check::<Fq>(&mut rng, 3.7);
     }
 
     /// Random sums and products of loaded factors, settled only where their bounds demand it.

@@ -1,4 +1,4 @@
-//! The product in the lanes, in assembly: the compiler finds no order of it that does without spills, which take a third
+//! The product in the lanes, in assembly: the compiler finds no order of it that does without spills, which take a tenth
 //! more time. See [`crate::avx2`] for the form of the numbers, and why it is exact.
 //!
 //! Registers: column `k` is in `ymm(k mod 6)`, as six columns are open at a time; `ymm6` to `ymm9` have the four lowest

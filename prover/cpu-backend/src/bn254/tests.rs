@@ -170,6 +170,11 @@ fn check_field<L: Lanes>() {
             move |p: &[Bn254; 5]| p[..4].iter().map(|x| x.exp_const_u64::<5>()).sum::<Bn254>() + c_is;
         check("settled sum", sum.settle(), &expected);
         check("power of a sum", sum.fit().pow5().settle(), &|p| expected(p).exp_const_u64::<5>());
+        let sum = (1..3).fold(lanes(0).pow5(), |sum, k| sum.add(lanes(k).pow5()));
+        let sum = sum.add(montgomery(3)).add(montgomery(4));
+        check("settled sum of five", sum.settle(), &|p| {
+            p[..3].iter().map(|x| x.exp_const_u64::<5>()).sum::<Bn254>() + p[3] + p[4]
+        });
         let sum = (1..5).fold(montgomery(0), |sum, k| sum.add(montgomery(k))).add_constant(&c);
         let expected = move |p: &[Bn254; 5]| p.iter().copied().sum::<Bn254>() + c_is;
         check("settled sum", sum.settle(), &expected);
