@@ -6,19 +6,21 @@
 
 use halo2curves::{
     bn256::{Fq, G1Affine},
-    ff::{BatchInvert, Field, PrimeField},
+    ff::{BatchInvert, Field},
     group::{Curve, prime::PrimeCurveAffine},
 };
 
 use crate::Lazy;
 #[cfg(target_arch = "x86_64")]
-use crate::{Avx2, align_stack};
+use crate::{Avx2, Ifma, align_stack, coordinates};
 
-/// A point of the curve. Infinity has zeros, which are no point's coordinates: 3 is no square.
+/// A point of the curve. Infinity has zeros, which are no point's coordinates: 3 is no square. A point is a cache line and
+/// a vector of AVX-512.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 pub struct Point {
-    x: Lazy<Fq>,
-    y: Lazy<Fq>,
+    pub(crate) x: Lazy<Fq>,
+    pub(crate) y: Lazy<Fq>,
 }
 
 impl From<G1Affine> for Point {
@@ -52,8 +54,8 @@ impl Point {
     }
 }
 
-/// Pairs that are added side by side, so that the processor has independent products to compute: one is half as long as
-/// what it looks ahead.
+/// Pairs that are added side by side in words, so that the processor has independent products to compute: one is half as
+/// long as what it looks ahead.
 const SIDE: usize = 4;
 /// Pairs that are worth the lanes.
 #[cfg(target_arch = "x86_64")]
@@ -61,6 +63,15 @@ const MIN_LANES: usize = 8;
 
 /// A number for each side.
 type Sides = [Lazy<Fq>; SIDE];
+
+/// Pairs of points to add, and room for the sums, which may be where the pairs are: a sum is put when what comes after
+/// it has been read for the last time.
+pub trait Pairs {
+    /// The pair that sum `index` is of.
+    fn pair(&self, index: usize) -> (&Point, &Point);
+    /// Where the sum goes.
+    fn sum(&mut self, index: usize) -> &mut Point;
+}
 
 /// Adds pairs of points. It keeps the memory that this takes.
 #[derive(Debug, Default)]
@@ -72,99 +83,36 @@ pub struct Adder {
     special: Vec<usize>,
     /// As `differences`, in lanes.
     #[cfg(target_arch = "x86_64")]
-    lanes: Vec<(Avx2<Fq>, Avx2<Fq>)>,
+    avx2: Vec<(Avx2<Fq>, Avx2<Fq>)>,
+    #[cfg(target_arch = "x86_64")]
+    ifma: Vec<(Ifma<Fq>, Ifma<Fq>)>,
 }
 
 impl Adder {
-    /// Adds the first `count` pairs that `pair` gives, and gives the sums to `put`, from the last to the first. `state`
-    /// is what the pairs are taken from and the sums are put into.
+    /// Adds the first `count` pairs, from the last to the first.
     #[inline(always)]
-    pub fn add<S: ?Sized>(
-        &mut self,
-        count: usize,
-        state: &mut S,
-        pair: impl Fn(&S, usize) -> (Point, Point),
-        mut put: impl FnMut(&mut S, usize, Point),
-    ) {
+    pub fn add(&mut self, count: usize, pairs: &mut impl Pairs) {
+        // SAFETY: the processor has the instructions.
         #[cfg(target_arch = "x86_64")]
-        if count >= MIN_LANES && Avx2::<Fq>::is_available() {
-            // SAFETY: the processor has AVX2 and FMA.
-            #[allow(unsafe_code)]
-            if unsafe { self.add_lanes(count, state, &pair, &mut put) } {
+        #[allow(unsafe_code)]
+        if count >= MIN_LANES {
+            let done = if Ifma::<Fq>::is_available() {
+                unsafe { add_ifma(&mut self.ifma, count, pairs) }
+            } else if Avx2::<Fq>::is_available() {
+                unsafe { add_avx2(&mut self.avx2, count, pairs) }
+            } else {
+                false
+            };
+            if done {
                 return;
             }
         }
-        self.add_words(count, state, pair, put);
-    }
-
-    /// As [`Adder::add`], in lanes, unless there is a pair that can't be added by the slope: then it does nothing.
-    ///
-    /// The lanes' products are divided by `2^255` and the words are `x 2^256`, so that these are twice the coordinates
-    /// there: `X = 2 x`, `Y = 2 y`. The slope `s` is the same, and `X = 2 s^2 - X_1 - X_2`, `Y = s (X_1 - X) - Y_1`.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn add_lanes<S: ?Sized>(
-        &mut self,
-        count: usize,
-        state: &mut S,
-        pair: &impl Fn(&S, usize) -> (Point, Point),
-        put: &mut impl FnMut(&mut S, usize, Point),
-    ) -> bool {
-        align_stack();
-        self.lanes.clear();
-        // The least top limbs of x: infinity's is zero, and hardly any other point's.
-        let mut least = Avx2::from_lazy([Lazy::from(-Fq::ONE); SIDE]);
-        // 1, whose words are 2^255.
-        let one = Avx2::from_lazy([Lazy::from(Fq::TWO_INV); SIDE]).settled();
-        let mut products = one;
-        for first in (0..count).step_by(SIDE) {
-            // The last lanes repeat the last pair.
-            let [a, b, c, d] = pairs_from(state, first, count, pair);
-            let p = Avx2::from_lazy([a.0.x, b.0.x, c.0.x, d.0.x]);
-            let q = Avx2::from_lazy([a.1.x, b.1.x, c.1.x, d.1.x]);
-            least = least.least(p).least(q);
-            let differences = q.minus(p).settled();
-            self.lanes.push((differences, products));
-            products = products.times(differences);
-        }
-        // Words of v 2^255 are the library's v / 2, whose inverse is 2 / v; those of (1 / v) 2^255 are its 1 / (2 v).
-        let mut values = products.settled().into_lazy().map(Lazy::reduced);
-        if least.any_small() || values.contains(&Fq::ZERO) {
-            return false;
-        }
-        values.iter_mut().batch_invert();
-        let quarter = Fq::TWO_INV.square();
-        let mut inverses = Avx2::from_lazy(values.map(|value| Lazy::from(value * quarter))).settled();
-        for (group, (differences, products)) in self.lanes.iter().enumerate().rev() {
-            let first = group * SIDE;
-            let [a, b, c, d] = pairs_from(state, first, count, pair);
-            let p_x = Avx2::from_lazy([a.0.x, b.0.x, c.0.x, d.0.x]);
-            let p_y = Avx2::from_lazy([a.0.y, b.0.y, c.0.y, d.0.y]);
-            let q_y = Avx2::from_lazy([a.1.y, b.1.y, c.1.y, d.1.y]);
-            let inverse = inverses.times(*products);
-            inverses = inverses.times(*differences);
-            // Settled, because the limbs of what it is multiplied with are those of a loaded element and a settled one.
-            let slope = q_y.minus(p_y).times(inverse).settled();
-            let square = slope.squared();
-            let x = square.plus(square).minus(p_x.plus(p_x).plus(*differences).settled()).settled();
-            let y = slope.times(p_x.minus(x)).minus(p_y).settled();
-            let (x, y) = (x.into_lazy(), y.into_lazy());
-            for side in (0..SIDE.min(count - first)).rev() {
-                put(state, first + side, Point { x: x[side], y: y[side] });
-            }
-        }
-        true
+        self.add_words(count, pairs);
     }
 
     /// As [`Adder::add`], in words.
     #[inline(always)]
-    fn add_words<S: ?Sized>(
-        &mut self,
-        count: usize,
-        state: &mut S,
-        pair: impl Fn(&S, usize) -> (Point, Point),
-        mut put: impl FnMut(&mut S, usize, Point),
-    ) {
+    fn add_words(&mut self, count: usize, pairs: &mut impl Pairs) {
         self.differences.clear();
         self.special.clear();
         let one = Lazy::from(Fq::ONE);
@@ -172,7 +120,7 @@ impl Adder {
         for first in (0..count).step_by(SIDE) {
             let mut differences = [one; SIDE];
             for (index, difference) in (first..count).zip(&mut differences) {
-                let (p, q) = pair(state, index);
+                let (p, q) = pairs.pair(index);
                 *difference = q.x - p.x;
                 if difference.is_zero() | p.is_infinity() | q.is_infinity() {
                     self.special.push(index);
@@ -185,37 +133,43 @@ impl Adder {
         let mut inverses = invert(products);
         for (group, (differences, products)) in self.differences.iter().enumerate().rev() {
             let first = group * SIDE;
-            let pairs: [(Point, Point); SIDE] = each(|side| pair(state, (first + side).min(count - 1)));
+            let group: [(Point, Point); SIDE] = each(|side| {
+                let (p, q) = pairs.pair((first + side).min(count - 1));
+                (*p, *q)
+            });
             let inverse: Sides = each(|side| inverses[side] * products[side]);
             inverses = each(|side| inverses[side] * differences[side]);
-            let slope: Sides = each(|side| (pairs[side].1.y - pairs[side].0.y) * inverse[side]);
+            let slope: Sides = each(|side| (group[side].1.y - group[side].0.y) * inverse[side]);
             let square: Sides = each(|side| slope[side].square());
-            let x: Sides = each(|side| square[side] - pairs[side].0.x - pairs[side].1.x);
-            let y: Sides = each(|side| slope[side] * (pairs[side].0.x - x[side]));
+            let x: Sides = each(|side| square[side] - group[side].0.x - group[side].1.x);
+            let y: Sides = each(|side| slope[side] * (group[side].0.x - x[side]));
             for side in (0..SIDE.min(count - first)).rev() {
-                let (p, q) = pairs[side];
+                let (p, q) = group[side];
                 let mut sum = Point { x: x[side], y: y[side] - p.y };
                 if self.special.last() == Some(&(first + side)) {
                     self.special.pop();
                     sum = add_special(p, q);
                 }
-                put(state, first + side, sum);
+                *pairs.sum(first + side) = sum;
             }
         }
     }
 }
 
-/// The pairs from `first` on; the last one is repeated.
-#[inline(always)]
-fn pairs_from<S: ?Sized>(
-    state: &S,
-    first: usize,
-    count: usize,
-    pair: impl Fn(&S, usize) -> (Point, Point),
-) -> [(Point, Point); SIDE] {
-    // Written out, because the compiler makes calls of `each` here.
-    let at = |side: usize| (first + side).min(count - 1);
-    [pair(state, at(0)), pair(state, at(1)), pair(state, at(2)), pair(state, at(3))]
+/// [`coordinates::add`] with AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn add_avx2(memory: &mut Vec<(Avx2<Fq>, Avx2<Fq>)>, count: usize, pairs: &mut impl Pairs) -> bool {
+    align_stack();
+    coordinates::add(memory, count, pairs)
+}
+
+/// [`coordinates::add`] with AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn add_ifma(memory: &mut Vec<(Ifma<Fq>, Ifma<Fq>)>, count: usize, pairs: &mut impl Pairs) -> bool {
+    align_stack();
+    coordinates::add(memory, count, pairs)
 }
 
 /// An array of what `f` gives for each side.
@@ -246,10 +200,63 @@ mod tests {
 
     use super::*;
 
+    /// Pairs, and their sums.
+    struct Listed {
+        pairs: Vec<(Point, Point)>,
+        sums: Vec<Point>,
+    }
+
+    impl Listed {
+        fn new(pairs: &[(G1Affine, G1Affine)]) -> Self {
+            let pairs: Vec<_> = pairs.iter().map(|(p, q)| (Point::from(*p), Point::from(*q))).collect();
+            Self { sums: vec![Point::INFINITY; pairs.len()], pairs }
+        }
+
+        fn sums(self) -> Vec<G1Affine> {
+            self.sums.into_iter().map(G1Affine::from).collect()
+        }
+    }
+
+    impl Pairs for Listed {
+        fn pair(&self, index: usize) -> (&Point, &Point) {
+            (&self.pairs[index].0, &self.pairs[index].1)
+        }
+
+        fn sum(&mut self, index: usize) -> &mut Point {
+            &mut self.sums[index]
+        }
+    }
+
+    /// The sums by each kernel that this processor is capable of; none where a pair is special.
+    #[allow(unsafe_code)]
+    fn by_each_kernel(pairs: &[(G1Affine, G1Affine)]) -> Vec<Option<Vec<G1Affine>>> {
+        let mut results = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if Ifma::<Fq>::is_available() {
+                let mut listed = Listed::new(pairs);
+                // SAFETY: the processor has the instructions.
+                let done = unsafe { add_ifma(&mut Vec::new(), pairs.len(), &mut listed) };
+                results.push(done.then(|| listed.sums()));
+            }
+            if Avx2::<Fq>::is_available() {
+                let mut listed = Listed::new(pairs);
+                // SAFETY: the processor has the instructions.
+                let done = unsafe { add_avx2(&mut Vec::new(), pairs.len(), &mut listed) };
+                results.push(done.then(|| listed.sums()));
+            }
+        }
+        for add in [Adder::add, Adder::add_words] {
+            let mut listed = Listed::new(pairs);
+            add(&mut Adder::default(), pairs.len(), &mut listed);
+            results.push(Some(listed.sums()));
+        }
+        results
+    }
+
     #[test]
     fn sums_are_the_librarys() {
         let mut rng = ChaCha20Rng::seed_from_u64(10);
-        let mut adder = Adder::default();
         for (count, special) in
             [0, 1, 2, 3, 50, 301].into_iter().flat_map(|count| [(count, false), (count, true)])
         {
@@ -265,19 +272,11 @@ mod tests {
                 }
             };
             let pairs: Vec<(G1Affine, G1Affine)> = (0..count).map(|_| (point(), point())).collect();
-            let mut sums = vec![G1Affine::identity(); count];
-            let pair = |index: usize| (Point::from(pairs[index].0), Point::from(pairs[index].1));
-            adder.add(count, &mut *sums, |_, index| pair(index), |sums, index, sum| sums[index] = sum.into());
-            let mut words = vec![G1Affine::identity(); count];
-            adder.add_words(
-                count,
-                &mut *words,
-                |_, index| pair(index),
-                |sums, index, sum| sums[index] = sum.into(),
-            );
-            for (((p, q), sum), words) in pairs.iter().zip(sums).zip(words) {
-                assert_eq!((p.to_curve() + q).to_affine(), sum);
-                assert_eq!(words, sum);
+            let expected: Vec<G1Affine> = pairs.iter().map(|(p, q)| (p.to_curve() + q).to_affine()).collect();
+            for sums in by_each_kernel(&pairs) {
+                // Random pairs are never special.
+                assert!(special || sums.is_some());
+                assert!(sums.is_none_or(|sums| sums == expected));
             }
         }
     }
@@ -293,16 +292,12 @@ mod tests {
             for place in 0..plain.len() {
                 let mut pairs = plain.clone();
                 pairs[place] = special;
-                let mut sums = vec![G1Affine::identity(); pairs.len()];
-                Adder::default().add(
-                    pairs.len(),
-                    &mut *sums,
-                    |_, index| (pairs[index].0.into(), pairs[index].1.into()),
-                    |sums, index, sum| sums[index] = sum.into(),
-                );
                 let expected: Vec<G1Affine> =
                     pairs.iter().map(|(p, q)| (p.to_curve() + q).to_affine()).collect();
-                assert_eq!(sums, expected);
+                let results = by_each_kernel(&pairs);
+                let (lanes, words) = results.split_at(results.len() - 2);
+                assert!(lanes.iter().all(Option::is_none), "the slope can't be used");
+                assert!(words.iter().all(|sums| sums.as_ref() == Some(&expected)));
             }
         }
     }

@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 
-/// As much as a vector of AVX2.
-#[repr(align(32))]
-struct Vector([u8; 32]);
+/// As much as a vector of AVX-512.
+#[repr(align(64))]
+struct Vector([u8; 64]);
 
-/// Makes the function that this is inlined into align its stack for vectors of 32 bytes.
+/// Makes the function that this is inlined into align its stack for vectors of 32 or 64 bytes.
 ///
 /// The compiler decides so before it assigns registers, when it can't know yet that some will be spilled, and the stack is
 /// only aligned to 16 bytes by itself. Every other spill of a vector then crosses a cache line, which makes a product in
@@ -14,5 +14,5 @@ struct Vector([u8; 32]);
 #[inline(always)]
 pub fn align_stack() {
     // Mutable, because the compiler makes a constant of what nobody changes.
-    black_box(&mut Vector([0; 32]).0);
+    black_box(&mut Vector([0; 64]).0);
 }

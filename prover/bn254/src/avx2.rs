@@ -32,14 +32,21 @@
 
 use std::{arch::x86_64::*, marker::PhantomData};
 
-use halo2curves::{bn256::Fr, ff::PrimeField};
+use halo2curves::{
+    bn256::{Fq, Fr},
+    ff::{BatchInvert, Field as _, PrimeField},
+};
 
 use crate::{
-    Field, Lazy, align_stack,
+    Field, Lazy, Point, align_stack,
+    coordinates::Coordinates,
     fma::{self, Table},
-    lanes::{LANES, Lanes, Task},
-    lazy::{Words, subtract},
+    lanes::{Lanes, MAX_LANES, Task},
+    lazy::{Words, half, inverse_power, subtract},
 };
+
+/// Elements in one value.
+const LANES: usize = 4;
 
 const BITS: u32 = 51;
 const MASK: u64 = (1 << BITS) - 1;
@@ -147,31 +154,6 @@ impl<F: Field> Constants<F> {
         }
         rows
     };
-}
-
-/// `x / 2`, rounded down.
-const fn half(x: &Words) -> Words {
-    [x[0] >> 1 | x[1] << 63, x[1] >> 1 | x[2] << 63, x[2] >> 1 | x[3] << 63, x[3] >> 1]
-}
-
-/// `2^-exponent` modulo `p`.
-const fn inverse_power(exponent: usize, p: &Words) -> Words {
-    let mut x = [1, 0, 0, 0];
-    let mut i = 0;
-    while i < exponent {
-        let odd = x[0] & 1 == 1;
-        let mut carry = 0;
-        let mut j = 0;
-        while j < 4 {
-            let sum = x[j] as u128 + if odd { p[j] as u128 } else { 0 } + carry;
-            x[j] = sum as u64;
-            carry = sum >> 64;
-            j += 1;
-        }
-        x = half(&x);
-        i += 1;
-    }
-    x
 }
 
 /// What the columns start with: minus the constants that the products' halves come with (see the module's text), and
@@ -446,21 +428,6 @@ impl<F: Field> Avx2<F> {
         Self(std::array::from_fn(|i| sub(self.0[i], rhs.0[i])), PhantomData)
     }
 
-    /// The lesser of the top limbs, lane by lane, of which [`any_small`](Self::any_small) tells.
-    #[inline(always)]
-    pub(crate) fn least(mut self, rhs: Self) -> Self {
-        // SAFETY: as above.
-        self.0[4] = unsafe { _mm256_min_pd(self.0[4], rhs.0[4]) };
-        self
-    }
-
-    /// Whether a lane's top limb is zero or negative.
-    #[inline(always)]
-    pub(crate) fn any_small(self) -> bool {
-        // SAFETY: as above.
-        unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(self.0[4], splat(0.0))) != 0 }
-    }
-
     /// The sum of factors with one that is the same for all lanes.
     #[inline(always)]
     pub fn plus_factor(self, factor: &[f64; 5]) -> Self {
@@ -482,7 +449,96 @@ impl<F: Field> Avx2<F> {
     }
 }
 
+/// Products are divided by `2^255` and the words of [`Point`] are `x 2^256`, so that these are twice the coordinates there:
+/// `X = 2 x`, `Y = 2 y`. The slope `s` is the same, and `X = 2 s^2 - X_1 - X_2`, `Y = s (X_1 - X) - Y_1`.
+impl Coordinates for Avx2<Fq> {
+    const LANES: usize = LANES;
+
+    #[inline(always)]
+    fn one() -> Self {
+        // 1, whose words are 2^255.
+        Self::from_lazy([Lazy::from(Fq::TWO_INV); LANES]).settled()
+    }
+
+    #[inline(always)]
+    fn load_x<'a>(point: impl Fn(usize) -> &'a Point) -> Self {
+        Self::from_lazy([point(0).x, point(1).x, point(2).x, point(3).x])
+    }
+
+    #[inline(always)]
+    fn load<'a>(point: impl Fn(usize) -> &'a Point) -> (Self, Self) {
+        let [a, b, c, d] = [point(0), point(1), point(2), point(3)];
+        (Self::from_lazy([a.x, b.x, c.x, d.x]), Self::from_lazy([a.y, b.y, c.y, d.y]))
+    }
+
+    #[inline(always)]
+    fn points(x: Self, y: Self) -> [Point; MAX_LANES] {
+        let (x, y) = (x.into_lazy(), y.into_lazy());
+        let mut out = [Point::INFINITY; MAX_LANES];
+        for lane in 0..LANES {
+            out[lane] = Point { x: x[lane], y: y[lane] };
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn settled(self) -> Self {
+        self.settled()
+    }
+
+    #[inline(always)]
+    fn minus(self, rhs: Self) -> Self {
+        self.minus(rhs)
+    }
+
+    #[inline(always)]
+    fn times(self, rhs: Self) -> Self {
+        self.times(rhs)
+    }
+
+    #[inline(always)]
+    fn least(mut self, rhs: Self) -> Self {
+        // SAFETY: as above.
+        self.0[4] = unsafe { _mm256_min_pd(self.0[4], rhs.0[4]) };
+        self
+    }
+
+    #[inline(always)]
+    fn any_zero_limb(self) -> bool {
+        // SAFETY: as above.
+        unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(self.0[4], splat(0.0))) != 0 }
+    }
+
+    fn inverted(self) -> Option<Self> {
+        // Words of v 2^255 are the library's v / 2, whose inverse is 2 / v; those of (1 / v) 2^255 are its 1 / (2 v).
+        let mut values = self.settled().into_lazy().map(Lazy::reduced);
+        if values.contains(&Fq::ZERO) {
+            return None;
+        }
+        values.iter_mut().batch_invert();
+        let quarter = Fq::TWO_INV.square();
+        Some(Self::from_lazy(values.map(|value| Lazy::from(value * quarter))).settled())
+    }
+
+    #[inline(always)]
+    fn third((p_x, p_y): (Self, Self), difference: Self, slope: Self) -> (Self, Self) {
+        // Settled, because the limbs of what it is multiplied with are those of a loaded element and a settled one.
+        let slope = slope.settled();
+        let square = slope.squared();
+        let x = square.plus(square).minus(p_x.plus(p_x).plus(difference).settled()).settled();
+        (x, slope.times(p_x.minus(x)).minus(p_y).settled())
+    }
+}
+
+/// The elements' words.
+#[inline(always)]
+fn words_of(elements: &[Fr]) -> [Words; LANES] {
+    let elements: &[Fr; LANES] = elements.first_chunk().expect("there are enough elements");
+    elements.map(|element| Lazy::from(element).words())
+}
+
 impl Lanes for Avx2<Fr> {
+    const LANES: usize = LANES;
     type Factor = [f64; 5];
 
     fn enable(task: impl Task) {
@@ -500,19 +556,23 @@ impl Lanes for Avx2<Fr> {
     }
 
     #[inline(always)]
-    fn load(elements: &[Fr; LANES]) -> Self {
-        Self::from_lazy(elements.map(Lazy::from))
+    fn load(elements: &[Fr]) -> Self {
+        Self(load(words_of(elements).each_ref()), PhantomData)
     }
 
     #[inline(always)]
-    fn factors(elements: &[Fr; LANES]) -> Self {
+    fn factors(elements: &[Fr]) -> Self {
         Self::load_factors(elements).settled()
     }
 
     #[inline(always)]
-    fn load_factors(elements: &[Fr; LANES]) -> Self {
-        let words = elements.map(|element| Lazy::from(element).words());
-        Self(load_halves::<Fr>(words.each_ref()), PhantomData)
+    fn load_factors(elements: &[Fr]) -> Self {
+        Self(load_halves::<Fr>(words_of(elements).each_ref()), PhantomData)
+    }
+
+    #[inline(always)]
+    fn splat(factor: &[f64; 5]) -> Self {
+        Self(factor.map(splat), PhantomData)
     }
 
     #[inline(always)]
@@ -521,8 +581,8 @@ impl Lanes for Avx2<Fr> {
     }
 
     #[inline(always)]
-    fn store(self) -> [Fr; LANES] {
-        self.settled().into_reduced()
+    fn store(self, out: &mut [Fr]) {
+        out[..LANES].copy_from_slice(&self.settled().into_reduced());
     }
 
     #[inline(always)]
@@ -541,11 +601,6 @@ impl Lanes for Avx2<Fr> {
     }
 
     #[inline(always)]
-    fn scale(self, factor: &[f64; 5]) -> Self {
-        self.times(Self(factor.map(splat), PhantomData))
-    }
-
-    #[inline(always)]
     fn mul(self, factors: Self) -> Self {
         self.times(factors)
     }
@@ -553,78 +608,10 @@ impl Lanes for Avx2<Fr> {
 
 #[cfg(test)]
 mod tests {
-    use halo2curves::{bn256::Fq, ff::Field};
     use rand_chacha::ChaCha20Rng;
     use rand_core::{RngCore, SeedableRng};
 
     use super::*;
-    use crate::Bound;
-
-    fn random(rng: &mut ChaCha20Rng) -> [Fr; LANES] {
-        std::array::from_fn(|_| match rng.next_u32() % 8 {
-            0 => Fr::ZERO,
-            1 => -Fr::ONE,
-            2 => Fr::from(u64::from(rng.next_u32())),
-            3 => -Fr::from(u64::from(rng.next_u32())),
-            // 1 and p - 1 in words.
-            4 => Fr::TWO_INV.pow_vartime([256]),
-            5 => -Fr::TWO_INV.pow_vartime([256]),
-            _ => Fr::random(&mut *rng),
-        })
-    }
-
-    fn zip(a: [Fr; LANES], b: [Fr; LANES], f: impl Fn(Fr, Fr) -> Fr) -> [Fr; LANES] {
-        std::array::from_fn(|lane| f(a[lane], b[lane]))
-    }
-
-    #[test]
-    fn arithmetic_is_the_librarys() {
-        if !Avx2::<Fr>::is_available() {
-            return;
-        }
-        let mut rng = ChaCha20Rng::seed_from_u64(11);
-        for _ in 0..10_000 {
-            let [x, y, z, f] = std::array::from_fn(|_| random(&mut rng));
-            let [a, b, c] = [x, y, z].map(|elements| Avx2::<Fr>::load(&elements));
-            assert_eq!(a.store(), x);
-            assert_eq!(a.settle().store(), x);
-            assert_eq!(a.scale(&Avx2::<Fr>::factor(f[0])).store(), x.map(|x| x * f[0]));
-            let factors = Avx2::<Fr>::factors(&f);
-            let (xf, yf, zf) = (zip(x, f, |x, f| x * f), zip(y, f, |y, f| y * f), zip(z, f, |z, f| z * f));
-            let [af, bf, cf] = [a, b, c].map(|a| a.mul(factors));
-            assert_eq!(af.store(), xf);
-            // The largest sums that are allowed, and their products.
-            let sum = a.settle().add(bf).sub(cf);
-            let expected = zip(zip(x, yf, |x, y| x + y), zf, |sum, z| sum - z);
-            assert_eq!(sum.store(), expected);
-            let mut product = (sum, expected);
-            for _ in 0..20 {
-                let (q, expected) = (product.0.mul(factors), zip(product.1, f, |x, f| x * f));
-                assert_eq!(q.store(), expected);
-                product = (a.settle().sub(q).sub(q), zip(x, expected, |x, q| x - q - q));
-                assert_eq!(product.0.store(), product.1);
-            }
-            // Products of factors are factors.
-            let square = factors.mul(factors);
-            assert_eq!(a.mul(square).store(), zip(xf, f, |x, f| x * f));
-        }
-    }
-
-    #[test]
-    fn inverses_of_powers_of_two() {
-        for exponent in [0, 1, 51, 204] {
-            let power = Fr::from(2).pow_vartime([exponent as u64]);
-            assert_eq!(
-                Fr::from_raw(inverse_power(exponent, &<Fr as crate::Field>::MODULUS)) * power,
-                Fr::ONE
-            );
-            let power = Fq::from(2).pow_vartime([exponent as u64]);
-            assert_eq!(
-                Fq::from_raw(inverse_power(exponent, &<Fq as crate::Field>::MODULUS)) * power,
-                Fq::ONE
-            );
-        }
-    }
 
     /// The magnitudes that the module's text counts with.
     #[test]
@@ -691,50 +678,5 @@ mod tests {
         let mut rng = ChaCha20Rng::seed_from_u64(13);
         check::<Fr>(&mut rng, 5.7);
         check::<Fq>(&mut rng, 3.7);
-    }
-
-    /// Random sums and products of loaded factors, settled only where their bounds demand it.
-    #[test]
-    fn factors_stay_exact_within_their_bounds() {
-        type L = Avx2<Fr>;
-        if !L::is_available() {
-            return;
-        }
-        let mut rng = ChaCha20Rng::seed_from_u64(12);
-        let mut settled = 0;
-        for _ in 0..300 {
-            let mut known: Vec<(L, Bound, [Fr; LANES])> = Vec::new();
-            for _ in 0..8 {
-                let x = random(&mut rng);
-                known.push((L::load_factors(&x), Bound::LOADED_FACTORS, x));
-            }
-            for _ in 0..60 {
-                let pick = |rng: &mut ChaCha20Rng| rng.next_u32() as usize % known.len();
-                let (a, b, kind) = (pick(&mut rng), pick(&mut rng), rng.next_u32() % 3);
-                let bound = |a: Bound, b: Bound| if kind == 2 { a.product(b) } else { a.sum(b) };
-                while bound(known[a].1, known[b].1).is_none() {
-                    let larger = if known[a].1.exceeds(known[b].1) { a } else { b };
-                    let larger = &mut known[larger];
-                    assert_ne!(larger.1, Bound::SETTLED, "settled ones can be computed with");
-                    *larger = (larger.0.settle(), Bound::SETTLED, larger.2);
-                    settled += 1;
-                }
-                let bound = bound(known[a].1, known[b].1).expect("now it is allowed");
-                let ((a, _, x), (b, _, y)) = (known[a], known[b]);
-                let (c, z) = match kind {
-                    0 => (a.add(b), zip(x, y, |x, y| x + y)),
-                    1 => (a.sub(b), zip(x, y, |x, y| x - y)),
-                    _ => (a.mul(b), zip(x, y, |x, y| x * y)),
-                };
-                known.push((c, bound, z));
-            }
-            for (a, bound, x) in known {
-                let output = if bound.is_output() { a } else { a.settle() };
-                let element = L::load(&x).scale(&L::factor(x[0])).add(output.to_elements());
-                assert_eq!(element.store(), x.map(|y| y * x[0] + y));
-                assert_eq!(output.to_elements().store(), x);
-            }
-        }
-        assert!(settled > 1000, "{settled}");
     }
 }

@@ -183,6 +183,31 @@ pub(crate) const fn subtract(a: &Words, b: &Words) -> (Words, bool) {
     ([d0, d1, d2, d3], borrow)
 }
 
+/// `x / 2`, rounded down.
+pub(crate) const fn half(x: &Words) -> Words {
+    [x[0] >> 1 | x[1] << 63, x[1] >> 1 | x[2] << 63, x[2] >> 1 | x[3] << 63, x[3] >> 1]
+}
+
+/// `2^-exponent` modulo `p`.
+pub(crate) const fn inverse_power(exponent: usize, p: &Words) -> Words {
+    let mut x = [1, 0, 0, 0];
+    let mut i = 0;
+    while i < exponent {
+        let odd = x[0] & 1 == 1;
+        let mut carry = 0;
+        let mut j = 0;
+        while j < 4 {
+            let sum = x[j] as u128 + if odd { p[j] as u128 } else { 0 } + carry;
+            x[j] = sum as u64;
+            carry = sum >> 64;
+            j += 1;
+        }
+        x = half(&x);
+        i += 1;
+    }
+    x
+}
+
 /// `a`, or `a + b` modulo `2^256`.
 #[inline(always)]
 fn add_masked(a: &Words, b: &Words, add: bool) -> Words {
@@ -357,7 +382,7 @@ fn multiply<F: Field>(a: &Words, b: &Words) -> Words {
 
 #[cfg(test)]
 mod tests {
-    use halo2curves::ff::PrimeField;
+    use halo2curves::ff::{Field as _, PrimeField};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
@@ -394,5 +419,15 @@ mod tests {
     fn arithmetic_is_the_librarys() {
         agrees::<Fq>();
         agrees::<Fr>();
+    }
+
+    #[test]
+    fn inverses_of_powers_of_two() {
+        for exponent in [0, 1, 51, 52, 204] {
+            let power = Fr::from(2).pow_vartime([exponent as u64]);
+            assert_eq!(Fr::from_raw(inverse_power(exponent, &<Fr as Field>::MODULUS)) * power, Fr::ONE);
+            let power = Fq::from(2).pow_vartime([exponent as u64]);
+            assert_eq!(Fq::from_raw(inverse_power(exponent, &<Fq as Field>::MODULUS)) * power, Fq::ONE);
+        }
     }
 }

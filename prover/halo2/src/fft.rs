@@ -6,7 +6,7 @@
 //!   w^((i1 C + i2)(j2 R + j1)) = (w^C)^(i1 j1) · w^(i2 j1) · (w^R)^(i2 j2),
 //!
 //! so it is C transforms of size R, a product with w^(i2 j1), R transforms of size C and a transposition. A small
-//! transform fits the cache, the twiddles of the small sizes are all that is stored, and four small transforms go on
+//! transform fits the cache, the twiddles of the small sizes are all that is stored, and some small transforms go on
 //! side by side in the lanes of a kernel ([`Lanes`]), so that memory is read and written in whole cache lines.
 
 use std::{mem, sync::Mutex};
@@ -16,11 +16,11 @@ use halo2curves::{
     ff::{Field, PrimeField},
 };
 use rayon::prelude::*;
-use zeno_bn254::{LANES, Lanes, Portable, Task};
+use zeno_bn254::{Lanes, MAX_LANES, Portable, Task};
 
 /// Below this k the matrix has no room for the lanes, and values are computed one by one.
-const MIN_K: u32 = 4;
-/// Values of a row that fit the second-level cache (160 bytes for each four): their levels come first.
+const MIN_K: u32 = 2 * MAX_LANES.ilog2();
+/// Values of a row that fit the second-level cache (160 bytes for each four elements): their levels come first.
 const LOCAL: usize = 1 << 10;
 /// Rows of the result that a task of the transposition writes.
 const GROUP: usize = 8;
@@ -42,6 +42,8 @@ pub(crate) struct Fft {
 /// What computes, with its tables.
 #[derive(Debug)]
 enum Kernel {
+    #[cfg(target_arch = "x86_64")]
+    Ifma(Tables<zeno_bn254::Ifma<Fr>>),
     #[cfg(target_arch = "x86_64")]
     Avx2(Tables<zeno_bn254::Avx2<Fr>>),
     Portable(Tables<Portable>),
@@ -173,12 +175,8 @@ impl<L: Lanes> Small<L> {
     }
 }
 
-fn lanes(values: &[Fr]) -> &[Fr; LANES] {
-    values.first_chunk().expect("the matrix has room for the lanes")
-}
-
 /// Values base^first, base^(first + 1), …, times a factor.
-fn lane_powers(base: Fr, first: usize, factor: Fr) -> [Fr; LANES] {
+fn lane_powers(base: Fr, first: usize, factor: Fr) -> [Fr; MAX_LANES] {
     let mut power = factor * base.pow_vartime([first as u64]);
     std::array::from_fn(|_| {
         let next = power * base;
@@ -201,21 +199,22 @@ struct Columns<'a, L: Lanes> {
 impl<L: Lanes> Task for Columns<'_, L> {
     #[inline(always)]
     fn run(self) {
-        let rows = self.target.len() / LANES;
+        let rows = self.target.len() / L::LANES;
         let columns = self.source.len() / rows;
         let row = self.row;
         row.clear();
         row.extend((0..rows).map(|at| {
             let i1 = reverse_bits(at, rows.ilog2());
-            L::load(lanes(&self.source[i1 * columns + self.first..]))
+            L::load(&self.source[i1 * columns + self.first..])
         }));
         self.small.transform(row);
         let steps = L::factors(&lane_powers(self.omega, self.first, Fr::ONE));
         let mut twiddles = L::factors(&lane_powers(self.shift, self.first, Fr::ONE));
-        for (j1, values) in row.iter().enumerate() {
-            let values = values.mul(twiddles).store();
+        let mut values = [Fr::ZERO; MAX_LANES];
+        for (j1, cell) in row.iter().enumerate() {
+            cell.mul(twiddles).store(&mut values);
             twiddles = twiddles.mul(steps).settle();
-            for (lane, value) in values.into_iter().enumerate() {
+            for (lane, value) in values.into_iter().take(L::LANES).enumerate() {
                 self.target[lane * rows + j1] = value;
             }
         }
@@ -237,23 +236,27 @@ struct Rows<'a, L: Lanes> {
 impl<L: Lanes> Task for Rows<'_, L> {
     #[inline(always)]
     fn run(self) {
-        let columns = self.target.len() / LANES;
+        let columns = self.target.len() / L::LANES;
         let rows = self.source.len() / columns;
         let row = self.row;
         row.clear();
         row.extend((0..columns).map(|at| {
             let i2 = reverse_bits(at, columns.ilog2());
-            L::load(lanes(&self.source[i2 * rows + self.first..]))
+            L::load(&self.source[i2 * rows + self.first..])
         }));
         self.small.transform(row);
-        let targets = self.target.as_chunks_mut::<LANES>().0;
+        let targets = self.target.chunks_exact_mut(L::LANES);
         match self.scale {
-            None => targets.iter_mut().zip(row).for_each(|(target, values)| *target = values.store()),
+            None => {
+                for (target, values) in targets.zip(row) {
+                    values.store(target);
+                }
+            }
             Some((factor, base)) => {
                 let step = L::factor(base.pow_vartime([rows as u64]));
                 let mut factors = L::factors(&lane_powers(base, self.first, factor));
-                for (target, values) in targets.iter_mut().zip(row) {
-                    *target = values.mul(factors).store();
+                for (target, values) in targets.zip(row) {
+                    values.mul(factors).store(target);
                     if base != Fr::ONE {
                         factors = factors.scale(&step).settle();
                     }
@@ -328,6 +331,8 @@ impl Fft {
         scratch.resize(values.len(), Fr::ZERO);
         match &self.kernel {
             #[cfg(target_arch = "x86_64")]
+            Kernel::Ifma(tables) => tables.transform(values, &mut scratch, omega, inverse, shift, scale),
+            #[cfg(target_arch = "x86_64")]
             Kernel::Avx2(tables) => tables.transform(values, &mut scratch, omega, inverse, shift, scale),
             Kernel::Portable(tables) => tables.transform(values, &mut scratch, omega, inverse, shift, scale),
         }
@@ -339,11 +344,24 @@ impl Fft {
 impl Kernel {
     /// The fastest that this processor is capable of.
     fn best(k: u32) -> Self {
+        let mut kernels = Self::available(k);
+        kernels.swap_remove(0)
+    }
+
+    /// All that this processor is capable of, the fastest first.
+    fn available(k: u32) -> Vec<Self> {
+        let mut kernels = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        if zeno_bn254::Avx2::<Fr>::is_available() {
-            return Self::Avx2(Tables::new(k));
+        {
+            if zeno_bn254::Ifma::<Fr>::is_available() {
+                kernels.push(Self::Ifma(Tables::new(k)));
+            }
+            if zeno_bn254::Avx2::<Fr>::is_available() {
+                kernels.push(Self::Avx2(Tables::new(k)));
+            }
         }
-        Self::Portable(Tables::new(k))
+        kernels.push(Self::Portable(Tables::new(k)));
+        kernels
     }
 }
 
@@ -366,25 +384,31 @@ impl<L: Lanes + Send + Sync> Tables<L> {
         let shifted = (shift != Fr::ONE).then(|| first_small.shifted(shift.pow_vartime([columns as u64])));
         let small = shifted.as_ref().unwrap_or(first_small);
         let source = &*values;
-        scratch.par_chunks_mut(LANES * rows).enumerate().for_each_init(Vec::new, |row, (index, target)| {
-            let first = index * LANES;
-            L::enable(Columns { small, source, omega, shift, first, target, row });
-        });
+        scratch.par_chunks_mut(L::LANES * rows).enumerate().for_each_init(
+            Vec::new,
+            |row, (index, target)| {
+                let first = index * L::LANES;
+                L::enable(Columns { small, source, omega, shift, first, target, row });
+            },
+        );
 
         // R transforms of size C.
         let (small, source) = (second_small, &*scratch);
-        values.par_chunks_mut(LANES * columns).enumerate().for_each_init(Vec::new, |row, (index, target)| {
-            L::enable(Rows { small, source, scale, first: index * LANES, target, row });
-        });
+        values.par_chunks_mut(L::LANES * columns).enumerate().for_each_init(
+            Vec::new,
+            |row, (index, target)| {
+                L::enable(Rows { small, source, scale, first: index * L::LANES, target, row });
+            },
+        );
 
         // The transposition.
         let group = GROUP.min(columns);
         let source = &*values;
         scratch.par_chunks_mut(group * rows).enumerate().for_each(|(index, target)| {
-            for first in (0..rows).step_by(LANES) {
-                let cells = &source[first * columns + index * group * LANES..][..group * LANES];
-                for (row, cells) in target.chunks_exact_mut(rows).zip(cells.chunks_exact(LANES)) {
-                    row[first..first + LANES].copy_from_slice(cells);
+            for first in (0..rows).step_by(L::LANES) {
+                let cells = &source[first * columns + index * group * L::LANES..][..group * L::LANES];
+                for (row, cells) in target.chunks_exact_mut(rows).zip(cells.chunks_exact(L::LANES)) {
+                    row[first..first + L::LANES].copy_from_slice(cells);
                 }
             }
         });
@@ -401,10 +425,8 @@ mod tests {
     #[test]
     fn transforms_evaluate_and_interpolate() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let kernels = |k| {
-            let portable = Fft { kernel: Kernel::Portable(Tables::new(k)), ..Fft::new(k) };
-            [Fft::new(k), portable]
-        };
+        let kernels =
+            |k: u32| Kernel::available(k).into_iter().map(move |kernel| Fft { kernel, ..Fft::new(k) });
         for fft in (0..=15).chain([17]).flat_map(kernels) {
             let k = fft.k;
             let coefficients: Vec<Fr> = (0..fft.len()).map(|_| Fr::random(&mut rng)).collect();

@@ -19,7 +19,7 @@ use halo2curves::{
     group::{Curve, Group},
 };
 use rayon::prelude::*;
-use zeno_bn254::{Adder, Point};
+use zeno_bn254::{Adder, Pairs, Point};
 
 use crate::{Srs, SrsError};
 
@@ -373,16 +373,28 @@ impl Tree {
             start += *length;
             *length = length.div_ceil(2);
         }
-        adder.add(
-            pairs.len(),
-            &mut sums[..],
-            |_, index| {
-                let from = pairs[index].0 as usize;
-                (points[from], points[from + 1])
-            },
-            |sums, index, sum| sums[pairs[index].1 as usize] = sum,
-        );
+        adder.add(pairs.len(), &mut Round { points, pairs, sums });
         std::mem::swap(points, sums);
+    }
+}
+
+/// The sums of a round.
+struct Round<'a> {
+    points: &'a [Point],
+    pairs: &'a [(u32, u32)],
+    sums: &'a mut [Point],
+}
+
+impl Pairs for Round<'_> {
+    #[inline(always)]
+    fn pair(&self, index: usize) -> (&Point, &Point) {
+        let from = self.pairs[index].0 as usize;
+        (&self.points[from], &self.points[from + 1])
+    }
+
+    #[inline(always)]
+    fn sum(&mut self, index: usize) -> &mut Point {
+        &mut self.sums[self.pairs[index].1 as usize]
     }
 }
 

@@ -5,7 +5,7 @@ use halo2curves::{
     ff::{BatchInvert, Field},
 };
 use rayon::prelude::*;
-use zeno_bn254::{LANES, Lanes, Task, Work, with_best_lanes};
+use zeno_bn254::{Lanes, MAX_LANES, Task, Work, with_best_lanes};
 
 /// Elements of a task: an inversion costs as much as some hundred products, and what lies between fits the cache.
 const CHUNK: usize = 1 << 12;
@@ -22,8 +22,8 @@ impl Work for Invert<'_> {
 
     fn with<L: Lanes>(self) {
         self.0.par_chunks_mut(CHUNK).for_each_init(Vec::new, |before, values| {
-            let (quads, rest) = values.as_chunks_mut();
-            L::enable(InvertChunk::<L> { quads, before });
+            let (groups, rest) = values.split_at_mut(values.len() - values.len() % L::LANES);
+            L::enable(InvertChunk::<L> { values: groups, before });
             rest.iter_mut().batch_invert();
         });
     }
@@ -31,40 +31,44 @@ impl Work for Invert<'_> {
 
 /// Montgomery's trick, in each lane for itself.
 struct InvertChunk<'a, L> {
-    quads: &'a mut [[Fr; LANES]],
+    /// As many as fill the lanes some times.
+    values: &'a mut [Fr],
     /// Products of the elements before each.
     before: &'a mut Vec<L>,
 }
 
-/// The elements with 1 for 0.
+/// The elements as factors, 1 for 0.
 #[inline(always)]
-fn without_zeros(mut quad: [Fr; LANES]) -> [Fr; LANES] {
-    for element in &mut quad {
-        if *element == Fr::ZERO {
-            *element = Fr::ONE;
+fn load_without_zeros<L: Lanes>(elements: &[Fr]) -> L {
+    let mut copy = [Fr::ONE; MAX_LANES];
+    for (copy, element) in copy.iter_mut().zip(elements) {
+        if *element != Fr::ZERO {
+            *copy = *element;
         }
     }
-    quad
+    L::load_factors(&copy)
 }
 
 impl<L: Lanes> Task for InvertChunk<'_, L> {
     #[inline(always)]
     fn run(self) {
         // Products of a loaded factor with such a product stay below 1.3 times the modulus.
-        let mut product = L::factors(&[Fr::ONE; LANES]);
+        let mut product = L::splat(&L::factor(Fr::ONE));
         self.before.clear();
-        for quad in &*self.quads {
+        for elements in self.values.chunks_exact(L::LANES) {
             self.before.push(product);
-            product = L::load_factors(&without_zeros(*quad)).mul(product);
+            product = load_without_zeros::<L>(elements).mul(product);
         }
-        let mut inverse = product.to_elements().store();
-        inverse.iter_mut().batch_invert();
+        let mut inverse = [Fr::ONE; MAX_LANES];
+        product.to_elements().store(&mut inverse);
+        inverse[..L::LANES].iter_mut().batch_invert();
         let mut inverse = L::factors(&inverse);
-        for (quad, before) in self.quads.iter_mut().zip(&*self.before).rev() {
-            let elements = L::load_factors(&without_zeros(*quad));
-            let inverses = inverse.mul(*before).to_elements().store();
-            inverse = elements.mul(inverse);
-            for (element, inverse) in quad.iter_mut().zip(inverses) {
+        let mut inverses = [Fr::ZERO; MAX_LANES];
+        for (elements, before) in self.values.chunks_exact_mut(L::LANES).zip(&*self.before).rev() {
+            let factors = load_without_zeros::<L>(elements);
+            inverse.mul(*before).to_elements().store(&mut inverses);
+            inverse = factors.mul(inverse);
+            for (element, inverse) in elements.iter_mut().zip(inverses) {
                 if *element != Fr::ZERO {
                     *element = inverse;
                 }

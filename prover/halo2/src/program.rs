@@ -10,7 +10,7 @@ use std::{collections::HashMap, mem};
 use halo2_proofs::plonk::Expression;
 use halo2curves::{bn256::Fr, ff::Field};
 use rayon::prelude::*;
-use zeno_bn254::{Bound, LANES, Lanes, Task, Work, with_best_lanes};
+use zeno_bn254::{Bound, Lanes, MAX_LANES, Task, Work, with_best_lanes};
 
 use crate::fft::Fft;
 
@@ -281,7 +281,8 @@ impl<'a> Compiler<'a> {
 
     fn compute(&mut self, index: usize) {
         let (a, b, bound_of): (_, _, fn(Bound, Bound) -> _) = match self.graph.operations[index] {
-            Operation::Add(a, b) | Operation::Sub(a, b) => (a, b, Bound::sum),
+            Operation::Add(a, b) => (a, b, Bound::sum),
+            Operation::Sub(a, b) => (a, b, Bound::difference),
             Operation::Mul(a, b) => (a, b, Bound::product),
             _ => unreachable!("it is computed"),
         };
@@ -379,14 +380,14 @@ struct Scratch<L> {
 
 impl On<'_> {
     fn scratch<L: Lanes>(&self) -> Scratch<L> {
-        let zero = L::factors(&[Fr::ZERO; LANES]);
-        let mut registers = vec![vec![zero; BLOCK / LANES]; self.program.registers];
+        let zero = L::splat(&L::factor(Fr::ZERO));
+        let mut registers = vec![vec![zero; BLOCK / L::LANES]; self.program.registers];
         for (register, value) in &self.program.constants {
-            registers[*register].fill(L::factors(&[*value; LANES]));
+            registers[*register].fill(L::splat(&L::factor(*value)));
         }
         let fft = self.rows.fft;
         let powers: Vec<Fr> = (0..BLOCK).map(|row| fft.root_power(row % fft.len())).collect();
-        let powers = powers.as_chunks().0.iter().map(L::factors).collect();
+        let powers = powers.chunks_exact(L::LANES).map(L::factors).collect();
         Scratch { registers, powers, rows: vec![Fr::ZERO; BLOCK] }
     }
 
@@ -398,16 +399,15 @@ impl On<'_> {
 }
 
 /// A column's values at the rows of a block from `start`, in `copy` if they go over its end.
-fn view<'a>(column: &'a [Fr], start: usize, copy: &'a mut [Fr]) -> &'a [[Fr; LANES]] {
-    let rows = match column.get(start..start + BLOCK) {
+fn view<'a>(column: &'a [Fr], start: usize, copy: &'a mut [Fr]) -> &'a [Fr] {
+    match column.get(start..start + BLOCK) {
         Some(rows) => rows,
         None => {
             let circle = column[start..].iter().chain(column.iter().cycle());
             copy.iter_mut().zip(circle).for_each(|(copy, value)| *copy = *value);
             copy
         }
-    };
-    rows.as_chunks().0
+    }
 }
 
 /// The steps on a block.
@@ -435,12 +435,14 @@ impl<L: Lanes> Task for Block<'_, L> {
             match *step {
                 Step::Load { column, rotation, .. } => {
                     let start = (self.first as i64 + i64::from(rotation)).rem_euclid(n as i64) as usize;
-                    for (cell, values) in cells.iter_mut().zip(view(columns[column], start, copy)) {
+                    let values = view(columns[column], start, copy).chunks_exact(L::LANES);
+                    for (cell, values) in cells.iter_mut().zip(values) {
                         *cell = L::load_factors(values);
                     }
                 }
                 Step::X { factor, .. } => {
-                    let start = L::factors(&[factor * rows.shift * rows.fft.root_power(self.first); LANES]);
+                    let start = factor * rows.shift * rows.fft.root_power(self.first);
+                    let start = L::splat(&L::factor(start));
                     for (cell, power) in cells.iter_mut().zip(&*powers) {
                         *cell = power.mul(start);
                     }
@@ -482,11 +484,12 @@ impl<L: Lanes> Task for Accumulate<'_, L> {
     #[inline(always)]
     fn run(self) {
         let factor = L::factor(self.factor);
-        for (values, output) in self.values.chunks_mut(LANES).zip(self.output) {
-            let mut before = [Fr::ZERO; LANES];
-            before[..values.len()].copy_from_slice(values);
-            let sum = L::load(&before).scale(&factor).add(output.to_elements());
-            values.copy_from_slice(&sum.store()[..values.len()]);
+        for (values, output) in self.values.chunks_mut(L::LANES).zip(self.output) {
+            // The last ones of a column of few rows don't fill the lanes.
+            let mut cells = [Fr::ZERO; MAX_LANES];
+            cells[..values.len()].copy_from_slice(values);
+            L::load(&cells).scale(&factor).add(output.to_elements()).store(&mut cells);
+            values.copy_from_slice(&cells[..values.len()]);
         }
     }
 }
@@ -500,8 +503,10 @@ struct Store<'a, L> {
 impl<L: Lanes> Task for Store<'_, L> {
     #[inline(always)]
     fn run(self) {
-        for (values, output) in self.values.chunks_mut(LANES).zip(self.output) {
-            values.copy_from_slice(&output.to_elements().store()[..values.len()]);
+        for (values, output) in self.values.chunks_mut(L::LANES).zip(self.output) {
+            let mut cells = [Fr::ZERO; MAX_LANES];
+            output.to_elements().store(&mut cells);
+            values.copy_from_slice(&cells[..values.len()]);
         }
     }
 }

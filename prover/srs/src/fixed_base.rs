@@ -10,7 +10,7 @@ use halo2curves::{
     group::{Curve, Group, prime::PrimeCurveAffine},
 };
 use rayon::prelude::*;
-use zeno_bn254::{Adder, Point};
+use zeno_bn254::{Adder, Pairs, Point};
 
 /// Bits of a digit. The table of 16 windows has 32 MiB.
 const WINDOW_BITS: usize = 16;
@@ -65,17 +65,30 @@ impl Table {
                         sums.copy_from_slice(&entries);
                         continue;
                     }
-                    adder.add(
-                        scalars.len(),
-                        &mut sums[..],
-                        |sums, index| (sums[index], entries[index]),
-                        |sums, index, sum| sums[index] = sum,
-                    );
+                    adder.add(scalars.len(), &mut Window { sums: &mut sums, entries: &entries });
                 }
                 points.iter_mut().zip(sums).for_each(|(point, sum)| *point = sum.into());
             },
         );
         points
+    }
+}
+
+/// Adds a window's entries to the sums.
+struct Window<'a> {
+    sums: &'a mut [Point],
+    entries: &'a [Point],
+}
+
+impl Pairs for Window<'_> {
+    #[inline(always)]
+    fn pair(&self, index: usize) -> (&Point, &Point) {
+        (&self.sums[index], &self.entries[index])
+    }
+
+    #[inline(always)]
+    fn sum(&mut self, index: usize) -> &mut Point {
+        &mut self.sums[index]
     }
 }
 
