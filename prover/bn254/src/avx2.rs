@@ -428,22 +428,16 @@ impl<F: Field> Avx2<F> {
         Self(std::array::from_fn(|i| sub(self.0[i], rhs.0[i])), PhantomData)
     }
 
-    /// The sum of factors with one that is the same for all lanes.
-    #[inline(always)]
-    pub fn plus_factor(self, factor: &[f64; 5]) -> Self {
-        Self(std::array::from_fn(|i| add(self.0[i], splat(factor[i]))), PhantomData)
-    }
-
     /// The product, divided by `2^255`.
     #[inline(always)]
-    pub fn times(self, rhs: Self) -> Self {
+    pub(crate) fn times(self, rhs: Self) -> Self {
         // SAFETY: as above.
         Self(unsafe { fma::multiply(&self.0, &rhs.0, &Constants::<F>::TABLE) }, PhantomData)
     }
 
     /// The square, divided by `2^255`.
     #[inline(always)]
-    pub fn squared(self) -> Self {
+    pub(crate) fn squared(self) -> Self {
         // SAFETY: as above.
         Self(unsafe { fma::square(&self.0, &Constants::<F>::TABLE) }, PhantomData)
     }
@@ -539,6 +533,7 @@ fn words_of(elements: &[Fr]) -> [Words; LANES] {
 
 impl Lanes for Avx2<Fr> {
     const LANES: usize = LANES;
+    const FACTOR_BITS: u32 = 255;
     type Factor = [f64; 5];
 
     fn enable(task: impl Task) {
@@ -603,6 +598,11 @@ impl Lanes for Avx2<Fr> {
     #[inline(always)]
     fn mul(self, factors: Self) -> Self {
         self.times(factors)
+    }
+
+    #[inline(always)]
+    fn square(self) -> Self {
+        self.squared()
     }
 }
 

@@ -344,15 +344,9 @@ impl<F: Field> Ifma<F> {
         Self::new(a)
     }
 
-    /// The sum of factors with one that is the same for all lanes.
-    #[inline(always)]
-    pub fn plus_factor(self, factor: &[u64; 5]) -> Self {
-        self.plus(Self::splat_limbs(factor))
-    }
-
     /// The product, divided by `2^260`.
     #[inline(always)]
-    pub fn times(self, rhs: Self) -> Self {
+    pub(crate) fn times(self, rhs: Self) -> Self {
         let (a, b) = (self.passed(), rhs.passed());
         let mut c = [splat(0); 10];
         for i in 0..5 {
@@ -366,7 +360,7 @@ impl<F: Field> Ifma<F> {
 
     /// The square, divided by `2^260`.
     #[inline(always)]
-    pub fn squared(self) -> Self {
+    pub(crate) fn squared(self) -> Self {
         let l = self.passed();
         let mut c = [splat(0); 10];
         for i in 0..4 {
@@ -444,6 +438,7 @@ fn words_of(elements: &[Fr]) -> [__m512i; 4] {
 
 impl Lanes for Ifma<Fr> {
     const LANES: usize = LANES;
+    const FACTOR_BITS: u32 = 260;
     type Factor = [u64; 5];
 
     fn enable(task: impl Task) {
@@ -512,6 +507,16 @@ impl Lanes for Ifma<Fr> {
     #[inline(always)]
     fn mul(self, factors: Self) -> Self {
         self.times(factors)
+    }
+
+    #[inline(always)]
+    fn square(self) -> Self {
+        self.squared()
+    }
+
+    #[inline(always)]
+    fn fit(self) -> Self {
+        self
     }
 }
 

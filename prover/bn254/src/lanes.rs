@@ -47,6 +47,8 @@ pub fn with_best_lanes<W: Work>(work: W) -> W::Output {
 pub trait Lanes: Copy {
     /// Elements in one value, at most [`MAX_LANES`].
     const LANES: usize;
+    /// Factors are `f 2^FACTOR_BITS` modulo `p`, where the library's elements are `x 2^256`.
+    const FACTOR_BITS: u32;
     /// A factor, the same for all lanes.
     type Factor: Copy + Send + Sync + std::fmt::Debug;
 
@@ -80,6 +82,16 @@ pub trait Lanes: Copy {
     /// The products with factors, which [`factors`](Lanes::factors) gave or [`settle`](Lanes::settle); those of loaded and
     /// settled elements also with factors that this or `scale` gave; or any that [`Bound::product`] allows.
     fn mul(self, factors: Self) -> Self;
+    /// The squares of factors that [`fit`](Lanes::fit) or `square` gave.
+    #[inline(always)]
+    fn square(self) -> Self {
+        self.mul(self)
+    }
+    /// The same elements, small enough for products of them among themselves: settled, unless the kernel has room for more.
+    #[inline(always)]
+    fn fit(self) -> Self {
+        self.settle()
+    }
 }
 
 /// How large elements may be, so that it is known beforehand which sums must be settled, whatever the kernel.
@@ -181,6 +193,7 @@ impl Portable {
 
 impl Lanes for Portable {
     const LANES: usize = PORTABLE;
+    const FACTOR_BITS: u32 = 256;
     type Factor = Fr;
 
     fn enable(task: impl Task) {

@@ -2,19 +2,18 @@
 
 use std::ops::Range;
 
+use halo2curves::{bn256::Fr, ff::Field};
 use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::{BABY_BEAR_RATE, BN254_RATE, Digest, F};
 use p3_bn254::Bn254;
 use p3_field::PrimeField32;
 use p3_matrix::dense::RowMajorMatrix;
 
+use zeno_bn254::{Lanes, MAX_LANES};
+
 use super::{
     Job, Tables,
-    field::{Words, montgomery_words},
-    lanes::Lanes,
+    field::{Words, element},
 };
-
-/// The widest kernel's `WIDTH`.
-const MAX_WIDTH: usize = 16;
 
 /// BabyBear elements in one element of BN254, 31 bits each.
 const PACKED: usize = BABY_BEAR_RATE / BN254_RATE;
@@ -34,26 +33,20 @@ fn pack(values: &[F]) -> Words {
     words
 }
 
-/// Elements from Plonky3's form; lanes without one repeat the last.
+/// Factors from Plonky3's elements; lanes without one repeat the last.
 #[inline(always)]
-fn load<L: Lanes>(len: usize, element: impl Fn(usize) -> Bn254) -> L {
-    let mut words = [[0; 4]; MAX_WIDTH];
-    for (lane, words) in words[..L::WIDTH].iter_mut().enumerate() {
-        *words = montgomery_words(element(lane.min(len - 1)));
+fn load<L: Lanes>(len: usize, of: impl Fn(usize) -> Bn254) -> L {
+    let mut elements = [Fr::ZERO; MAX_LANES];
+    for (lane, slot) in elements[..L::LANES].iter_mut().enumerate() {
+        *slot = element(of(lane.min(len - 1)));
     }
-    L::from_montgomery(&words[..L::WIDTH])
+    L::factors(&elements)
 }
 
-/// Elements to Plonky3's form.
+/// Factors to Plonky3's elements.
 #[inline(always)]
-fn store<L: Lanes>(elements: L) -> [Bn254; MAX_WIDTH] {
-    let mut words = [[0; 4]; MAX_WIDTH];
-    elements.to_integers(&mut words[..L::WIDTH]);
-    let mut out = [Bn254::default(); MAX_WIDTH];
-    for (out, words) in out.iter_mut().zip(words) {
-        *out = Bn254::new(words);
-    }
-    out
+fn store<L: Lanes>(tables: &Tables<L>, factors: L) -> [Bn254; MAX_LANES] {
+    tables.to_integers(factors).map(Bn254::new)
 }
 
 /// See [`Kernel::permute2`](super::Kernel::permute2).
@@ -66,11 +59,11 @@ impl Job for Permute2<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, tables: &Tables<L>) {
-        for states in self.states.chunks_mut(L::WIDTH) {
+        for states in self.states.chunks_mut(L::LANES) {
             let len = states.len();
             let mut state = [load::<L>(len, |i| states[i][0]), load(len, |i| states[i][1])];
             tables.compress(&mut state);
-            let out = [store(state[0]), store(state[1])];
+            let out = [store(tables, state[0]), store(tables, state[1])];
             for (lane, state) in states.iter_mut().enumerate() {
                 *state = [out[0][lane], out[1][lane]];
             }
@@ -88,12 +81,12 @@ impl Job for Permute3<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, tables: &Tables<L>) {
-        for states in self.states.chunks_mut(L::WIDTH) {
+        for states in self.states.chunks_mut(L::LANES) {
             let len = states.len();
             let mut state =
                 [load::<L>(len, |i| states[i][0]), load(len, |i| states[i][1]), load(len, |i| states[i][2])];
             tables.absorb(&mut state);
-            let out = [store(state[0]), store(state[1]), store(state[2])];
+            let out = [store(tables, state[0]), store(tables, state[1]), store(tables, state[2])];
             for (lane, state) in states.iter_mut().enumerate() {
                 *state = [out[0][lane], out[1][lane], out[2][lane]];
             }
@@ -112,11 +105,11 @@ impl Job for Compress<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, tables: &Tables<L>) {
-        for (nodes, out) in self.nodes.chunks(2 * L::WIDTH).zip(self.out.chunks_mut(L::WIDTH)) {
+        for (nodes, out) in self.nodes.chunks(2 * L::LANES).zip(self.out.chunks_mut(L::LANES)) {
             let len = out.len();
             let mut state = [load::<L>(len, |i| nodes[2 * i][0]), load(len, |i| nodes[2 * i + 1][0])];
             tables.compress(&mut state);
-            for (out, digest) in out.iter_mut().zip(store(state[0])) {
+            for (out, digest) in out.iter_mut().zip(store(tables, state[0])) {
                 *out = [digest];
             }
         }
@@ -139,8 +132,8 @@ impl Job for Leaves<'_> {
     fn run<L: Lanes>(self, tables: &Tables<L>) {
         // Digests that wait for their sibling, one for each set bit of the number of rows done.
         let mut waiting: Vec<L> = Vec::with_capacity(usize::BITS as usize);
-        for (batch, out) in self.out.chunks_mut(L::WIDTH).enumerate() {
-            let first = self.first + batch * L::WIDTH;
+        for (batch, out) in self.out.chunks_mut(L::LANES).enumerate() {
+            let first = self.first + batch * L::LANES;
             for t in 0..self.rows_a_leaf {
                 let row = |lane: usize| {
                     let index = first + lane.min(out.len() - 1) + t * self.stride;
@@ -157,7 +150,7 @@ impl Job for Leaves<'_> {
                 waiting.push(digest);
             }
             if let Some(digest) = waiting.pop() {
-                for (out, digest) in out.iter_mut().zip(store(digest)) {
+                for (out, digest) in out.iter_mut().zip(store(tables, digest)) {
                     *out = [digest];
                 }
             }
@@ -169,20 +162,20 @@ impl Job for Leaves<'_> {
 /// leaves what it doesn't reach of the state.
 #[inline(always)]
 fn hash_rows<'a, L: Lanes>(tables: &Tables<L>, width: usize, row: impl Fn(usize) -> &'a [F]) -> L {
-    let mut rows: [&[F]; MAX_WIDTH] = [&[]; MAX_WIDTH];
-    for (lane, slot) in rows[..L::WIDTH].iter_mut().enumerate() {
+    let mut rows: [&[F]; MAX_LANES] = [&[]; MAX_LANES];
+    for (lane, slot) in rows[..L::LANES].iter_mut().enumerate() {
         *slot = row(lane);
     }
-    let mut state = [L::zero(); 3];
+    let mut state = [tables.zero(); 3];
     for block in (0..width).step_by(BABY_BEAR_RATE) {
         for i in 0..BN254_RATE {
             let start = block + i * PACKED;
             if start < width {
-                let mut words = [[0; 4]; MAX_WIDTH];
-                for (words, row) in words[..L::WIDTH].iter_mut().zip(&rows) {
+                let mut words = [[0; 4]; MAX_LANES];
+                for (words, row) in words[..L::LANES].iter_mut().zip(&rows) {
                     *words = pack(&row[start..width.min(start + PACKED)]);
                 }
-                state[i] = L::from_integers(&words[..L::WIDTH]);
+                state[i] = tables.from_integers(&words);
             }
         }
         tables.absorb(&mut state);
@@ -209,19 +202,18 @@ impl Job for Grind<'_> {
             [load::<L>(1, |_| self.state[0]), load(1, |_| self.state[1]), load(1, |_| self.state[2])];
         let mut values = self.prefix.to_vec();
         values.push(F::default());
-        for first in (start..end).step_by(L::WIDTH) {
-            let mut words = [[0; 4]; MAX_WIDTH];
-            for (lane, words) in words[..L::WIDTH].iter_mut().enumerate() {
+        for first in (start..end).step_by(L::LANES) {
+            let mut words = [[0; 4]; MAX_LANES];
+            for (lane, words) in words[..L::LANES].iter_mut().enumerate() {
                 values[self.prefix.len()] = F::new(end.min(first + lane as u32 + 1) - 1);
                 *words = pack(&values);
             }
             let mut state = initial;
-            state[self.position] = L::from_integers(&words[..L::WIDTH]);
+            state[self.position] = tables.from_integers(&words);
             tables.absorb(&mut state);
-            let mut out = [[0; 4]; MAX_WIDTH];
-            state[1].to_integers(&mut out[..L::WIDTH]);
+            let out = tables.to_integers(state[1]);
             let found =
-                out[..L::WIDTH].iter().position(|x| modulo_baby_bear(x).is_multiple_of(1 << self.bits));
+                out[..L::LANES].iter().position(|x| modulo_baby_bear(x).is_multiple_of(1 << self.bits));
             if let Some(lane) = found {
                 return Some(end.min(first + lane as u32 + 1) - 1);
             }

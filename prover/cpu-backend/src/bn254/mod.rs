@@ -6,33 +6,31 @@
 //! A [`Kernel`] does several side by side, with the multipliers of AVX-512 IFMA, or those of AVX2 for doubles, or
 //! portably one by one. All give the same digests as the stock hasher.
 
-// Limbs and words are indexed as the formulas do, in several arrays at once.
-#![allow(clippy::needless_range_loop)]
-
 mod field;
 mod jobs;
-mod lanes;
 mod poseidon2;
-#[cfg(target_arch = "x86_64")]
-mod radix51;
-mod radix52;
 #[cfg(test)]
 mod tests;
-#[cfg(target_arch = "x86_64")]
-mod x86;
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
+use halo2curves::{
+    bn256::Fr,
+    ff::{Field, PrimeField},
+};
 use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::{Digest, F};
 use p3_bn254::Bn254;
 use p3_field::PrimeCharacteristicRing;
 use p3_matrix::dense::RowMajorMatrix;
 use tracing::warn;
 
+#[cfg(target_arch = "x86_64")]
+use zeno_bn254::{Avx2, Ifma};
+use zeno_bn254::{Lanes, MAX_LANES, Portable, Task};
+
 use self::{
-    field::Portable,
+    field::{Words, from_words, words},
     jobs::{Compress, Grind, Leaves, Permute2, Permute3},
-    lanes::Lanes,
     poseidon2::Poseidon2,
 };
 
@@ -61,33 +59,90 @@ trait Job {
 struct Tables<L: Lanes> {
     compression: Poseidon2<L, 2>,
     sponge: Poseidon2<L, 3>,
-    permute2: Permute<L, 2>,
-    permute3: Permute<L, 3>,
+    zero: L::Factor,
+    /// What takes numbers to factors, and back.
+    to_factors: L::Factor,
+    from_factors: L::Factor,
 }
 
-/// A permutation as a function of its own. They are long, and inlined into every job they would take minutes to compile.
-type Permute<L, const T: usize> = fn(&Poseidon2<L, T>, &mut [L; T]);
+/// A permutation as a function of its own, with the kernel's instructions enabled. They are long, and inlined into every
+/// job they would take minutes to compile.
+macro_rules! permute {
+    ($width:literal, $permutation:expr, $state:expr) => {{
+        struct Permute<'a, L: Lanes>(&'a Poseidon2<L, $width>, &'a mut [L; $width]);
+        impl<L: Lanes> Task for Permute<'_, L> {
+            #[inline(always)]
+            fn run(self) {
+                self.0.permute(self.1);
+            }
+        }
+        L::enable(Permute($permutation, $state));
+    }};
+}
 
 impl<L: Lanes> Tables<L> {
-    fn new(permute2: Permute<L, 2>, permute3: Permute<L, 3>) -> Self {
-        Self { compression: Poseidon2::width2(), sponge: Poseidon2::width3(), permute2, permute3 }
-    }
-
-    fn portable() -> Self {
-        Self::new(Poseidon2::<L, 2>::permute, Poseidon2::<L, 3>::permute)
+    fn new() -> Self {
+        let radix = Fr::from(2).pow_vartime([u64::from(L::FACTOR_BITS)]);
+        let inverse = Fr::TWO_INV.pow_vartime([u64::from(L::FACTOR_BITS)]);
+        Self {
+            compression: Poseidon2::width2(),
+            sponge: Poseidon2::width3(),
+            zero: L::factor(Fr::ZERO),
+            to_factors: L::factor(radix),
+            from_factors: L::factor(inverse),
+        }
     }
 
     /// Permutes the states of compression; takes and leaves them settled.
     #[inline(always)]
     fn compress(&self, state: &mut [L; 2]) {
-        (self.permute2)(&self.compression, state);
+        permute!(2, &self.compression, state);
     }
 
     /// Permutes the states of the sponge; takes and leaves them settled.
     #[inline(always)]
     fn absorb(&self, state: &mut [L; 3]) {
-        (self.permute3)(&self.sponge, state);
+        permute!(3, &self.sponge, state);
     }
+
+    /// Zero in all lanes.
+    #[inline(always)]
+    fn zero(&self) -> L {
+        L::splat(&self.zero)
+    }
+
+    /// The factors that the first numbers stand for, which are below the modulus.
+    #[inline(always)]
+    fn from_integers(&self, x: &[Words; MAX_LANES]) -> L {
+        // As if they were the library's elements.
+        L::load(&x.map(from_words)).scale(&self.to_factors).settle()
+    }
+
+    /// The numbers below the modulus that the factors, settled ones, are; lanes that there aren't have zero.
+    #[inline(always)]
+    fn to_integers(&self, factors: L) -> [Words; MAX_LANES] {
+        let mut elements = [Fr::ZERO; MAX_LANES];
+        factors.scale(&self.from_factors).store(&mut elements);
+        elements.map(words)
+    }
+}
+
+/// Runs a job with the kernel's instructions enabled.
+fn run<L: Lanes, J: Job>(job: J, tables: &Tables<L>) -> J::Output {
+    struct Run<'a, L: Lanes, J: Job> {
+        job: J,
+        tables: &'a Tables<L>,
+        output: &'a mut Option<J::Output>,
+    }
+    impl<L: Lanes, J: Job> Task for Run<'_, L, J> {
+        #[inline(always)]
+        fn run(self) {
+            *self.output = Some(self.job.run(self.tables));
+        }
+    }
+    let mut output = None;
+    L::enable(Run { job, tables, output: &mut output });
+    output.expect("the job has run")
 }
 
 impl Kernel {
@@ -103,10 +158,10 @@ impl Kernel {
         let mut kernels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if x86::has_avx512() {
+            if Ifma::<Fr>::is_available() {
                 kernels.push(Self(Kind::Avx512));
             }
-            if x86::has_avx2() {
+            if Avx2::<Fr>::is_available() {
                 kernels.push(Self(Kind::Avx2));
             }
         }
@@ -155,10 +210,10 @@ impl Kernel {
     pub fn width(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => x86::AVX512_WIDTH,
+            Kind::Avx512 => Ifma::<Fr>::LANES,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => x86::AVX2_WIDTH,
-            Kind::Portable => Portable::WIDTH,
+            Kind::Avx2 => Avx2::<Fr>::LANES,
+            Kind::Portable => Portable::LANES,
         }
     }
 
@@ -213,17 +268,18 @@ impl Kernel {
     }
 
     fn run<J: Job>(self, job: J) -> J::Output {
-        static PORTABLE: OnceLock<Tables<Portable>> = OnceLock::new();
+        #[cfg(target_arch = "x86_64")]
+        static IFMA: LazyLock<Tables<Ifma<Fr>>> = LazyLock::new(Tables::new);
+        #[cfg(target_arch = "x86_64")]
+        static AVX2: LazyLock<Tables<Avx2<Fr>>> = LazyLock::new(Tables::new);
+        static PORTABLE: LazyLock<Tables<Portable>> = LazyLock::new(Tables::new);
+        // A kernel is made by `available` only, which has asked the processor.
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            #[allow(unsafe_code)]
-            // SAFETY: such a kernel is made by `available` only, which has asked the processor.
-            Kind::Avx512 => unsafe { x86::run_avx512(job) },
+            Kind::Avx512 => run(job, &*IFMA),
             #[cfg(target_arch = "x86_64")]
-            #[allow(unsafe_code)]
-            // SAFETY: as above.
-            Kind::Avx2 => unsafe { x86::run_avx2(job) },
-            Kind::Portable => job.run(PORTABLE.get_or_init(Tables::portable)),
+            Kind::Avx2 => run(job, &*AVX2),
+            Kind::Portable => run(job, &*PORTABLE),
         }
     }
 }
