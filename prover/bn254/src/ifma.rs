@@ -520,6 +520,22 @@ impl Lanes for Ifma<Fr> {
     }
 }
 
+/// The words of a point's coordinates.
+#[inline(always)]
+fn row_of(point: &Point) -> __m512i {
+    unsafe { _mm512_loadu_si512((&raw const *point).cast()) }
+}
+
+/// The words of two points' x coordinates.
+#[inline(always)]
+fn x_of_two(a: &Point, b: &Point) -> __m512i {
+    unsafe {
+        let [a, b] = [&raw const a.x, &raw const b.x];
+        let low = _mm512_castsi256_si512(_mm256_loadu_si256(a.cast()));
+        _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(b.cast()))
+    }
+}
+
 /// Coordinates `x` are the words of [`Point`], `x 2^256`. The inverse of a difference of them has `2^262`, so that the slope
 /// `s`, the product with a difference of ys, is `s 2^258`, and its square `s^2 2^256`. Its product with a difference of xs
 /// has `2^254`, and four times that is added.
@@ -532,20 +548,31 @@ impl Coordinates for Ifma<Fq> {
         Self::splat_limbs(&limbs(&Lazy::from(Fq::from(16)).words()))
     }
 
+    // Written out, because the compiler makes calls of closures here.
     #[inline(always)]
     fn load_x<'a>(point: impl Fn(usize) -> &'a Point) -> Self {
-        let row = |lane: usize| unsafe { _mm256_loadu_si256((&raw const *point(lane)).cast()) };
-        let pair = |lane: usize| unsafe {
-            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(row(lane)), row(lane + 1))
-        };
-        Self::new(limbs_of_words(words_of_pairs([pair(0), pair(2), pair(4), pair(6)])))
+        let pairs = [
+            x_of_two(point(0), point(1)),
+            x_of_two(point(2), point(3)),
+            x_of_two(point(4), point(5)),
+            x_of_two(point(6), point(7)),
+        ];
+        Self::new(limbs_of_words(words_of_pairs(pairs)))
     }
 
     #[inline(always)]
     fn load<'a>(point: impl Fn(usize) -> &'a Point) -> (Self, Self) {
-        let row = |lane: usize| unsafe { _mm512_loadu_si512((&raw const *point(lane)).cast()) };
-        let [x0, x1, x2, x3, y0, y1, y2, y3] =
-            transposed([row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)]);
+        let rows = [
+            row_of(point(0)),
+            row_of(point(1)),
+            row_of(point(2)),
+            row_of(point(3)),
+            row_of(point(4)),
+            row_of(point(5)),
+            row_of(point(6)),
+            row_of(point(7)),
+        ];
+        let [x0, x1, x2, x3, y0, y1, y2, y3] = transposed(rows);
         (Self::new(limbs_of_words([x0, x1, x2, x3])), Self::new(limbs_of_words([y0, y1, y2, y3])))
     }
 

@@ -13,7 +13,7 @@ use crate::{
     columns::Columns,
     fft::Fft,
     products,
-    program::{Graph, Rows},
+    program::{Graph, Node, Poly, Rows},
     synthesis,
 };
 
@@ -24,6 +24,21 @@ pub(crate) struct Permuted {
     pub(crate) table: Vec<Fr>,
 }
 
+/// The expressions by powers of theta, as one.
+pub(crate) fn compressed(graph: &mut Graph, expressions: &[Expression<Fr>], theta: Fr) -> Node {
+    let nodes: Vec<_> = expressions.iter().map(|expression| graph.expression(expression)).collect();
+    graph.horner(&nodes, theta).unwrap_or_else(|| graph.constant(Fr::ZERO))
+}
+
+/// (a + beta) (s + gamma).
+fn shifted_product(graph: &mut Graph, nodes: [Node; 2], challenges: [Fr; 2]) -> Node {
+    let [input, table] = [0, 1].map(|index| {
+        let challenge = graph.constant(challenges[index]);
+        graph.add(nodes[index], challenge)
+    });
+    graph.mul(input, table)
+}
+
 /// The expressions' values, combined by powers of theta.
 fn compress(
     fft: &Fft,
@@ -32,8 +47,7 @@ fn compress(
     theta: Fr,
 ) -> Result<Vec<Fr>, Error> {
     let mut graph = Graph::default();
-    let nodes: Vec<_> = expressions.iter().map(|expression| graph.expression(expression)).collect();
-    let output = graph.horner(&nodes, theta).unwrap_or_else(|| graph.constant(Fr::ZERO));
+    let output = compressed(&mut graph, expressions, theta);
     let program = graph.compile(&[output]);
     columns.hold(program.polys())?;
     Ok(program.evaluate(|poly| columns.get(poly), Rows { fft, shift: Fr::ONE }))
@@ -159,17 +173,29 @@ pub(crate) fn product(
 ) -> Result<Vec<Fr>, Error> {
     let cs = key.verifying_key().cs();
     let lookup = &cs.lookups()[index];
-    let mut z: Vec<Fr> = permuted
-        .input
-        .par_iter()
-        .zip(&permuted.table)
-        .map(|(input, table)| (beta + input) * (gamma + table))
-        .collect();
-    products::invert(&mut z);
-    let input = compress(fft, columns, lookup.input_expressions(), theta)?;
-    z.par_iter_mut().zip(input).for_each(|(z, input)| *z *= input + beta);
-    let table = compress(fft, columns, lookup.table_expressions(), theta)?;
-    z.par_iter_mut().zip(table).for_each(|(z, table)| *z *= table + gamma);
+    let rows = Rows { fft, shift: Fr::ONE };
+    let (input, table, product) =
+        (Poly::LookupInput(index), Poly::LookupTable(index), Poly::LookupProduct(index));
+    let mut graph = Graph::default();
+    let (input_node, table_node) = (graph.column(input, 0), graph.column(table, 0));
+    let denominator = shifted_product(&mut graph, [input_node, table_node], [beta, gamma]);
+    let column = |poly| if poly == input { &permuted.input[..] } else { &permuted.table[..] };
+    let mut inverses = graph.compile(&[denominator]).evaluate(column, rows);
+    products::invert(&mut inverses);
+
+    let mut graph = Graph::default();
+    let (input_node, table_node) = (
+        compressed(&mut graph, lookup.input_expressions(), theta),
+        compressed(&mut graph, lookup.table_expressions(), theta),
+    );
+    let numerator = shifted_product(&mut graph, [input_node, table_node], [beta, gamma]);
+    let inverse = graph.column(product, 0);
+    let quotient = graph.mul(inverse, numerator);
+    let program = graph.compile(&[quotient]);
+    columns.hold(program.polys())?;
+    let column = |poly| if poly == product { &inverses[..] } else { columns.get(poly) };
+    let mut z = program.evaluate(column, rows);
+    drop(inverses);
     products::running_products(&mut z, Fr::ONE);
     let start = fft.len() - cs.blinding_factors();
     z[start..].iter_mut().for_each(|z| *z = Fr::random(&mut *rng));

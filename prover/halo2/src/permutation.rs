@@ -5,7 +5,6 @@ use halo2curves::{
     ff::{Field, PrimeField},
 };
 use rand_core::RngCore;
-use rayon::prelude::*;
 
 use crate::{
     Error, ProvingKey,
@@ -13,6 +12,7 @@ use crate::{
     copies,
     fft::Fft,
     products,
+    program::{Graph, Node, Poly, Rows},
 };
 
 /// Columns in a set: their factors, z and the selector of usable rows fill the constraint system's degree.
@@ -38,22 +38,49 @@ pub(crate) fn product(
     let indices = (set * size..permuted.len()).take(size);
     let polys: Vec<_> = permuted.iter().map(columns::poly).skip(set * size).take(size).collect();
     columns.hold(&polys)?;
-    let mut z = vec![Fr::ONE; fft.len()];
-    for (index, poly) in indices.clone().zip(&polys) {
-        let sigma = copies::sigma(fft, &key.permutation(index)?);
-        z.par_iter_mut()
-            .zip(columns.get(*poly))
-            .zip(sigma)
-            .for_each(|((z, value), sigma)| *z *= beta * sigma + gamma + value);
-    }
-    products::invert(&mut z);
+    let rows = Rows { fft, shift: Fr::ONE };
+
+    // The denominators, all factors in one pass.
+    let sigmas = indices.clone().map(|index| Ok(copies::sigma(fft, &key.permutation(index)?)));
+    let sigmas: Vec<Vec<Fr>> = sigmas.collect::<Result<_, Error>>()?;
+    let mut graph = Graph::default();
+    let [beta_node, gamma_node] = [beta, gamma].map(|challenge| graph.constant(challenge));
+    let factors: Vec<Node> = (0..polys.len())
+        .map(|member| {
+            let value = graph.column(polys[member], 0);
+            let shifted = graph.add(value, gamma_node);
+            let sigma = graph.column(Poly::Sigma(member), 0);
+            let sigma = graph.mul(sigma, beta_node);
+            graph.add(shifted, sigma)
+        })
+        .collect();
+    let denominator = graph.product(&factors);
+    let column = |poly| match poly {
+        Poly::Sigma(member) => &sigmas[member][..],
+        poly => columns.get(poly),
+    };
+    let mut inverses = graph.compile(&[denominator]).evaluate(column, rows);
+    products::invert(&mut inverses);
+    drop(sigmas);
+
+    let mut graph = Graph::default();
+    let gamma_node = graph.constant(gamma);
+    let mut factors = vec![graph.column(Poly::PermutationProduct(set), 0)];
     for (index, poly) in indices.zip(&polys) {
-        let factor = beta * Fr::DELTA.pow_vartime([index as u64]);
-        z.par_iter_mut()
-            .zip(columns.get(*poly))
-            .enumerate()
-            .for_each(|(row, (z, value))| *z *= fft.root_power(row) * factor + gamma + value);
+        let value = graph.column(*poly, 0);
+        let shifted = graph.add(value, gamma_node);
+        let identity = graph.constant(beta * Fr::DELTA.pow_vartime([index as u64]));
+        let x = graph.x();
+        let identity = graph.mul(x, identity);
+        factors.push(graph.add(shifted, identity));
     }
+    let quotient = graph.product(&factors);
+    let column = |poly| match poly {
+        Poly::PermutationProduct(_) => &inverses[..],
+        poly => columns.get(poly),
+    };
+    let mut z = graph.compile(&[quotient]).evaluate(column, rows);
+    drop(inverses);
     products::running_products(&mut z, first);
     let start = fft.len() - cs.blinding_factors();
     z[start..].iter_mut().for_each(|z| *z = Fr::random(&mut *rng));

@@ -180,6 +180,12 @@ impl Graph {
         })
     }
 
+    /// The product of the nodes.
+    pub(crate) fn product(&mut self, nodes: &[Node]) -> Node {
+        let one = self.constant(Fr::ONE);
+        nodes.iter().fold(one, |product, node| self.mul(product, *node))
+    }
+
     /// The program for these outputs.
     pub(crate) fn compile(&self, outputs: &[Node]) -> Program {
         let mut compiler = Compiler::new(self, outputs);

@@ -27,7 +27,7 @@ use tracing::info;
 use crate::{
     Error, ProvingKey, columns,
     fft::Fft,
-    permutation,
+    lookup, permutation,
     polys::Polys,
     products,
     program::{Graph, Node, Poly, Program, Rows},
@@ -152,12 +152,8 @@ fn steps(key: &ProvingKey, challenges: Challenges) -> Vec<Step> {
     for (index, lookup) in cs.lookups().iter().enumerate() {
         let mut b = builder();
         let g = &mut b.graph;
-        let compress = |g: &mut Graph, expressions: &[halo2_proofs::plonk::Expression<Fr>]| {
-            let nodes: Vec<_> = expressions.iter().map(|expression| g.expression(expression)).collect();
-            g.horner(&nodes, theta).unwrap_or_else(|| g.constant(Fr::ZERO))
-        };
-        let input = compress(g, lookup.input_expressions());
-        let table = compress(g, lookup.table_expressions());
+        let input = lookup::compressed(g, lookup.input_expressions(), theta);
+        let table = lookup::compressed(g, lookup.table_expressions(), theta);
         let (beta, gamma) = (g.constant(beta), g.constant(gamma));
         let z = g.column(Poly::LookupProduct(index), 0);
         let z_next = g.column(Poly::LookupProduct(index), 1);
