@@ -631,7 +631,7 @@ impl Coordinates for Ifma<Fq> {
     fn third((p_x, p_y): (Self, Self), difference: Self, slope: Self) -> (Self, Self) {
         let x = slope.squared().minus(p_x.plus(p_x).plus(difference)).settled();
         let product = slope.times(p_x.minus(x));
-        let four_times = Self::new(product.0.map(|limb| up::<2>(limb)));
+        let four_times = Self::new(product.0.map(up::<2>));
         (x, four_times.minus(p_y).settled())
     }
 }

@@ -46,7 +46,7 @@ fn load<L: Lanes>(len: usize, of: impl Fn(usize) -> Bn254) -> L {
 /// Factors to Plonky3's elements.
 #[inline(always)]
 fn store<L: Lanes>(tables: &Tables<L>, factors: L) -> [Bn254; MAX_LANES] {
-    tables.to_integers(factors).map(Bn254::new)
+    tables.integers_of(factors).map(Bn254::new)
 }
 
 /// See [`Kernel::permute2`](super::Kernel::permute2).
@@ -168,14 +168,14 @@ fn hash_rows<'a, L: Lanes>(tables: &Tables<L>, width: usize, row: impl Fn(usize)
     }
     let mut state = [tables.zero(); 3];
     for block in (0..width).step_by(BABY_BEAR_RATE) {
-        for i in 0..BN254_RATE {
+        for (i, absorbed) in state.iter_mut().enumerate().take(BN254_RATE) {
             let start = block + i * PACKED;
             if start < width {
                 let mut words = [[0; 4]; MAX_LANES];
                 for (words, row) in words[..L::LANES].iter_mut().zip(&rows) {
                     *words = pack(&row[start..width.min(start + PACKED)]);
                 }
-                state[i] = tables.from_integers(&words);
+                *absorbed = tables.factors_of(&words);
             }
         }
         tables.absorb(&mut state);
@@ -209,9 +209,9 @@ impl Job for Grind<'_> {
                 *words = pack(&values);
             }
             let mut state = initial;
-            state[self.position] = tables.from_integers(&words);
+            state[self.position] = tables.factors_of(&words);
             tables.absorb(&mut state);
-            let out = tables.to_integers(state[1]);
+            let out = tables.integers_of(state[1]);
             let found =
                 out[..L::LANES].iter().position(|x| modulo_baby_bear(x).is_multiple_of(1 << self.bits));
             if let Some(lane) = found {

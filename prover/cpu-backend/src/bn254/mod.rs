@@ -23,7 +23,6 @@ use p3_bn254::Bn254;
 use p3_field::PrimeCharacteristicRing;
 use p3_matrix::dense::RowMajorMatrix;
 use tracing::warn;
-
 #[cfg(target_arch = "x86_64")]
 use zeno_bn254::{Avx2, Ifma};
 use zeno_bn254::{Lanes, MAX_LANES, Portable, Task};
@@ -113,14 +112,14 @@ impl<L: Lanes> Tables<L> {
 
     /// The factors that the first numbers stand for, which are below the modulus.
     #[inline(always)]
-    fn from_integers(&self, x: &[Words; MAX_LANES]) -> L {
+    fn factors_of(&self, x: &[Words; MAX_LANES]) -> L {
         // As if they were the library's elements.
         L::load(&x.map(from_words)).scale(&self.to_factors).settle()
     }
 
     /// The numbers below the modulus that the factors, settled ones, are; lanes that there aren't have zero.
     #[inline(always)]
-    fn to_integers(&self, factors: L) -> [Words; MAX_LANES] {
+    fn integers_of(&self, factors: L) -> [Words; MAX_LANES] {
         let mut elements = [Fr::ZERO; MAX_LANES];
         factors.scale(&self.from_factors).store(&mut elements);
         elements.map(words)

@@ -45,7 +45,7 @@ fn check_sums<L: Lanes>() {
                     (0..L::LANES).map(|_| std::array::from_fn(|_| x[rng.random_range(0..x.len())])).collect();
                 let lanes = |k: usize| L::factors(&pick.iter().map(|p| element(p[k])).collect::<Vec<_>>());
                 let check = |what: &str, value: L, expected: &dyn Fn(&[Bn254; 6]) -> Bn254| {
-                    let ours = self.0.to_integers(value).map(Bn254::new);
+                    let ours = self.0.integers_of(value).map(Bn254::new);
                     let expected: Vec<Bn254> = pick.iter().map(expected).collect();
                     assert_eq!(ours[..L::LANES], expected, "{what} of {pick:?}");
                 };
