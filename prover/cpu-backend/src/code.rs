@@ -1,9 +1,8 @@
 //! The code: from stacked columns to its message, and from a message to the codeword.
 
 use openvm_stark_backend::prover::{ColMajorMatrix, MatrixDimensions};
-use p3_dft::{Radix2DitParallel, TwoAdicSubgroupDft};
 use p3_field::{Field, PackedValue, PrimeCharacteristicRing, TwoAdicField};
-use p3_matrix::{Matrix, dense::RowMajorMatrix};
+use p3_matrix::dense::RowMajorMatrix;
 use p3_util::reverse_bits_len;
 use rayon::prelude::*;
 use tracing::instrument;
@@ -11,6 +10,7 @@ use tracing::instrument;
 use crate::{
     field::{F, LANES, P, transpose},
     fourier::SmallFourier,
+    transform::evaluate,
 };
 
 /// The code's message of every column, row-major: block by block of 2^l_skip rows, the coefficients of the polynomial
@@ -65,20 +65,17 @@ pub(crate) fn message(l_skip: usize, matrix: &ColMajorMatrix<F>) -> RowMajorMatr
 /// The coefficients above the given ones are zero, so that instead of one transform over mostly zeros there is one of
 /// the given size for each coset of the small subgroup: row `i` of coset `w^c` is row `i 2^log_blowup + c`.
 #[instrument(level = "debug", skip_all)]
-pub(crate) fn codeword(coefficients: &RowMajorMatrix<F>, log_blowup: usize) -> RowMajorMatrix<F> {
-    let (height, width) = (Matrix::height(coefficients), coefficients.width);
+pub(crate) fn codeword(coefficients: RowMajorMatrix<F>, log_blowup: usize) -> RowMajorMatrix<F> {
+    let width = coefficients.width;
+    let mut coefficients = coefficients.values;
     let blowup = 1 << log_blowup;
-    let generator = F::two_adic_generator(height.ilog2() as usize + log_blowup);
-    let dft = Radix2DitParallel::default();
-    let mut out = F::zero_vec(height * blowup * width);
-    for (c, shift) in generator.powers().take(blowup).enumerate() {
-        let coset = dft.coset_dft_batch(coefficients.clone(), shift);
-        out.par_chunks_exact_mut(blowup * width).enumerate().for_each(|(i, rows)| {
-            // The row exists, because the transform keeps the height.
-            if let Some(row) = coset.row_slice(i) {
-                rows[c * width..][..width].copy_from_slice(&row);
-            }
-        });
+    let generator = F::two_adic_generator((coefficients.len() / width).ilog2() as usize + log_blowup);
+    let mut out = F::zero_vec(coefficients.len() * blowup);
+    // The last coset's transform overwrites the coefficients.
+    let mut work = F::zero_vec(if blowup > 1 { coefficients.len() } else { 0 });
+    for (coset, shift) in generator.powers().take(blowup).enumerate() {
+        let work = (coset + 1 < blowup).then_some(work.as_mut_slice());
+        evaluate(&mut coefficients, work, width, shift, &mut out, [blowup, coset]);
     }
     RowMajorMatrix::new(out, width)
 }

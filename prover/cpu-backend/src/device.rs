@@ -85,7 +85,7 @@ where
         let (matrix, layout) =
             info_span!("stack").in_scope(|| stacked(params.l_skip, params.n_stack, traces))?;
         let rows =
-            info_span!("encode").in_scope(|| codeword(&message(params.l_skip, &matrix), params.log_blowup));
+            info_span!("encode").in_scope(|| codeword(message(params.l_skip, &matrix), params.log_blowup));
         let tree =
             info_span!("merkle").in_scope(|| tree::<SC, H>(&self.hashing, rows, 1 << params.k_whir()))?;
         Ok((tree.root()?, PcsData::<SC>::new(layout, matrix, tree)))

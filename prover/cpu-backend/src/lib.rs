@@ -11,10 +11,13 @@
 //! | `program`, `table`, `weights` | constraints as straight-line programs over vectors of rows, and weighted sums |
 //! | `round0`, `batch` | the sumcheck that batches constraints and interactions |
 //! | `stacking` | from openings of columns to openings of stacked columns |
-//! | `stack`, `code`, `merkle`, `whir` | commitments and their openings |
-//! | `poseidon2`, [`bn254`] | the configurations' hash functions, many hashes at once |
+//! | `stack`, `code`, `transform`, `merkle`, `whir` | commitments and their openings |
+//! | `poseidon2`, `permutation`, [`bn254`] | the configurations' hash functions, many hashes at once |
+//! | `avx512` | what p3's vectors leave to gain on processors that have it |
 //! | [`record`] | instances of proofs in files |
 
+#[cfg(all(target_arch = "x86_64", target_feature = "avx512f"))]
+mod avx512;
 mod batch;
 pub mod bn254;
 mod code;
@@ -25,6 +28,7 @@ mod fourier;
 mod gkr;
 mod leaves;
 mod merkle;
+mod permutation;
 mod poseidon2;
 mod program;
 pub mod record;
@@ -33,6 +37,7 @@ mod stack;
 mod stacking;
 mod table;
 mod transcript;
+mod transform;
 mod weights;
 mod whir;
 

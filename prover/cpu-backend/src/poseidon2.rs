@@ -4,18 +4,17 @@ use openvm_stark_backend::p3_symmetric::{
     CryptographicHasher, PaddingFreeSponge, PseudoCompressionFunction, TruncatedPermutation,
 };
 use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config, Digest};
-use p3_baby_bear::{Poseidon2BabyBear, default_babybear_poseidon2_16};
 use p3_field::PackedValue;
 use p3_matrix::dense::RowMajorMatrix;
 
 use crate::{
     field::{F, LANES, P, transpose},
     merkle::Hashing,
+    permutation::Poseidon2Permutation,
 };
 
-type Permutation = Poseidon2BabyBear<16>;
-type Sponge = PaddingFreeSponge<Permutation, 16, 8, 8>;
-type Compression = TruncatedPermutation<Permutation, 2, 8, 16>;
+type Sponge = PaddingFreeSponge<Poseidon2Permutation, 16, 8, 8>;
+type Compression = TruncatedPermutation<Poseidon2Permutation, 2, 8, 16>;
 
 /// How many vectors of nodes a task compresses.
 const VECTORS_A_TASK: usize = 32;
@@ -29,7 +28,7 @@ pub struct Poseidon2 {
 
 impl Default for Poseidon2 {
     fn default() -> Self {
-        let permutation = default_babybear_poseidon2_16();
+        let permutation = Poseidon2Permutation::default();
         Self { sponge: Sponge::new(permutation.clone()), compression: Compression::new(permutation) }
     }
 }

@@ -88,7 +88,7 @@ where
                     <EF as BasedVectorSpace<F>>::flatten_to_base(g.coeffs().clone()),
                     DEGREE,
                 );
-                let rows = codeword(&coefficients, log_domain - 1 - log_len);
+                let rows = codeword(coefficients, log_domain - 1 - log_len);
                 tree::<SC, H>(hashing, rows, 1 << whir.k)
             })?);
             let root = next.root()?;
