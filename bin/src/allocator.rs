@@ -2,8 +2,8 @@
 //!
 //! Provers take and free tables of hundreds of megabytes all the time. By default jemalloc gives such pages back to the
 //! system at once, and the system clears them when they are taken again: more than a quarter of the processor time of a
-//! small proof, with all that the kernel did. Here they are kept for two seconds, and by one arena for all threads, so
-//! that what one frees another finds.
+//! small proof, with all that the kernel did, and more on a virtual machine that hands what is free on to its host. Here
+//! they are kept for half a minute, and by one arena for all threads, so that what one frees another finds.
 
 use std::ffi::c_char;
 
@@ -12,4 +12,4 @@ use std::ffi::c_char;
 #[allow(unsafe_code)]
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static MALLOC_CONF: Option<&'static c_char> =
-    Some(unsafe { &*c"oversize_threshold:0,narenas:1,dirty_decay_ms:2000,muzzy_decay_ms:0".as_ptr() });
+    Some(unsafe { &*c"oversize_threshold:0,narenas:1,dirty_decay_ms:30000,muzzy_decay_ms:0".as_ptr() });
