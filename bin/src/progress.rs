@@ -34,11 +34,16 @@ impl Estimate {
         self.seconds += elapsed.as_secs_f64();
     }
 
-    fn rest(&self, segments: usize) -> String {
+    /// What is to be said at the beginning of a segment. Another run may have gone before, for keys, whose segment is
+    /// shorter; so the first of a run has nothing to go by.
+    fn rest(&mut self, index: usize, count: usize) -> String {
+        if index == 0 {
+            *self = Self::default();
+        }
         if self.segments == 0 {
             return String::new();
         }
-        let seconds = self.seconds / f64::from(self.segments) * segments as f64;
+        let seconds = self.seconds / f64::from(self.segments) * (count - index) as f64;
         let minutes = (seconds / 60.0).ceil() as u64;
         if minutes > 1 {
             format!(", about {minutes} minutes for the segments left")
@@ -75,7 +80,7 @@ impl Display {
             Step::Keys => "keys".to_owned(),
             Step::Execute => "executing the guest".to_owned(),
             Step::Segment { index, count, instructions } => {
-                let rest = self.estimate().rest(count - index);
+                let rest = self.estimate().rest(index, count);
                 format!("proving segment {} of {count}, {instructions} instructions{rest}", index + 1)
             }
             Step::Aggregate { index, count, layer } => {
@@ -143,11 +148,12 @@ mod tests {
     #[test]
     fn segments_left_take_as_long_as_those_done() {
         let mut estimate = Estimate::default();
-        assert_eq!(estimate.rest(14), "");
+        estimate.add(Duration::from_secs(3));
+        assert_eq!(estimate.rest(0, 14), "");
         for seconds in [15, 18, 21] {
             estimate.add(Duration::from_secs(seconds));
         }
-        assert_eq!(estimate.rest(3), ", about 54 s for the segments left");
-        assert_eq!(estimate.rest(11), ", about 4 minutes for the segments left");
+        assert_eq!(estimate.rest(3, 6), ", about 54 s for the segments left");
+        assert_eq!(estimate.rest(3, 14), ", about 4 minutes for the segments left");
     }
 }

@@ -25,6 +25,7 @@ mod guest;
 mod keys;
 mod machine;
 mod profile;
+mod program;
 mod progress;
 mod prove;
 mod stdout;

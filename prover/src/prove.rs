@@ -37,6 +37,7 @@ use crate::{
     keys,
     machine::{AppKey, Engine, SEGMENT_MEMORY, Vm, aggregation_tree, machine},
     profile::{self, Profile},
+    program,
     work::Work,
 };
 
@@ -229,7 +230,7 @@ impl Prover {
         let app_key = self.app_key(&mut timings)?;
         let app_exe_commit = {
             let vm = machine(&app_key.app_vm_pk)?;
-            exe_commit(&vm, &self.guest, &vm.commit_program_on_device(&self.guest.exe.program).commitment)
+            exe_commit(&vm, &self.guest, &program::commit(&vm, &self.guest.exe)?.commitment)
         };
         let aggregation = self.aggregation(&mut timings)?;
         Ok(verifying_key(app_key, &aggregation, app_exe_commit))
@@ -264,7 +265,7 @@ impl Prover {
         timings: &mut Timings,
     ) -> Result<(ContinuationVmProof<SC>, Digest), ProverError> {
         let exe = &guest.exe;
-        let program = vm.commit_program_on_device(&exe.program);
+        let program = program::commit(&vm, exe)?;
         let app_exe_commit = exe_commit(&vm, guest, &program.commitment);
         vm.load_program(program);
         let mut preflight = vm.preflight_interpreter(exe).stage("loading the guest")?;
