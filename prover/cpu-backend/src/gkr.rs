@@ -133,11 +133,11 @@ where
         transcript.observe_ext(claims.p_xi_1);
         transcript.observe_ext(claims.q_xi_1);
     };
-    let Some(Layer::Scalar(root)) = layers.pop() else { unreachable!("one fraction is never a vector") };
-    if root[0].p != EF::ZERO {
+    let Some(root) = layers.pop().map(|layer| layer.scalars()[0]) else { unreachable!("a tree has a root") };
+    if root.p != EF::ZERO {
         return Err(LogupZerocheckError::NonZeroRootSum);
     }
-    let q = root[0].q;
+    let q = root.q;
     transcript.observe_ext(q);
 
     let mut claims_per_layer = Vec::with_capacity(rounds);
@@ -149,7 +149,7 @@ where
             layer = leaves.parents();
         }
         let (polys, mut rho, children) = if round == 0 {
-            let Layer::Scalar(children) = layer else { unreachable!("two fractions are never a vector") };
+            let children = layer.scalars();
             (None, Vec::new(), [children[0], children[1]])
         } else {
             let lambda = transcript.sample_ext();
@@ -215,6 +215,16 @@ impl Leaves {
 }
 
 impl Layer {
+    /// The fractions one by one, of one of the topmost layers. (Where a vector has one lane only, they are vectors too.)
+    fn scalars(self) -> Vec<Fraction<EF>> {
+        match self {
+            Self::Scalar(fractions) => fractions,
+            Self::Packed(vectors) => unpack(&vectors),
+            Self::Leaves(leaves) => leaves.scalars(),
+            Self::AboveLeaves => unreachable!("it was made before"),
+        }
+    }
+
     /// The layer above.
     fn parents(&self) -> Self {
         let add_scalars = |children: &[Fraction<EF>]| {
