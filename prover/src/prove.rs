@@ -230,7 +230,7 @@ impl Prover {
         let app_key = self.app_key(&mut timings)?;
         let app_exe_commit = {
             let vm = machine(&app_key.app_vm_pk)?;
-            self.exe_commit(&vm, &self.guest, &program::commit(&vm, &self.guest.exe)?.commitment)?
+            exe_commit(&vm, &self.guest, &program::commit(&vm, &self.guest.exe)?.commitment)
         };
         let aggregation = self.aggregation(&mut timings)?;
         Ok(verifying_key(app_key, &aggregation, app_exe_commit))
@@ -253,17 +253,6 @@ impl Prover {
         Ok(aggregation)
     }
 
-    /// The commitment to the guest: to its code, its initial memory and its entry point. `program` is the one to its
-    /// code.
-    fn exe_commit(&self, vm: &Vm, guest: &Guest, program: &Digest) -> Result<Digest, ProverError> {
-        // In the cache, because the tree over the memory takes half a second.
-        let name = format!("guest-{}", &guest.hash.to_string()[2..18]);
-        keys::cached(&self.cache, &name, || {
-            let config = &vm.config().system.config.memory_config;
-            Ok(compute_exe_commit_from_mem_config(program, &guest.exe, config))
-        })
-    }
-
     /// Proves each segment of the run, or takes its proof from the interrupted run's work. Returns the proofs
     /// with one of what the guest revealed, and the guest's commitment.
     fn prove_segments(
@@ -277,7 +266,11 @@ impl Prover {
     ) -> Result<(ContinuationVmProof<SC>, Digest), ProverError> {
         let exe = &guest.exe;
         let program = program::commit(&vm, exe)?;
-        let app_exe_commit = self.exe_commit(&vm, guest, &program.commitment)?;
+        // In the cache, because the tree over the memory takes half a second. The proof is checked against it, so that a
+        // wrong one only makes this run fail; what others will check against is computed, see `verifying_key`.
+        let name = format!("guest-{}", &guest.hash.to_string()[2..18]);
+        let app_exe_commit =
+            keys::cached(&self.cache, &name, || Ok(exe_commit(&vm, guest, &program.commitment)))?;
         vm.load_program(program);
         let mut preflight = vm.preflight_interpreter(exe).stage("loading the guest")?;
         let mut state = vm.create_initial_state(exe, streams(input));
@@ -405,6 +398,11 @@ fn layers(segments: usize) -> Vec<usize> {
     }
     layers.push(1);
     layers
+}
+
+/// The commitment to the guest: to its code, its initial memory and its entry point. `program` is the one to its code.
+fn exe_commit(vm: &Vm, guest: &Guest, program: &Digest) -> Digest {
+    compute_exe_commit_from_mem_config(program, &guest.exe, &vm.config().system.config.memory_config)
 }
 
 /// The Merkle path from what the guest revealed to the root of its memory at the end.

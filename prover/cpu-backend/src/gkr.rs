@@ -215,7 +215,7 @@ impl Leaves {
 }
 
 impl Layer {
-    /// The fractions one by one, of one of the topmost layers. (Where a vector has one lane only, they are vectors too.)
+    /// The fractions one by one, of a layer near the top. (Where a vector has one lane only, all layers are vectors.)
     fn scalars(self) -> Vec<Fraction<EF>> {
         match self {
             Self::Scalar(fractions) => fractions,
@@ -268,23 +268,20 @@ where
 {
     let mut rounds = Rounds { xi, claim, eq: EF::ONE, polys: Vec::new(), challenges: Vec::new() };
     let mut scalars = match layer {
-        Layer::Scalar(children) => add_denominators(children, lambda),
-        // Both children are in one vector.
-        Layer::Packed(children) if children.len() == 1 => add_denominators(unpack(&children), lambda),
-        Layer::Packed(mut children) => {
+        Layer::Packed(mut children) if children.len() > 1 => {
             let half = children.len() / 2;
             let lambda = EP::from(lambda);
             children[half..].par_iter_mut().for_each(|one| one.p += lambda * one.q);
             packed_rounds::<SC, TS>(transcript, &mut rounds, &mut children)
         }
-        Layer::AboveLeaves => unreachable!("it was made before"),
-        Layer::Leaves(leaves) if leaves.p.len() == 2 => add_denominators(leaves.scalars(), lambda),
-        Layer::Leaves(leaves) => {
+        Layer::Leaves(leaves) if leaves.p.len() > 2 => {
             let sums = leaf_sums(&leaves, &weights(xi, 0), lambda);
             let r = rounds.finish::<SC, TS>(transcript, sums);
             let mut children = fold_leaves(leaves, lambda, r);
             packed_rounds::<SC, TS>(transcript, &mut rounds, &mut children)
         }
+        // No child has more than a vector.
+        few => add_denominators(few.scalars(), lambda),
     };
     // The rest, when a vector would not be full.
     let mut half = scalars.len() / 2;

@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 use alloy_primitives::{B256, keccak256};
@@ -129,9 +128,8 @@ impl Prover {
         fs::create_dir_all(&keys.folder)
             .map_err(|source| ProverError::Cache { path: keys.folder.clone(), source })?;
         if StaticVerifier::read(&keys.folder)?.is_none() {
-            let start = Instant::now();
-            let example = self.example()?;
-            timings.keys += start.elapsed();
+            let (example, elapsed) = self.timed(Step::Example, || self.example())?;
+            timings.keys += elapsed;
             let (_, elapsed) = self.timed(Step::StaticVerifierKey, || {
                 let shape = static_verifier::shape();
                 let Example { internal_recursive, root, proof } = &example;
@@ -163,7 +161,6 @@ impl Prover {
 
     /// Proves the run of a guest that does nothing, up to the root proof.
     fn example(&self) -> Result<Example, ProverError> {
-        self.timed(Step::Example, || Ok(()))?;
         // Its segment and its aggregation are not those of the block.
         let mut untold = Timings::default();
         let guest = Guest::idle();
