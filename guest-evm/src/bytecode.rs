@@ -53,10 +53,14 @@ fn pad_and_find(code: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let start = padded.as_ptr();
     let mut next = start;
     loop {
+        // Several steps before it is asked where they led.
         #[expect(unsafe_code, reason = "the guest spends as much on this as on all of its trie nodes")]
         // SAFETY: from within the code, a step leads to the last `JUMPDEST` of the padding at the farthest, and none
-        // leads further.
+        // leads further: from a `JUMPDEST` there is no step.
         let (step, at) = unsafe {
+            for _ in 0..2 {
+                next = next.add(usize::from(STEPS[usize::from(*next)]));
+            }
             let step = STEPS[usize::from(*next)];
             next = next.add(usize::from(step));
             (step, next.offset_from_unsigned(start))

@@ -5,7 +5,7 @@ use crate::{
     input::InputError,
     state::StateError,
 };
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
 use core::fmt;
 
@@ -340,4 +340,10 @@ pub(crate) fn bounded<T: Into<Value>>(
         return Ok(());
     }
     Err(ValidationError::OutOfBounds { subject, actual: actual.into(), bound, limit: limit.into() })
+}
+
+impl From<Box<StateError>> for ValidationError {
+    fn from(error: Box<StateError>) -> Self {
+        Self::State(*error)
+    }
 }

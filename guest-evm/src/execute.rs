@@ -8,7 +8,7 @@ use crate::{
     state::{StateError, WitnessState},
     validate::{Block, Transaction},
 };
-use alloc::{borrow::Cow, string::ToString, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::ToString, vec::Vec};
 use alloy_consensus::{EthereumReceipt, TxType, transaction::Recovered};
 use alloy_eips::{
     eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
@@ -39,7 +39,7 @@ pub struct Outcome {
 }
 
 /// A state that a block can be executed on: [`WitnessState`], or one that fetches what is missing.
-pub trait State: Database<Error = StateError> + DatabaseCommit + core::fmt::Debug {
+pub trait State: Database<Error = Box<StateError>> + DatabaseCommit + core::fmt::Debug {
     /// The first error there was, if any.
     fn take_error(&mut self) -> Option<StateError>;
 

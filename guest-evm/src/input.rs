@@ -158,6 +158,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Where the next `length` bytes are.
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<Range<usize>, InputError> {
         let offset = self.offset;
         let left = self.bytes.len() - offset;
@@ -177,7 +178,7 @@ impl Reader<'_> {
         let length = self.u32()? as usize;
         let range = self.take(length)?;
         let padding = self.take(length.wrapping_neg() % 4)?;
-        if self.bytes[padding.clone()].iter().any(|byte| *byte != 0) {
+        if !padding.is_empty() && self.bytes[padding.clone()].iter().any(|byte| *byte != 0) {
             return Err(InputError::Padding(padding.start));
         }
         Ok(self.bytes.slice(range))

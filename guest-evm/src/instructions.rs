@@ -493,11 +493,7 @@ impl Run<'_> {
         };
         // SAFETY: the word that was just pushed.
         let word = unsafe { &mut *self.word(0) };
-        let mut parts = [0u32; 8];
-        for (part, bytes) in parts.iter_mut().zip(bytes.rchunks(4)) {
-            *part = bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
-        }
-        *word = from_parts(parts);
+        *word = from_be_bytes(bytes);
         self.next += length;
         Ok(())
     }
@@ -567,6 +563,16 @@ fn aligned(bytes: &mut [u8; 32]) -> Option<&mut [u32; 8]> {
 fn from_parts(parts: [u32; 8]) -> U256 {
     let limb = |index: usize| u64::from(parts[2 * index]) | u64::from(parts[2 * index + 1]) << 32;
     U256::from_limbs([limb(0), limb(1), limb(2), limb(3)])
+}
+
+/// The number with these bytes, at most 32, the highest first.
+#[inline(always)]
+pub(crate) fn from_be_bytes(bytes: &[u8]) -> U256 {
+    let mut parts = [0; 8];
+    for (part, bytes) in parts.iter_mut().zip(bytes.rchunks(4)) {
+        *part = bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
+    }
+    from_parts(parts)
 }
 
 /// The word, or the largest number there is if it is larger.

@@ -15,6 +15,8 @@ mod claim;
 pub mod input;
 
 #[cfg(feature = "evm")]
+mod bloom;
+#[cfg(feature = "evm")]
 mod bytecode;
 #[cfg(feature = "evm")]
 mod collision;

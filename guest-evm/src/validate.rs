@@ -3,6 +3,7 @@
 use crate::chain::Fork;
 use crate::{
     ChainClaim, ChainSpec, StatelessInput,
+    bloom::Blooms,
     error::{Subject, ValidationError, bounded, equal},
     execute::{Outcome, execute_with},
     header,
@@ -13,11 +14,12 @@ use crate::{
 };
 use alloc::vec::Vec;
 use alloy_consensus::{
-    EthereumTxEnvelope, Header, Transaction as _, TxEip4844, TxReceipt,
-    proofs::{calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root},
+    EthereumTxEnvelope, Header, ReceiptWithBloom, Transaction as _, TxEip4844,
+    proofs::{calculate_receipt_root, calculate_withdrawals_root},
 };
 use alloy_primitives::{B256, Bloom, keccak256};
-use alloy_rlp::Encodable;
+use alloy_rlp::{self as rlp, Encodable};
+use alloy_trie::root::ordered_trie_root_with_encoder;
 
 /// A transaction of the execution layer, types 0 to 4, as blocks hold it (blobs without sidecars).
 pub type Transaction = EthereumTxEnvelope<TxEip4844>;
@@ -35,7 +37,9 @@ const MAX_BLOCK_LENGTH: usize = (10 << 20) - (2 << 20);
 pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
     let block: Block = alloy_rlp::decode_exact(rlp).map_err(ValidationError::BlockRlp)?;
     // The decoder overlooks wrong lengths of the strings around typed transactions.
-    if alloy_rlp::encode(&block) != rlp {
+    let mut again = Vec::with_capacity(rlp.len());
+    block.encode(&mut again);
+    if again != rlp {
         let error = alloy_rlp::Error::Custom("it differs from the encoding of the block that it decodes to");
         return Err(ValidationError::BlockRlp(error));
     }
@@ -102,7 +106,7 @@ fn run<W: Words>(
     let mut headers = preimages(&input.witness.headers);
     let parent = parent(&mut headers, header.parent_hash)?;
     header::check(&chain, header, &parent)?;
-    check_body(&chain, &block)?;
+    check_body(&chain, &block, &input.block)?;
     let senders = senders::check(&block.body.transactions, &input.public_keys, verify)?;
 
     let nodes = preimages(&input.witness.state);
@@ -131,17 +135,33 @@ fn parent(headers: &mut Preimages, hash: B256) -> Result<Header, ValidationError
     alloy_rlp::decode_exact(bytes).map_err(|error| ValidationError::MalformedHeader { hash, error })
 }
 
-/// The body against the header.
+/// The transactions of a block that [`decode_block`] decoded, each encoded as by EIP-2718.
+fn encoded_transactions(rlp: &[u8]) -> alloy_rlp::Result<Vec<&[u8]>> {
+    let mut block = rlp::Header::decode_bytes(&mut &rlp[..], true)?;
+    let _header = rlp::Header::decode_bytes(&mut block, true)?;
+    let mut rest = rlp::Header::decode_bytes(&mut block, true)?;
+    let mut transactions = Vec::new();
+    while !rest.is_empty() {
+        let whole = rest;
+        let item = rlp::Header::decode(&mut rest)?;
+        let (payload, behind) = rest.split_at(item.payload_length);
+        // One of the first type is a list, the others are strings.
+        transactions.push(if item.list { &whole[..whole.len() - behind.len()] } else { payload });
+        rest = behind;
+    }
+    Ok(transactions)
+}
+
+/// The body against the header. `rlp` is what the block was decoded from.
 #[inline(never)]
-fn check_body(chain: &ChainSpec, block: &Block) -> Result<(), ValidationError> {
+fn check_body(chain: &ChainSpec, block: &Block, rlp: &[u8]) -> Result<(), ValidationError> {
     let (header, body) = (&block.header, &block.body);
     let fork = chain.fork_at(header.timestamp);
     equal(Subject::Ommers, body.ommers.len() as u64, 0)?;
-    equal(
-        Subject::TransactionsRoot,
-        header.transactions_root,
-        calculate_transaction_root(&body.transactions),
-    )?;
+    let transactions = encoded_transactions(rlp).map_err(ValidationError::BlockRlp)?;
+    let transactions_root =
+        ordered_trie_root_with_encoder(&transactions, |bytes, out| out.extend_from_slice(bytes));
+    equal(Subject::TransactionsRoot, header.transactions_root, transactions_root)?;
     match (header.withdrawals_root, &body.withdrawals) {
         (Some(root), Some(list)) => equal(Subject::WithdrawalsRoot, root, calculate_withdrawals_root(list))?,
         (Some(_), None) => return Err(ValidationError::Absent { subject: Subject::Withdrawals, fork }),
@@ -154,7 +174,7 @@ fn check_body(chain: &ChainSpec, block: &Block) -> Result<(), ValidationError> {
         equal(Subject::BlobGasUsed, header.blob_gas_used.unwrap_or_default(), used)?;
     }
     if fork >= Fork::Osaka {
-        let length = block.length();
+        let length = rlp.len();
         bounded(
             length <= MAX_BLOCK_LENGTH,
             Subject::BlockLength,
@@ -174,9 +194,13 @@ fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Resul
     if fork >= Fork::Cancun {
         equal(Subject::BlobGasUsed, header.blob_gas_used.unwrap_or_default(), outcome.blob_gas_used)?;
     }
-    let receipts = outcome.receipts.iter().map(TxReceipt::with_bloom_ref).collect::<Vec<_>>();
-    let bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
-    equal(Subject::LogsBloom, header.logs_bloom, bloom)?;
+    let without = |receipt| ReceiptWithBloom::new(receipt, Bloom::ZERO);
+    let mut receipts = outcome.receipts.iter().map(without).collect::<Vec<_>>();
+    let mut blooms = Blooms::new();
+    for ReceiptWithBloom { receipt, logs_bloom } in &mut receipts {
+        blooms.add(&receipt.logs, logs_bloom);
+    }
+    equal(Subject::LogsBloom, header.logs_bloom, blooms.all())?;
     equal(Subject::ReceiptsRoot, header.receipts_root, calculate_receipt_root(&receipts))?;
     if fork >= Fork::Prague {
         equal(Subject::RequestsHash, header.requests_hash.unwrap_or_default(), requests_hash(outcome))?;

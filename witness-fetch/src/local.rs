@@ -290,8 +290,8 @@ struct LazyState {
 impl LazyState {
     fn read<T>(
         &mut self,
-        mut read: impl FnMut(&mut WitnessState) -> Result<T, StateError>,
-    ) -> Result<T, StateError> {
+        mut read: impl FnMut(&mut WitnessState) -> Result<T, Box<StateError>>,
+    ) -> Result<T, Box<StateError>> {
         let mut last = None;
         loop {
             let error = match read(&mut self.state) {
@@ -301,7 +301,7 @@ impl LazyState {
             // The inner state remembers it, but it isn't lost yet.
             self.state.take_error();
             let more = if last.as_ref() == Some(&error) {
-                Err(FetchError::Stuck(error.clone()))
+                Err(FetchError::Stuck((*error).clone()))
             } else {
                 self.runtime.block_on(self.fetch(&error))
             };
@@ -316,7 +316,7 @@ impl LazyState {
                 }
                 Err(failure) => {
                     self.failure.get_or_insert(failure);
-                    self.error.get_or_insert_with(|| error.clone());
+                    self.error.get_or_insert_with(|| (*error).clone());
                     return Err(error);
                 }
             }
@@ -345,9 +345,9 @@ impl State for LazyState {
 }
 
 impl Database for LazyState {
-    type Error = StateError;
+    type Error = Box<StateError>;
 
-    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Box<StateError>> {
         let info = self.read(|state| state.basic(address))?;
         if let Some(info) = info.as_ref().filter(|info| info.code_hash != KECCAK256_EMPTY) {
             self.owners.entry(info.code_hash).or_insert(address);
@@ -355,15 +355,15 @@ impl Database for LazyState {
         Ok(info)
     }
 
-    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StateError> {
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, Box<StateError>> {
         self.read(|state| state.code_by_hash(code_hash))
     }
 
-    fn storage(&mut self, address: Address, index: U256) -> Result<U256, StateError> {
+    fn storage(&mut self, address: Address, index: U256) -> Result<U256, Box<StateError>> {
         self.read(|state| state.storage(address, index))
     }
 
-    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+    fn block_hash(&mut self, number: u64) -> Result<B256, Box<StateError>> {
         self.read(|state| state.block_hash(number))
     }
 }

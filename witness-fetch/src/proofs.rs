@@ -197,8 +197,8 @@ fn check(
     Ok(Proof { account, account_nodes: used(nodes), storage_nodes })
 }
 
-fn explain(error: TrieError) -> String {
-    match error {
+fn explain(error: Box<TrieError>) -> String {
+    match *error {
         TrieError::Missing { hash, path } => {
             format!("it lacks the trie node {hash} at path {}", hex_path(&path))
         }

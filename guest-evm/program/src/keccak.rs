@@ -2,7 +2,9 @@
 
 use crate::words;
 use core::mem::MaybeUninit;
-use openvm_keccak256_guest::{native_keccakf, native_xorin, KECCAK_RATE, KECCAK_WIDTH_BYTES};
+use openvm_keccak256_guest::{
+    KECCAKF_FUNCT3, KECCAKF_FUNCT7, KECCAK_RATE, KECCAK_WIDTH_BYTES, OPCODE, XORIN_FUNCT3, XORIN_FUNCT7,
+};
 
 /// A block, aligned to words as the instructions want it.
 #[repr(C, align(4))]
@@ -26,15 +28,15 @@ pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, 
     unsafe {
         if bytes.addr() % 4 == 0 {
             while len >= KECCAK_RATE {
-                native_xorin(sponge, bytes, KECCAK_RATE);
-                native_keccakf(sponge);
+                xorin(sponge, bytes, KECCAK_RATE);
+                keccakf(sponge);
                 bytes = bytes.add(KECCAK_RATE);
                 len -= KECCAK_RATE;
             }
             // The instruction takes whole words; the up to three bytes behind them are added one by one.
             let words = len & !3;
             if words != 0 {
-                native_xorin(sponge, bytes, words);
+                xorin(sponge, bytes, words);
             }
             for i in words..len {
                 *sponge.add(i) ^= *bytes.add(i);
@@ -44,15 +46,15 @@ pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, 
             let copy = block.as_mut_ptr().cast::<u8>();
             while len >= KECCAK_RATE {
                 core::ptr::copy_nonoverlapping(bytes, copy, KECCAK_RATE);
-                native_xorin(sponge, copy, KECCAK_RATE);
-                native_keccakf(sponge);
+                xorin(sponge, copy, KECCAK_RATE);
+                keccakf(sponge);
                 bytes = bytes.add(KECCAK_RATE);
                 len -= KECCAK_RATE;
             }
             core::ptr::copy_nonoverlapping(bytes, copy, len);
             let words = len & !3;
             if words != 0 {
-                native_xorin(sponge, copy, words);
+                xorin(sponge, copy, words);
             }
             for i in words..len {
                 *sponge.add(i) ^= *copy.add(i);
@@ -61,7 +63,7 @@ pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, 
         // Keccak's padding (not SHA-3's): a one bit behind the message, another at the block's end.
         *sponge.add(len) ^= 0x01;
         *sponge.add(KECCAK_RATE - 1) ^= 0x80;
-        native_keccakf(sponge);
+        keccakf(sponge);
         if output.addr() % 4 == 0 {
             for i in 0..8 {
                 *output.cast::<u32>().add(i) = *sponge.cast::<u32>().add(i);
@@ -69,6 +71,51 @@ pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, 
         } else {
             core::ptr::copy_nonoverlapping(sponge, output, 32);
         }
+    }
+}
+
+// The instructions themselves: the crate's functions save a dozen registers first, for what is not aligned.
+
+/// Adds bytes to those of the sponge, modulo two.
+///
+/// # Safety
+/// `sponge` must be writable and `bytes` readable for `len` bytes, and all three multiples of four; `len` must not be
+/// zero, nor larger than [`KECCAK_RATE`].
+#[inline(always)]
+#[expect(unsafe_code, reason = "an instruction of the VM")]
+unsafe fn xorin(sponge: *mut u8, bytes: *const u8, len: usize) {
+    // SAFETY: as promised; the VM writes nothing but the sponge.
+    unsafe {
+        core::arch::asm!(
+            ".insn r {opcode}, {funct3}, {funct7}, {sponge}, {bytes}, {len}",
+            opcode = const OPCODE,
+            funct3 = const XORIN_FUNCT3,
+            funct7 = const XORIN_FUNCT7,
+            sponge = in(reg) sponge,
+            bytes = in(reg) bytes,
+            len = in(reg) len,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Keccak-f\[1600\].
+///
+/// # Safety
+/// `sponge` must be writable for [`KECCAK_WIDTH_BYTES`], and a multiple of four.
+#[inline(always)]
+#[expect(unsafe_code, reason = "an instruction of the VM")]
+unsafe fn keccakf(sponge: *mut u8) {
+    // SAFETY: as promised; the VM writes nothing but the sponge.
+    unsafe {
+        core::arch::asm!(
+            ".insn r {opcode}, {funct3}, {funct7}, {sponge}, x0, x0",
+            opcode = const OPCODE,
+            funct3 = const KECCAKF_FUNCT3,
+            funct7 = const KECCAKF_FUNCT7,
+            sponge = in(reg) sponge,
+            options(nostack, preserves_flags),
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! Nodes from RLP.
 
-use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, TrieError, malformed};
+use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, Result, malformed};
 use alloc::boxed::Box;
 use alloy_primitives::Bytes;
 use alloy_rlp::Header;
@@ -13,6 +13,9 @@ const NO_CHILD: u8 = 0x80;
 pub(super) const HASH_PREFIX: u8 = 0x80 + 32;
 /// The first byte of a list is this and the length of what follows.
 const LIST: u8 = 0xc0;
+/// The first bytes of the longest string and the longest list whose lengths are in them.
+const LAST_SHORT_STRING: u8 = NO_CHILD + 55;
+const LAST_SHORT_LIST: u8 = LIST + 55;
 /// No node is an empty list.
 const FIRST_INLINE: u8 = LIST + 1;
 /// The first byte of the longest list that, with this byte, is shorter than [`INLINE_LIMIT`].
@@ -45,7 +48,7 @@ pub(super) fn reference(source: &[u8], at: usize) -> Reference<'_> {
 
 /// Decodes a node. Of its children, only their references are looked at.
 #[inline(never)]
-pub(super) fn node(source: &Bytes) -> Result<Node, TrieError> {
+pub(super) fn node(source: &Bytes) -> Result<Node> {
     let bytes = &source[..];
     let mut payload = bytes;
     match Header::decode(&mut payload) {
@@ -53,10 +56,21 @@ pub(super) fn node(source: &Bytes) -> Result<Node, TrieError> {
         _ => return Err(malformed(bytes, "it is not one RLP list")),
     }
     let start = bytes.len() - payload.len();
-    // A branch has 17 items, a leaf or an extension two.
-    let second = start + item(bytes, start)?.whole;
-    let end = second + item(bytes, second)?.whole;
+    // A branch has 17 items, a leaf or an extension two. What is wrong with an item is found when it is read.
+    let second = start + length(bytes, start)?;
+    let end = second + length(bytes, second)?;
     if end == bytes.len() { short(source, start, second) } else { branch(source, start) }
+}
+
+/// The length of the item that begins here, if there is one.
+#[inline(always)]
+fn length(bytes: &[u8], at: usize) -> Result<usize> {
+    Ok(match bytes.get(at) {
+        Some(..NO_CHILD) => 1,
+        Some(first @ NO_CHILD..=LAST_SHORT_STRING) => 1 + usize::from(first - NO_CHILD),
+        Some(first @ LIST..=LAST_SHORT_LIST) => 1 + usize::from(first - LIST),
+        _ => item(bytes, at)?.whole,
+    })
 }
 
 /// An RLP item: whether it is a list, the length of all of it, and of its payload.
@@ -67,8 +81,8 @@ struct Item {
 }
 
 /// The item that begins here.
-fn item(bytes: &[u8], at: usize) -> Result<Item, TrieError> {
-    let mut rest = &bytes[at..];
+fn item(bytes: &[u8], at: usize) -> Result<Item> {
+    let mut rest = bytes.get(at..).unwrap_or_default();
     // `Header::decode` checks that the payload is there.
     let Header { list, payload_length } =
         Header::decode(&mut rest).map_err(|_| malformed(bytes, "its RLP is invalid"))?;
@@ -76,7 +90,7 @@ fn item(bytes: &[u8], at: usize) -> Result<Item, TrieError> {
 }
 
 /// A leaf or an extension, whose items begin at these places.
-fn short(source: &Bytes, first: usize, second: usize) -> Result<Node, TrieError> {
+fn short(source: &Bytes, first: usize, second: usize) -> Result<Node> {
     let path = item(source, first)?;
     if path.list {
         return Err(malformed(source, "its path is a list"));
@@ -105,7 +119,7 @@ fn short(source: &Bytes, first: usize, second: usize) -> Result<Node, TrieError>
     Ok(Node::Extension(Box::new(Extension { source: source.clone(), path, child, changed: false })))
 }
 
-fn branch(source: &Bytes, start: usize) -> Result<Node, TrieError> {
+fn branch(source: &Bytes, start: usize) -> Result<Node> {
     let bytes = &source[..];
     // Filled where it will stay: it is large.
     let mut branch =

@@ -98,27 +98,40 @@ impl Branch {
     /// The references to all children, and the empty value. What did not change is copied from the source.
     fn encode_children(&self, out: &mut Vec<u8>) {
         let source = &self.source[..];
-        // Where in the source the child's reference is: behind the header at first.
-        let mut at = match source.first() {
+        let reference = |at: usize| source.get(at).and_then(|first| reference_length(*first)).unwrap_or(0);
+        // Where in the source the next reference is: behind the header at first.
+        let mut next = match source.first() {
             None => 0,
             Some(0xf9) => 3,
             Some(0xf8) => 2,
             Some(_) => 1,
         };
         // The source up to here was copied, or replaced.
-        let mut done = at;
+        let mut done = next;
+        // The last child that is as it was: how long it is matters only to one that is not.
+        let mut stub = None;
         for child in &self.children {
-            let length = source.get(at).and_then(|first| reference_length(*first)).unwrap_or(0);
+            if let Node::Stub(at) = child {
+                stub = Some(*at as usize);
+                continue;
+            }
+            if let Some(at) = stub.take() {
+                next = at + reference(at);
+            }
+            let length = reference(next);
             // Where there is no child, and there was none, the source has it.
             let is_same = !child.is_changed() || (matches!(child, Node::Empty) && length == 1);
             if !is_same {
-                out.extend_from_slice(&source[done..at]);
-                done = at + length;
+                out.extend_from_slice(&source[done..next]);
+                done = next + length;
                 child.encode_reference(out);
             }
-            at += length;
+            next += length;
         }
-        out.extend_from_slice(&source[done..at]);
+        if let Some(at) = stub {
+            next = at + reference(at);
+        }
+        out.extend_from_slice(&source[done..next]);
         out.push(EMPTY_STRING_CODE);
     }
 }

@@ -46,6 +46,9 @@ pub enum TrieError {
     },
 }
 
+/// With the error elsewhere: answers are moved more often than one would think.
+pub type Result<T> = core::result::Result<T, Box<TrieError>>;
+
 /// A Merkle-Patricia trie with keys of 32 bytes, partly revealed.
 #[derive(Clone, Debug)]
 pub struct Trie {
@@ -110,7 +113,7 @@ impl Trie {
     /// # Errors
     /// [`TrieError`] if `nodes` lacks a node on the way, or it is malformed.
     #[inline(never)]
-    pub fn get(&mut self, key: &B256, nodes: &mut Preimages) -> Result<Option<&Bytes>, TrieError> {
+    pub fn get(&mut self, key: &B256, nodes: &mut Preimages) -> Result<Option<&Bytes>> {
         self.reveal_root(nodes)?;
         let mut node = &mut self.root;
         let mut depth = 0;
@@ -148,7 +151,7 @@ impl Trie {
     ///
     /// # Errors
     /// [`TrieError`] if `nodes` lacks a node on the way, or it is malformed.
-    pub fn insert(&mut self, key: &B256, value: Bytes, nodes: &mut Preimages) -> Result<(), TrieError> {
+    pub fn insert(&mut self, key: &B256, value: Bytes, nodes: &mut Preimages) -> Result<()> {
         debug_assert!(!value.is_empty(), "an empty value is a removal");
         self.reveal_root(nodes)?;
         self.root.insert(key, 0, value, nodes)
@@ -159,7 +162,7 @@ impl Trie {
     /// # Errors
     /// [`TrieError`] if `nodes` lacks a node on the way, or the only sibling that is left of a
     /// branch, which has to merge with what is above; or if one of them is malformed.
-    pub fn remove(&mut self, key: &B256, nodes: &mut Preimages) -> Result<(), TrieError> {
+    pub fn remove(&mut self, key: &B256, nodes: &mut Preimages) -> Result<()> {
         self.reveal_root(nodes)?;
         self.root.remove(key, 0, nodes)?;
         Ok(())
@@ -181,7 +184,7 @@ impl Trie {
     }
 
     /// Replaces the root's hash by the root.
-    fn reveal_root(&mut self, nodes: &mut Preimages) -> Result<(), TrieError> {
+    fn reveal_root(&mut self, nodes: &mut Preimages) -> Result<()> {
         if let Node::Digest(hash) = &self.root {
             self.root = reveal(&hash.0, nodes, &|| Vec::new())?;
         }
@@ -198,10 +201,10 @@ impl Trie {
 }
 
 /// The node with this hash, to which the path leads.
-fn reveal(hash: &[u8; 32], nodes: &mut Preimages, path: &dyn Fn() -> Vec<u8>) -> Result<Node, TrieError> {
+fn reveal(hash: &[u8; 32], nodes: &mut Preimages, path: &dyn Fn() -> Vec<u8>) -> Result<Node> {
     match nodes.get(hash) {
         Some(bytes) => decode::node(bytes),
-        None => Err(TrieError::Missing { hash: B256::from(*hash), path: path() }),
+        None => Err(Box::new(TrieError::Missing { hash: B256::from(*hash), path: path() })),
     }
 }
 
@@ -210,11 +213,11 @@ fn start(key: &B256, depth: usize) -> Vec<u8> {
     (0..depth).map(|index| nibble(&key[..], index)).collect()
 }
 
-fn malformed(encoding: &[u8], reason: &'static str) -> TrieError {
-    TrieError::Malformed { hash: keccak256(encoding), reason }
+fn malformed(encoding: &[u8], reason: &'static str) -> Box<TrieError> {
+    Box::new(TrieError::Malformed { hash: keccak256(encoding), reason })
 }
 
-fn too_deep(encoding: &[u8]) -> TrieError {
+fn too_deep(encoding: &[u8]) -> Box<TrieError> {
     malformed(encoding, "it lies deeper than a key is long")
 }
 
@@ -243,18 +246,15 @@ impl Node {
     }
 
     /// Replaces a reference by the node itself. `source` is the parent's, `path` leads to the node.
-    fn resolve(
-        &mut self,
-        source: &Bytes,
-        nodes: &mut Preimages,
-        path: &dyn Fn() -> Vec<u8>,
-    ) -> Result<(), TrieError> {
+    fn resolve(&mut self, source: &Bytes, nodes: &mut Preimages, path: &dyn Fn() -> Vec<u8>) -> Result<()> {
         match self {
             Self::Stub(at) => {
-                *self = match decode::reference(source, *at as usize) {
+                let node = match decode::reference(source, *at as usize) {
                     decode::Reference::Hash(hash) => reveal(hash, nodes, path)?,
                     decode::Reference::Inline(item) => decode::node(&source.slice_ref(item))?,
                 };
+                // An assignment would ask what there is to drop: nothing.
+                core::mem::forget(core::mem::replace(self, node));
             }
             Self::Digest(hash) => {
                 *self = reveal(&hash.0, nodes, path)?;
@@ -267,7 +267,7 @@ impl Node {
     }
 
     /// Takes the node out of its place below a parent with this source, to be put elsewhere.
-    fn take(&mut self, source: &Bytes) -> Result<Self, TrieError> {
+    fn take(&mut self, source: &Bytes) -> Result<Self> {
         let mut taken = core::mem::replace(self, Self::Empty);
         if let Self::Stub(at) = taken {
             taken = match decode::reference(source, at as usize) {
@@ -290,13 +290,7 @@ impl Node {
     }
 
     /// The node must have been resolved.
-    fn insert(
-        &mut self,
-        key: &B256,
-        depth: usize,
-        value: Bytes,
-        nodes: &mut Preimages,
-    ) -> Result<(), TrieError> {
+    fn insert(&mut self, key: &B256, depth: usize, value: Bytes, nodes: &mut Preimages) -> Result<()> {
         match self {
             Self::Empty => *self = Self::leaf(Path::rest(key, depth), value),
             Self::Stub(_) | Self::Digest(_) => unreachable!("the node was resolved"),
@@ -361,7 +355,7 @@ impl Node {
     }
 
     /// Whether something was removed, and so the node changed. It must have been resolved.
-    fn remove(&mut self, key: &B256, depth: usize, nodes: &mut Preimages) -> Result<bool, TrieError> {
+    fn remove(&mut self, key: &B256, depth: usize, nodes: &mut Preimages) -> Result<bool> {
         match self {
             Self::Empty => return Ok(false),
             Self::Stub(_) | Self::Digest(_) => unreachable!("the node was resolved"),
@@ -417,7 +411,7 @@ impl Node {
     }
 
     /// The node, which must have been [taken](Self::take), moved below nibbles: paths of leaves and extensions join.
-    fn below(self, prefix: &[u8]) -> Result<Self, TrieError> {
+    fn below(self, prefix: &[u8]) -> Result<Self> {
         Ok(match self {
             Self::Leaf(mut leaf) => {
                 leaf.path = leaf.path.after(prefix).ok_or_else(|| too_deep(leaf.path.encoded()))?;

@@ -18,7 +18,7 @@ contract ZenoVerifierInsecureDev is ZenoVerifierBase {
     )
         ZenoVerifierBase(
             halo2Verifier,
-            0x0057db148d461ffcdb73effd56585107fd925c5ec5d0344c008b85f90f62d906,
+            0x004311e4ff55ef85372f804ad52fdae3988557128337594160e6146f9e90a17d,
             0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd
         )
     {}
