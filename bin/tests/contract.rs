@@ -194,6 +194,7 @@ fn follows_a_chain_on_another() {
         block: alloy_rlp::encode(&block).into(),
         witness: Witness { headers: vec![alloy_rlp::encode(&trusted).into()], ..Witness::default() },
         public_keys: Vec::new(),
+        destinations: Vec::new(),
     };
     std::fs::write(zeno.path("second.zeno"), input.encode()).unwrap();
 

@@ -8,8 +8,9 @@ use revm::state::Bytecode;
 /// Zeros behind a code: what the longest `PUSH` takes, were it the last byte, and a `STOP`.
 const PADDING: usize = 33;
 
-/// The code of an account, with its jump destinations (yellow paper, section 9.4.3).
-pub(crate) fn analyse(code: Bytes) -> Bytecode {
+/// The code of an account, with its jump destinations (yellow paper, section 9.4.3), or with those alone that the hints
+/// name: see [`hints`].
+pub(crate) fn analyse(code: Bytes, hints: &[u8]) -> Bytecode {
     // What looks like a delegation (EIP-7702) but isn't one was deployed before EIP-3541.
     if code.starts_with(EIP7702_MAGIC_BYTES)
         && let Ok(delegation) = Bytecode::new_raw_checked(code.clone())
@@ -19,8 +20,16 @@ pub(crate) fn analyse(code: Bytes) -> Bytecode {
     if code.is_empty() {
         return Bytecode::default();
     }
-    let (padded, destinations) = pad_and_find(&code);
-    let table = JumpTable::from_slice(&destinations, code.len());
+    let (padded, table) = if let Some(hints @ [_, ..]) = words(hints) {
+        let mut padded = Vec::with_capacity(code.len() + PADDING);
+        padded.extend_from_slice(&code);
+        padded.resize(code.len() + PADDING, 0);
+        let destinations = hinted(&padded, code.len(), hints);
+        (padded, JumpTable::from_slice(&destinations, code.len() + PADDING))
+    } else {
+        let (padded, destinations) = pad_and_find(&code);
+        (padded, JumpTable::from_slice(&destinations, code.len()))
+    };
     #[expect(unsafe_code, reason = "revm's own analysis takes twice as long")]
     // SAFETY: an instruction begins at the code's last byte at the latest, and has 32 bytes after it at most; the next
     // is among the zeros, so stops.
@@ -75,6 +84,151 @@ fn pad_and_find(code: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (padded, bits)
 }
 
+/// All destinations of a code.
+#[cold]
+pub(crate) fn destinations(code: &[u8]) -> JumpTable {
+    JumpTable::from_slice(&pad_and_find(code).1, code.len())
+}
+
+/// Whether the table has only the destinations that hints named.
+#[inline(always)]
+pub(crate) fn is_partial(table: &JumpTable, code: usize) -> bool {
+    table.len() > code
+}
+
+/// How long each instruction is, with what it takes of the code.
+static LENGTHS: [u8; 256] = {
+    let mut lengths = STEPS;
+    lengths[opcode::JUMPDEST as usize] = 1;
+    lengths
+};
+
+/// Whether one instruction after the other leads from this place to that. Each that begins before it is within the code.
+#[inline(always)]
+fn leads(code: &[u8], from: usize, to: usize) -> bool {
+    let mut at = from;
+    while at < to {
+        at += usize::from(LENGTHS[usize::from(code[at])]);
+    }
+    at == to
+}
+
+/// The destinations that hints name, as bits; what they name wrongly is left out.
+///
+/// Each is a number of four bytes, little-endian: the destination, and in the highest byte how far before it an
+/// instruction begins for sure, that is, at the start of the code, at a destination named before, or where
+/// [`is_beginning`] sees it. From there one instruction must lead to the next up to the destination.
+#[inline(never)]
+fn hinted(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8> {
+    let mut bits = vec![0; padded.len().div_ceil(8)];
+    let code = words(padded).unwrap_or_default();
+    for hint in hints {
+        let hint = u32::from_le(*hint) as usize;
+        let target = hint & 0xff_ffff;
+        let Some(from) = target.checked_sub(hint >> 24) else { continue };
+        if target < length
+            && padded[target] == opcode::JUMPDEST
+            && (from == 0 || bits[from / 8] >> (from % 8) & 1 != 0 || is_beginning(code, from))
+            && leads(padded, from, target)
+        {
+            bits[target / 8] |= 1 << (target % 8);
+        }
+    }
+    bits
+}
+
+/// The bytes before a place that a `PUSH` among them could take it, if each is one.
+const REACH: usize = 32;
+/// As many words of 32 bits hold them, wherever the place is within its own.
+const WORDS: usize = REACH / 4 + 1;
+
+/// For each place within a word, what the bytes of the words around those before it must not reach 128 with: a `PUSH`
+/// that begins `k` bytes before a place takes it if it is one of at least `k`.
+static REACHING: [[u32; WORDS]; 4] = {
+    let mut numbers = [[0; WORDS]; 4];
+    let mut place = 0;
+    while place < 4 {
+        let mut at = 0;
+        while at < 4 * WORDS {
+            // The place itself is byte `REACH + place` of these words.
+            if at < REACH + place && at >= place {
+                let before = REACH + place - at;
+                let number = 0x80 - (opcode::PUSH0 as u32 + before as u32);
+                numbers[place][at / 4] |= number << (8 * (at % 4));
+            }
+            at += 1;
+        }
+        place += 1;
+    }
+    numbers
+};
+
+/// Whether an instruction begins here for sure: because no byte before, whatever it is, can be a `PUSH` that takes this
+/// one. That goes by four bytes at once, so the code is given by its words, as the machine has them.
+fn is_beginning(code: &[u32], at: usize) -> bool {
+    let end = at / 4 + 1;
+    let Some(window) = end.checked_sub(WORDS).and_then(|start| code.get(start..end)) else { return false };
+    let numbers = &REACHING[at % 4];
+    let found = window.iter().zip(numbers).fold(0, |found, (word, number)| {
+        let word = u32::from_le(*word);
+        found | ((word & 0x7f7f_7f7f) + number) & !word
+    });
+    found & 0x8080_8080 == 0
+}
+
+/// Bytes as the machine's words, up to three less; none if they are not aligned.
+#[expect(unsafe_code, reason = "bytes as words")]
+fn words(bytes: &[u8]) -> Option<&[u32]> {
+    // SAFETY: any bytes are numbers.
+    let (before, words, _) = unsafe { bytes.align_to() };
+    before.is_empty().then_some(words)
+}
+
+/// Hints for [`analyse`]: how to see for as little as possible that these are destinations of the code. None, which lets
+/// all of them be found, if one is not, or if that costs less.
+pub(crate) fn hints(code: &[u8], destinations: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    /// What it takes to look for a beginning, to follow an instruction, and to search a byte.
+    const LOOK: usize = 80;
+    const STEP: usize = 7;
+    const SEARCHED: usize = 3;
+    let mut padded = code.to_vec();
+    padded.resize(code.len() + PADDING, 0);
+    let mut beginnings = vec![false; padded.len() + REACH + 1];
+    let mut at = 0;
+    while at < code.len() {
+        beginnings[at] = true;
+        at += usize::from(LENGTHS[usize::from(code[at])]);
+    }
+    let mut out = Vec::new();
+    let mut named = vec![false; code.len()];
+    let mut cost = 0;
+    for target in destinations {
+        let target = target as usize;
+        if code.get(target) != Some(&opcode::JUMPDEST) || !beginnings[target] || target >= 1 << 24 {
+            return Vec::new();
+        }
+        let mut steps = 0;
+        let mut best = None;
+        for from in (target.saturating_sub(255)..=target).rev().filter(|from| beginnings[*from]) {
+            let looks = if from == 0 || named[from] {
+                0
+            } else if is_beginning(words(&padded).unwrap_or_default(), from) {
+                LOOK
+            } else {
+                steps += STEP;
+                continue;
+            };
+            best = best.into_iter().chain([(looks + steps, from)]).min();
+            steps += STEP;
+        }
+        let Some((looks, from)) = best else { return Vec::new() };
+        cost += 30 + looks;
+        named[target] = true;
+        out.extend_from_slice(&((target | (target - from) << 24) as u32).to_le_bytes());
+    }
+    if cost < SEARCHED * code.len() { out } else { Vec::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,7 +244,7 @@ mod tests {
                 _ => rng.random::<u8>(),
             });
             let code = code.collect::<Bytes>();
-            let (ours, theirs) = (analyse(code.clone()), Bytecode::new_legacy(code.clone()));
+            let (ours, theirs) = (analyse(code.clone(), &[]), Bytecode::new_legacy(code.clone()));
             assert_eq!(ours.legacy_jump_table(), theirs.legacy_jump_table(), "{code}");
             assert_eq!(ours.original_bytes(), code);
             assert_eq!(ours.hash_slow(), theirs.hash_slow());
@@ -100,11 +254,97 @@ mod tests {
     }
 
     #[test]
+    fn hints_name_destinations_and_nothing_else() {
+        let mut rng = StdRng::seed_from_u64(11);
+        let (mut hinted, mut refused) = (0, 0);
+        for _ in 0..3000 {
+            // Long enough that to search costs more, and with what looks like a `PUSH` now and then.
+            let mut code = Vec::new();
+            let pushes = rng.random_range(2..10);
+            while code.len() < 1500 {
+                match rng.random_range(0..pushes) {
+                    0 => code.push(opcode::JUMPDEST),
+                    1 => {
+                        let length = rng.random_range(1..=32);
+                        code.push(opcode::PUSH0 + length);
+                        code.extend((0..length).map(|_| rng.random::<u8>() & 0x7f));
+                    }
+                    _ => code.push(rng.random::<u8>() & 0x5f),
+                }
+            }
+            let code = Bytes::from(code);
+            let all = Bytecode::new_legacy(code.clone());
+            let all = all.legacy_jump_table().unwrap();
+            let some = (0..code.len() as u32)
+                .filter(|at| all.is_valid(*at as usize) && rng.random_bool(0.1))
+                .collect::<Vec<_>>();
+            let mut hints = hints(&code, some.iter().copied());
+            let check = |hints: &[u8], named: &[u32]| {
+                let ours = analyse(code.clone(), hints);
+                let table = ours.legacy_jump_table().unwrap();
+                assert!(is_partial(table, code.len()));
+                let mut found = 0;
+                for at in 0..code.len() + 80 {
+                    let (is_named, is_destination) = (table.is_valid(at), all.is_valid(at));
+                    assert!(!is_named || is_destination, "{at} in {code}");
+                    assert!(is_named || !named.contains(&(at as u32)), "{at} in {code}");
+                    found += usize::from(is_named);
+                }
+                assert!(named.is_empty() || found == named.len());
+            };
+            if hints.is_empty() {
+                continue;
+            }
+            hinted += 1;
+            check(&hints, &some);
+            // Whatever they say, nothing else becomes a destination.
+            for _ in 0..20 {
+                let at = rng.random_range(0..hints.len());
+                hints[at] = rng.random();
+                let start = rng.random_range(0..code.len()) as u32;
+                if let Some(hint) = hints.as_chunks_mut().0.first_mut() {
+                    *hint = (start | rng.random_range(0..40u32) << 24).to_le_bytes();
+                }
+                check(&hints, &[]);
+                refused += 1;
+            }
+            assert!(super::hints(&code, [code.len() as u32]).is_empty());
+        }
+        assert!(hinted > 500 && refused > 500, "{hinted}, {refused}");
+    }
+
+    #[test]
+    fn a_beginning_is_one_for_sure() {
+        let mut code = [0; 80];
+        let is_beginning = |code: &[u8; 80], at| {
+            let words = code.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect::<Vec<_>>();
+            super::is_beginning(&words, at)
+        };
+        for at in 36..76 {
+            assert!(is_beginning(&code, at));
+            for before in 1..=34 {
+                for push in 0..=u8::MAX {
+                    code[at - before] = push;
+                    let takes = (opcode::PUSH1..=opcode::PUSH32).contains(&push)
+                        && usize::from(push - opcode::PUSH0) >= before;
+                    assert_eq!(is_beginning(&code, at), !takes, "{push:#x}, {before} before {at}");
+                }
+                code[at - before] = 0;
+            }
+            // What comes behind does not count.
+            code[at..].fill(opcode::PUSH32);
+            assert!(is_beginning(&code, at));
+            code[at..].fill(0);
+        }
+        assert!(!is_beginning(&code, 31));
+    }
+
+    #[test]
     fn delegations_are_told_from_old_codes() {
         let delegation = [&[0xef, 0x01, 0x00][..], &[7; 20]].concat();
-        assert!(analyse(delegation.clone().into()).is_eip7702());
-        assert!(analyse(delegation[..22].to_vec().into()).is_legacy());
-        assert!(analyse(Bytes::from_static(&[0xef, 0x01, 0x01])).is_legacy());
-        assert_eq!(analyse(Bytes::new()), Bytecode::default());
+        assert!(analyse(delegation.clone().into(), &[]).is_eip7702());
+        assert!(analyse(delegation[..22].to_vec().into(), &[]).is_legacy());
+        assert!(analyse(Bytes::from_static(&[0xef, 0x01, 0x01]), &[]).is_legacy());
+        assert_eq!(analyse(Bytes::new(), &[]), Bytecode::default());
     }
 }

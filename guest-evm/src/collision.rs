@@ -4,21 +4,33 @@
 //! over from before EIP-161, and no creation can hit those of mainnet; so executions only take this
 //! slower way once one of them was read.
 
-use crate::execute::State;
+use crate::{execute::State, jumps::Jumps};
 use alloy_evm::eth::EthEvmContext;
 use alloy_primitives::Bytes;
 use revm::{
     Inspector,
     context_interface::{ContextTr, JournalTr, journaled_state::account::JournaledAccountTr},
-    interpreter::{CreateInputs, CreateOutcome, Gas, InstructionResult, InterpreterResult},
+    interpreter::{
+        CreateInputs, CreateOutcome, Gas, InstructionResult, Interpreter, InterpreterResult,
+        interpreter::EthInterpreter,
+    },
     primitives::constants::CALL_STACK_LIMIT,
 };
 
 /// Makes creations at addresses with storage fail as collisions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StorageCollisions;
+#[derive(Clone, Debug)]
+pub(crate) struct StorageCollisions {
+    /// Where codes jump to, if that is to be noted.
+    pub(crate) jumps: Option<Jumps>,
+}
 
 impl<S: State> Inspector<EthEvmContext<&mut S>> for StorageCollisions {
+    fn step(&mut self, interpreter: &mut Interpreter<EthInterpreter>, _: &mut EthEvmContext<&mut S>) {
+        if let Some(jumps) = &self.jumps {
+            jumps.note(interpreter);
+        }
+    }
+
     fn create(
         &mut self,
         context: &mut EthEvmContext<&mut S>,

@@ -5,6 +5,7 @@ use crate::{
     collision::StorageCollisions,
     error::{Subject, ValidationError, equal},
     instructions::{self, Portable, Words},
+    jumps::Jumps,
     state::{StateError, WitnessState},
     validate::{Block, Transaction},
 };
@@ -90,16 +91,17 @@ pub fn execute<S: State>(
     senders: &[Address],
     state: &mut S,
 ) -> Result<Outcome, ValidationError> {
-    execute_with::<Portable, S>(chain, block, senders, state)
+    execute_with::<Portable, S>(chain, block, senders, state, None)
 }
 
-/// [`execute`], with the machine's own words.
+/// [`execute`], with the machine's own words; or, if `jumps` are to be noted, with revm's instructions alone.
 #[inline(never)]
 pub(crate) fn execute_with<W: Words, S: State>(
     chain: &ChainSpec,
     block: &Block,
     senders: &[Address],
     state: &mut S,
+    jumps: Option<Jumps>,
 ) -> Result<Outcome, ValidationError> {
     let header = &block.header;
     let env = EvmEnv::for_eth_block(header, chain, chain.chain_id, chain.blob_params_at(header.timestamp));
@@ -112,12 +114,21 @@ pub(crate) fn execute_with<W: Words, S: State>(
         tx_count_hint: Some(senders.len()),
         slot_number: None,
     };
-    let evm = EthEvmFactory::default().create_evm_with_inspector(&mut *state, env, StorageCollisions);
+    let evm = EthEvmFactory::default().create_evm_with_inspector(
+        &mut *state,
+        env,
+        StorageCollisions { jumps: jumps.clone() },
+    );
     let mut evm = evm.into_inner();
-    instructions::install::<W, _>(&mut evm.instruction);
-    let evm = EthEvm::new(evm, false);
+    // An inspector sees revm's instructions only.
+    let inspecting = jumps.is_some();
+    if !inspecting {
+        instructions::install::<W, _>(&mut evm.instruction);
+    }
+    let evm = EthEvm::new(evm, inspecting);
     let mut executor = EthBlockExecutor::new(evm, context, chain, Receipts);
-    let outcome = run::<_, S>(&mut executor, block, senders).and_then(|()| finish(chain, block, executor));
+    let outcome =
+        run::<_, S>(&mut executor, block, senders, inspecting).and_then(|()| finish(chain, block, executor));
     // A witness that lacks something says nothing about the block, whatever the executor made of it.
     match state.take_error() {
         Some(error) => Err(error.into()),
@@ -129,13 +140,13 @@ fn run<'a, E, S: State + 'a>(
     executor: &mut E,
     block: &Block,
     senders: &[Address],
+    mut inspecting: bool,
 ) -> Result<(), ValidationError>
 where
     E: BlockExecutor<Transaction = Transaction>,
     E::Evm: Evm<DB = &'a mut S>,
 {
     executor.apply_pre_execution_changes().map_err(system("system calls before the transactions"))?;
-    let mut inspecting = false;
     for (index, (transaction, sender)) in block.body.transactions.iter().zip(senders).enumerate() {
         let invalid =
             |error: BlockExecutionError| ValidationError::Transaction { index, reason: error.to_string() };

@@ -3,7 +3,7 @@
 //! One flat format, little-endian, made to be read in place. All parts are untrusted.
 //!
 //! ```text
-//! input   = "ZENO" version:u32 chain:bytes block:bytes headers:list codes:list state:list keys:list
+//! input   = "ZENO" version:u32 chain:bytes block:bytes headers:list codes:list state:list keys:list destinations:list
 //! bytes   = length:u32 byte* zero-padding to a multiple of four
 //! list    = count:u32 bytes*
 //! ```
@@ -17,7 +17,7 @@ use core::ops::Range;
 /// First four bytes of an encoded input.
 pub const MAGIC: [u8; 4] = *b"ZENO";
 /// Version of the format that this crate writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Uncompressed secp256k1 public key without its prefix byte: x then y, each 32 bytes, big-endian.
 pub type PublicKey = B512;
@@ -34,6 +34,10 @@ pub struct StatelessInput {
     /// The senders' public keys, one a transaction, in order. Hints: each is checked against its
     /// transaction's signature.
     pub public_keys: Vec<PublicKey>,
+    /// Where the witness's codes are jumped to: one item a code, in their order, of four bytes a destination. Hints: each
+    /// is checked against the code, and what they lack or say wrongly only costs more. Without them, and for codes whose
+    /// item is empty, all destinations are searched for.
+    pub destinations: Vec<Bytes>,
 }
 
 /// Preimages of the hashes that execution meets, each list in any order; entries that are not
@@ -99,6 +103,8 @@ impl StatelessInput {
         }
         put_u32(&mut out, self.public_keys.len());
         self.public_keys.iter().for_each(|key| put_bytes(&mut out, key.as_slice()));
+        put_u32(&mut out, self.destinations.len());
+        self.destinations.iter().for_each(|item| put_bytes(&mut out, item));
         out
     }
 
@@ -106,36 +112,49 @@ impl StatelessInput {
     ///
     /// # Errors
     /// [`InputError`] if the bytes are not exactly one input.
-    #[inline(never)]
     pub fn decode(bytes: &Bytes) -> Result<Self, InputError> {
-        let mut reader = Reader { bytes, offset: 0 };
-        let magic = reader.take(4)?;
-        let magic = bytes[magic].try_into().expect("four bytes were taken");
-        if magic != MAGIC {
-            return Err(InputError::Magic(magic));
-        }
-        let version = reader.u32()?;
-        if version != VERSION {
-            return Err(InputError::Version(version));
-        }
-        let input = Self {
-            chain: reader.bytes()?,
-            block: reader.bytes()?,
-            witness: Witness { headers: reader.list()?, codes: reader.list()?, state: reader.list()? },
-            public_keys: reader
-                .list()?
-                .iter()
-                .enumerate()
-                .map(|(index, key)| {
-                    PublicKey::try_from(&key[..])
-                        .map_err(|_| InputError::PublicKey { index, length: key.len() })
-                })
-                .collect::<Result<_, _>>()?,
-        };
-        match bytes.len() - reader.offset {
-            0 => Ok(input),
-            left => Err(InputError::TrailingBytes(left)),
-        }
+        read(bytes, |range| bytes.slice(range))
+    }
+
+    /// [`decode`](Self::decode), where the memory is never freed: nobody has to count who has a part of it.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    #[inline(never)]
+    pub fn decode_static(bytes: &'static [u8]) -> Result<Self, InputError> {
+        read(bytes, |range| Bytes::from_static(&bytes[range]))
+    }
+}
+
+/// Reads an input from bytes, parts of which are given by a function.
+fn read(bytes: &[u8], slice: impl Fn(Range<usize>) -> Bytes) -> Result<StatelessInput, InputError> {
+    let mut reader = Reader { bytes, slice, offset: 0 };
+    let magic = reader.take(4)?;
+    let magic = bytes[magic].try_into().expect("four bytes were taken");
+    if magic != MAGIC {
+        return Err(InputError::Magic(magic));
+    }
+    let version = reader.u32()?;
+    if version != VERSION {
+        return Err(InputError::Version(version));
+    }
+    let input = StatelessInput {
+        chain: reader.bytes()?,
+        block: reader.bytes()?,
+        witness: Witness { headers: reader.list()?, codes: reader.list()?, state: reader.list()? },
+        public_keys: reader
+            .list()?
+            .iter()
+            .enumerate()
+            .map(|(index, key)| {
+                PublicKey::try_from(&key[..]).map_err(|_| InputError::PublicKey { index, length: key.len() })
+            })
+            .collect::<Result<_, _>>()?,
+        destinations: reader.list()?,
+    };
+    match bytes.len() - reader.offset {
+        0 => Ok(input),
+        left => Err(InputError::TrailingBytes(left)),
     }
 }
 
@@ -151,12 +170,13 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// A position in the bytes of an input.
-struct Reader<'a> {
-    bytes: &'a Bytes,
+struct Reader<'a, F> {
+    bytes: &'a [u8],
+    slice: F,
     offset: usize,
 }
 
-impl Reader<'_> {
+impl<F: Fn(Range<usize>) -> Bytes> Reader<'_, F> {
     /// Where the next `length` bytes are.
     #[inline(always)]
     fn take(&mut self, length: usize) -> Result<Range<usize>, InputError> {
@@ -181,7 +201,7 @@ impl Reader<'_> {
         if !padding.is_empty() && self.bytes[padding.clone()].iter().any(|byte| *byte != 0) {
             return Err(InputError::Padding(padding.start));
         }
-        Ok(self.bytes.slice(range))
+        Ok((self.slice)(range))
     }
 
     fn list(&mut self) -> Result<Vec<Bytes>, InputError> {
@@ -204,6 +224,7 @@ mod tests {
                 state: alloc::vec![Bytes::from_static(&[0xc0; 33])],
             },
             public_keys: alloc::vec![PublicKey::repeat_byte(7)],
+            destinations: alloc::vec![Bytes::from_static(&[4; 8]), Bytes::new()],
         }
     }
 
@@ -236,9 +257,9 @@ mod tests {
             StatelessInput::decode(&Bytes::from(bytes)).unwrap_err()
         };
         assert_eq!(altered(0, b'X'), InputError::Magic(*b"XENO"));
-        assert_eq!(altered(4, 2), InputError::Version(2));
+        assert_eq!(altered(4, 1), InputError::Version(1));
         assert_eq!(altered(15, 1), InputError::Padding(15));
-        let short_key = bytes.len() - 64 - 4;
+        let short_key = bytes.len() - (4 + 4 + 8 + 4) - 64 - 4;
         assert_eq!(altered(short_key, 60), InputError::PublicKey { index: 0, length: 60 });
     }
 }

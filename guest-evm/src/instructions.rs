@@ -5,19 +5,26 @@
 //! instructions, which are nine of ten, run in one loop that keeps its state in registers: as instructions of revm's
 //! table, each would fetch and store all of it. What they do, cost and how they fail is revm's; the tests compare.
 
-use alloy_primitives::U256;
-use core::mem::MaybeUninit;
+use crate::bytecode;
+use alloy_primitives::{U256, keccak256};
+use core::{cell::OnceCell, marker::PhantomData, mem::MaybeUninit, ops::Range};
 use revm::{
     bytecode::{JumpTable, opcode},
     handler::instructions::EthInstructions,
     interpreter::{
-        Host, Instruction, InstructionContext, InstructionExecResult, InstructionResult, STACK_LIMIT,
-        instructions::memory,
+        GasTable, Host, Instruction, InstructionContext, InstructionExecResult, InstructionResult,
+        InstructionTable, Interpreter, STACK_LIMIT,
+        instructions::{gas_table_spec, instruction_table},
         interpreter::EthInterpreter,
-        interpreter_types::{Jumps, RuntimeFlag},
+        interpreter_types::Jumps,
     },
     primitives::hardfork::SpecId,
 };
+
+#[cfg(target_os = "zkvm")]
+mod threaded;
+#[cfg(target_os = "zkvm")]
+use threaded::follow;
 
 /// 256-bit words, changed in place. Numbers wrap around; those with a sign are in two's complement.
 ///
@@ -26,8 +33,16 @@ use revm::{
 pub trait Words: 'static {
     /// `b` becomes a copy of `a`.
     fn copy(a: &U256, b: &mut MaybeUninit<U256>);
-    /// `a` and `b` change places.
-    fn swap(a: &mut U256, b: &mut U256);
+    /// `a` and `b` change places, over a third.
+    fn swap(a: &mut U256, b: &mut U256, scratch: &mut MaybeUninit<U256>);
+    /// `b` becomes the number with these bytes, the highest first.
+    fn bytes<const N: usize>(bytes: &[u8; N], b: &mut MaybeUninit<U256>);
+    /// The bytes in the opposite order.
+    fn reverse(from: &[u8; 32], to: &mut [u8; 32]);
+    /// The number, or the largest one of 32 bits if it has more. What is in `scratch` is lost.
+    fn small(a: &U256, scratch: &mut MaybeUninit<U256>) -> u32;
+    /// Whether it is zero. What is in `scratch` is lost.
+    fn is_zero_word(a: &U256, scratch: &mut MaybeUninit<U256>) -> bool;
     /// `a + b`.
     fn add(a: &U256, b: &mut U256);
     /// `a - b`.
@@ -77,7 +92,7 @@ pub fn apply<W: Words>(number: u8, a: &mut U256, b: &mut U256) {
                 *b = copy.assume_init();
             }
         }
-        1 => W::swap(a, b),
+        1 => W::swap(a, b, &mut MaybeUninit::uninit()),
         2 => W::add(a, b),
         3 => W::sub(a, b),
         4 => W::mul(a, b),
@@ -94,7 +109,41 @@ pub fn apply<W: Words>(number: u8, a: &mut U256, b: &mut U256) {
         15 => W::sgt(a, b),
         16 => W::eq(a, b),
         17 => W::is_zero(b),
-        _ => panic!("there are 18 functions of words, none has the number {number}"),
+        18..=21 => {
+            let bytes = a.to_be_bytes::<32>();
+            let mut number_of = MaybeUninit::new(*b);
+            match number {
+                18 => W::bytes(&bytes, &mut number_of),
+                19 => W::bytes(&[bytes[30], bytes[31]], &mut number_of),
+                20 => W::bytes(bytes.first_chunk::<20>().expect("32 bytes are enough"), &mut number_of),
+                _ => W::bytes(&[], &mut number_of),
+            }
+            #[expect(unsafe_code, reason = "a number was made")]
+            // SAFETY: it was written, twice.
+            unsafe {
+                *b = number_of.assume_init();
+            }
+        }
+        22 | 23 => {
+            // Of numbers of any size, those with small ones among them.
+            let (mut scratch, shift) = (MaybeUninit::uninit(), a.as_limbs()[3] as u8);
+            let word = if shift & 1 == 0 { *a } else { *a >> usize::from(shift) };
+            *b = match number {
+                22 => U256::from(W::small(&word, &mut scratch)),
+                _ => U256::from(W::is_zero_word(&word, &mut scratch)),
+            };
+        }
+        24 => {
+            let (mut bytes, mut reversed) = ([0; 36], [0; 36]);
+            for at in 0..4 {
+                bytes[at..at + 32].copy_from_slice(&a.to_le_bytes::<32>());
+                let from = bytes[at..].first_chunk().expect("32 bytes are left");
+                W::reverse(from, reversed[3 - at..].first_chunk_mut().expect("32 bytes are left"));
+                *b ^= U256::from_le_slice(&reversed[3 - at..35 - at]);
+                *b = b.rotate_left(1);
+            }
+        }
+        _ => panic!("there are 25 functions of words, none has the number {number}"),
     }
 }
 
@@ -107,8 +156,25 @@ impl Words for Portable {
         b.write(*a);
     }
 
-    fn swap(a: &mut U256, b: &mut U256) {
+    fn swap(a: &mut U256, b: &mut U256, _: &mut MaybeUninit<U256>) {
         core::mem::swap(a, b);
+    }
+
+    fn bytes<const N: usize>(bytes: &[u8; N], b: &mut MaybeUninit<U256>) {
+        b.write(from_be_bytes(bytes));
+    }
+
+    fn reverse(from: &[u8; 32], to: &mut [u8; 32]) {
+        *to = *from;
+        to.reverse();
+    }
+
+    fn small(a: &U256, _: &mut MaybeUninit<U256>) -> u32 {
+        u32::try_from(*a).unwrap_or(u32::MAX)
+    }
+
+    fn is_zero_word(a: &U256, _: &mut MaybeUninit<U256>) -> bool {
+        a.is_zero()
     }
 
     fn add(a: &U256, b: &mut U256) {
@@ -184,8 +250,12 @@ fn signed(word: &U256) -> U256 {
 type Context<'a, H> = InstructionContext<'a, H, EthInterpreter>;
 type Table<H> = EthInstructions<EthInterpreter, H>;
 
-/// Puts [`run`] in the place of revm's instructions that it knows. It takes their gas itself.
+/// Puts [`run`] in the place of revm's instructions that it knows. It takes their gas itself, and runs the others.
+///
+/// # Panics
+/// If the table's other instructions don't cost what they do since the merge.
 pub(crate) fn install<W: Words, H: Host>(table: &mut Table<H>) {
+    assert_eq!(*table.gas_table(), GAS, "the forks from the merge to Osaka have the same static gas");
     for opcode in 0..=u8::MAX {
         if is_known(opcode) {
             table.insert_instruction(opcode, Instruction::new(run::<W, H>), 0);
@@ -200,42 +270,130 @@ fn is_known(opcode: u8) -> bool {
         opcode::ADD..=opcode::SUB
             | opcode::LT..=opcode::NOT
             | opcode::SHL..=opcode::SAR
+            | opcode::KECCAK256
+            | opcode::ADDRESS
+            | opcode::CALLER..=opcode::CALLDATASIZE
+            | opcode::RETURNDATASIZE
             | opcode::POP..=opcode::MSTORE
             | opcode::JUMP..=opcode::JUMPI
-            | opcode::JUMPDEST
+            | opcode::GAS..=opcode::JUMPDEST
             | opcode::PUSH0..=opcode::PUSH32
             | opcode::DUP1..=opcode::SWAP16
     )
 }
 
-/// Where a run of instructions is.
-struct Run<'a> {
-    code: &'a [u8],
-    table: Option<&'a JumpTable>,
-    /// The frame's memory, as far as it has grown.
-    memory: &'a mut [u8],
-    spec: SpecId,
-    /// The stack's first word: there is room for [`STACK_LIMIT`].
-    words: *mut U256,
-    /// Behind its last word.
+/// Where a run of instructions is: what it keeps in registers.
+struct Run<'a, 'b> {
+    /// The next instruction. Behind the last of a code there is always a `STOP`, and what a `PUSH` takes is there: the
+    /// analysis of a code fills up with zeros.
+    next: *const u8,
+    /// Behind the stack's last word.
     top: *mut U256,
-    /// Where in the code the next instruction is.
-    next: usize,
-    /// Gas left, never negative: all there is, or as much as the number can hold.
+    /// Gas left. Only what may cost much asks whether there is any, a jump, and whatever ends the run: until then nothing
+    /// was done that the frame's failure would not undo. Between two jumps the rest of a code costs ten gas a byte at
+    /// most, so the number never wraps around.
     gas: i32,
+    /// The stack's first word, and behind the last for which there is room.
+    words: *mut U256,
+    limit: *mut U256,
+    frame: &'a mut Frame<'b>,
+}
+
+/// What instructions need besides, and seldom.
+struct Frame<'a> {
+    scratch: MaybeUninit<U256>,
+    /// The frame's memory, as far as it has grown.
+    memory: *mut u8,
+    length: usize,
+    code: *const u8,
+    destinations: Option<&'a JumpTable>,
+    /// Gas that the run began with.
+    budget: i32,
+    /// All the rest of the frame; its stack and gas are as they were when the run began.
+    interpreter: &'a mut Interpreter<EthInterpreter>,
+    /// How the run ended, and where.
+    ended: Option<Ended>,
+}
+
+impl Frame<'_> {
+    /// Finds the memory again, after anything that may have moved it.
+    #[inline(always)]
+    fn find_memory(&mut self) {
+        let mut memory = self.interpreter.memory.context_memory_mut();
+        (self.memory, self.length) = (memory.as_mut_ptr(), memory.len());
+    }
+
+    /// Lets memory grow for the instruction that ended a run because of it, and answers with the gas that is left; none
+    /// if revm has to do it, or fail.
+    #[expect(unsafe_code, reason = "words by address")]
+    fn grow<W: Words>(&mut self, ended: &Ended) -> Option<i32> {
+        // SAFETY: words of the stack, for the instruction has found as many, and the instruction itself.
+        let (offset, length) = unsafe {
+            let offset = W::small(&*ended.top.sub(1), &mut self.scratch);
+            let is_hash = *ended.at == opcode::KECCAK256;
+            (offset, if is_hash { W::small(&*ended.top.sub(2), &mut self.scratch) } else { 32 })
+        };
+        let size = offset.checked_add(length).filter(|size| *size <= MOST_MEMORY)?;
+        let words = size.div_ceil(32);
+        // Yellow paper, equation 326.
+        let cost = MEMORY * words + words * words / MEMORY_DIVISOR;
+        let paid = self.interpreter.gas.memory().expansion_cost;
+        let left = ended.gas.saturating_sub_unsigned(cost - paid as u32);
+        if left < 0 {
+            return None;
+        }
+        _ = self.interpreter.gas.memory_mut().set_words_num(words as usize, u64::from(cost));
+        self.interpreter.memory.resize(words as usize * 32);
+        self.find_memory();
+        Some(left)
+    }
+
+    /// The 32 bytes of the call's data from this place; behind its end there are zeros.
+    #[inline(never)]
+    fn call_data<W: Words>(&mut self, offset: u32, word: &mut [u8; 32]) {
+        let offset = offset as usize;
+        {
+            let input = &self.interpreter.input.input;
+            let data = input.as_bytes_memory(&self.interpreter.memory);
+            let rest = data.get(offset..).unwrap_or_default();
+            match rest.first_chunk() {
+                Some(bytes) => W::reverse(bytes, word),
+                None => {
+                    let mut bytes = [0; 32];
+                    bytes[..rest.len()].copy_from_slice(rest);
+                    W::reverse(&bytes, word);
+                }
+            }
+        }
+        self.find_memory();
+    }
+}
+
+/// Where a run ended, and why.
+struct Ended {
+    /// The instruction that ended it, which did nothing.
+    at: *const u8,
+    top: *mut U256,
+    gas: i32,
+    end: End,
 }
 
 /// Why a run ends.
+#[derive(Clone, Copy)]
 enum End {
     /// The next instruction is one of revm's.
     Other,
     /// It is one of these, but memory has to grow for it.
     Grow,
+    /// It jumps to what is no destination by the table, which may lack some.
+    Jump,
+    /// It costs more than the gas that the run has.
+    Gas,
     /// The frame fails.
     Halt(InstructionResult),
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     /// The word at this depth below the top.
     ///
     /// # Safety
@@ -251,18 +409,10 @@ impl Run<'_> {
     }
 
     #[inline(always)]
-    fn spend(&mut self, gas: i32) -> Result<(), End> {
-        let left = self.gas - gas;
-        if left < 0 {
-            return Err(End::Halt(InstructionResult::OutOfGas));
-        }
-        self.gas = left;
-        Ok(())
-    }
-
-    #[inline(always)]
     fn need(&self, words: usize) -> Result<(), End> {
-        if self.top < self.words.wrapping_add(words) {
+        let missing =
+            if words == 1 { self.top == self.words } else { self.top < self.words.wrapping_add(words) };
+        if missing {
             return Err(End::Halt(InstructionResult::StackUnderflow));
         }
         Ok(())
@@ -271,7 +421,7 @@ impl Run<'_> {
     /// There is room for one word more.
     #[inline(always)]
     fn room(&self) -> Result<(), End> {
-        if self.top == self.words.wrapping_add(STACK_LIMIT) {
+        if self.top == self.limit {
             return Err(End::Halt(InstructionResult::StackOverflow));
         }
         Ok(())
@@ -287,8 +437,8 @@ impl Run<'_> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn two(&mut self, gas: i32, operation: fn(&U256, &mut U256)) -> Result<(), End> {
-        self.spend(gas)?;
         self.need(2)?;
+        self.gas -= gas;
         // SAFETY: two different words of the stack.
         unsafe { operation(&*self.word(0), &mut *self.word(1)) };
         self.pop(1);
@@ -299,8 +449,8 @@ impl Run<'_> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn one(&mut self, gas: i32, operation: fn(&mut U256)) -> Result<(), End> {
-        self.spend(gas)?;
         self.need(1)?;
+        self.gas -= gas;
         // SAFETY: a word of the stack.
         unsafe { operation(&mut *self.word(0)) };
         Ok(())
@@ -309,15 +459,16 @@ impl Run<'_> {
     /// A shift (EIP-145): by 256 and more, nothing is left but `rest` of the word.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
-    fn shift(&mut self, operation: fn(&U256, &mut U256), rest: fn(&U256) -> U256) -> Result<(), End> {
-        self.spend(VERY_LOW)?;
-        if !self.spec.is_enabled_in(SpecId::PETERSBURG) {
-            return Err(End::Halt(InstructionResult::NotActivated));
-        }
+    fn shift<W: Words>(
+        &mut self,
+        operation: fn(&U256, &mut U256),
+        rest: fn(&U256) -> U256,
+    ) -> Result<(), End> {
         self.need(2)?;
+        self.gas -= VERY_LOW;
         // SAFETY: two different words of the stack.
         let (by, word) = unsafe { (&*self.word(0), &mut *self.word(1)) };
-        if small(by) < 256 {
+        if W::small(by, &mut self.frame.scratch) < 256 {
             operation(by, word);
         } else {
             *word = rest(word);
@@ -326,80 +477,85 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// A place for one word more, which the caller writes.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
-    fn push(&mut self, gas: i32, value: u32) -> Result<(), End> {
-        self.spend(gas)?;
+    fn push(&mut self, gas: i32) -> Result<&mut MaybeUninit<U256>, End> {
         self.room()?;
-        // SAFETY: there is room for one more word, which is written before it is read.
-        unsafe { self.top.write(U256::from_limbs([u64::from(value), 0, 0, 0])) };
+        self.gas -= gas;
+        // SAFETY: there is room for one more word.
+        let place = unsafe { &mut *self.top.cast::<MaybeUninit<U256>>() };
         self.top = self.top.wrapping_add(1);
-        Ok(())
+        Ok(place)
     }
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn dup<W: Words>(&mut self, depth: usize) -> Result<(), End> {
-        self.spend(VERY_LOW)?;
-        // revm calls both this.
-        if self.need(depth + 1).is_err() || self.room().is_err() {
-            return Err(End::Halt(InstructionResult::StackOverflow));
-        }
-        // SAFETY: the word is one of the stack, and behind it there is room for one more.
-        unsafe { W::copy(&*self.word(depth), &mut *self.top.cast::<MaybeUninit<U256>>()) };
-        self.top = self.top.wrapping_add(1);
+        self.need(depth + 1)?;
+        // SAFETY: the word is one of the stack, and stays where it is.
+        let word = unsafe { &*self.word(depth) };
+        W::copy(word, self.push(VERY_LOW)?);
         Ok(())
     }
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn swap<W: Words>(&mut self, depth: usize) -> Result<(), End> {
-        self.spend(VERY_LOW)?;
         self.need(depth + 1)?;
+        self.gas -= VERY_LOW;
         // SAFETY: two different words of the stack, for the depth is not zero.
-        unsafe { W::swap(&mut *self.word(depth), &mut *self.word(0)) };
+        unsafe { W::swap(&mut *self.word(depth), &mut *self.word(0), &mut self.frame.scratch) };
         Ok(())
     }
 
-    /// Goes on at this place.
+    /// Goes on behind the `JUMPDEST` at this place, for this gas and its own, and leaves as many words of the stack.
     #[inline(always)]
-    fn jump(&mut self, target: u32) -> Result<(), End> {
+    #[expect(unsafe_code, reason = "the code by address")]
+    fn jump(&mut self, target: u32, gas: i32, words: usize) -> Result<(), End> {
         let target = target as usize;
-        if self.table.is_some_and(|table| table.is_valid(target)) {
-            self.next = target;
-            Ok(())
-        } else {
-            Err(End::Halt(InstructionResult::InvalidJump))
+        let left = self.gas - gas - JUMPDEST;
+        if left < 0 {
+            return Err(End::Gas);
         }
+        if !self.frame.destinations.is_some_and(|table| table.is_valid(target)) {
+            return Err(End::Jump);
+        }
+        self.gas = left;
+        self.pop(words);
+        // SAFETY: the destination lies within the code.
+        self.next = unsafe { self.frame.code.add(target + 1) };
+        Ok(())
     }
 
     /// `PUSH2`, and at once the jump that mostly comes next: then its target is never on the stack.
     #[inline(always)]
-    #[expect(unsafe_code, reason = "words by address")]
-    fn push_2(&mut self) -> Result<(), End> {
-        if let Some(&[high, low, next]) = self.code.get(self.next..).and_then(|code| code.first_chunk())
-            && matches!(next, opcode::JUMP | opcode::JUMPI)
-            && self.gas >= VERY_LOW + HIGH
-            && self.room().is_ok()
-        {
-            let target = u32::from(high) << 8 | u32::from(low);
-            if next == opcode::JUMP {
-                self.gas -= VERY_LOW + MID;
-                return self.jump(target);
-            }
-            if self.need(1).is_ok() {
-                self.gas -= VERY_LOW + HIGH;
-                self.next += 3;
+    #[expect(unsafe_code, reason = "the code by address")]
+    fn push_2<W: Words>(&mut self) -> Result<(), End> {
+        self.room()?;
+        // SAFETY: what the `PUSH` takes, and a `STOP` at least.
+        let [high, low, next] = unsafe { *self.next.cast::<[u8; 3]>() };
+        let target = || u32::from(high) << 8 | u32::from(low);
+        match next {
+            opcode::JUMP => self.jump(target(), VERY_LOW + MID, 0),
+            opcode::JUMPI => {
+                self.need(1)?;
                 // SAFETY: a word of the stack.
-                let is_zero = unsafe { &*self.word(0) }.is_zero();
-                self.pop(1);
-                return if is_zero { Ok(()) } else { self.jump(target) };
+                if W::is_zero_word(unsafe { &*self.word(0) }, &mut self.frame.scratch) {
+                    self.gas -= VERY_LOW + HIGH;
+                    self.pop(1);
+                    self.next = self.next.wrapping_add(3);
+                    Ok(())
+                } else {
+                    self.jump(target(), VERY_LOW + HIGH, 1)
+                }
             }
+            _ => self.immediate::<W, 2>(),
         }
-        self.immediate::<2>()
     }
 
-    /// Runs one instruction of [`is_known`]'s, which has been read.
+    /// Runs one instruction of [`is_known`]'s, which has been read. If it ends the run for another reason than failing,
+    /// nothing has changed but what is next.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn step<W: Words>(&mut self, opcode: u8) -> Result<(), End> {
@@ -417,145 +573,229 @@ impl Run<'_> {
             opcode::OR => self.two(VERY_LOW, W::or),
             opcode::XOR => self.two(VERY_LOW, W::xor),
             opcode::NOT => self.one(VERY_LOW, W::not),
-            opcode::SHL => self.shift(W::shl, |_| U256::ZERO),
-            opcode::SHR => self.shift(W::shr, |_| U256::ZERO),
-            opcode::SAR => self.shift(W::sar, |word| if word.bit(255) { U256::MAX } else { U256::ZERO }),
+            opcode::SHL => self.shift::<W>(W::shl, |_| U256::ZERO),
+            opcode::SHR => self.shift::<W>(W::shr, |_| U256::ZERO),
+            opcode::SAR => self.shift::<W>(W::sar, |word| if word.bit(255) { U256::MAX } else { U256::ZERO }),
             opcode::POP => {
-                self.spend(BASE)?;
                 self.need(1)?;
+                self.gas -= BASE;
                 self.pop(1);
                 Ok(())
             }
             opcode::JUMP => {
-                self.spend(MID)?;
                 self.need(1)?;
-                // SAFETY: a word of the stack, and nothing is written while it is looked at.
-                let target = small(unsafe { &*self.word(0) });
-                self.pop(1);
-                self.jump(target)
+                // SAFETY: a word of the stack.
+                let target = W::small(unsafe { &*self.word(0) }, &mut self.frame.scratch);
+                self.jump(target, MID, 1)
             }
             opcode::JUMPI => {
-                self.spend(HIGH)?;
                 self.need(2)?;
-                // SAFETY: words of the stack, and nothing is written while they are looked at.
+                // SAFETY: words of the stack, and nothing of it is written while they are looked at.
                 let (target, condition) = unsafe { (&*self.word(0), &*self.word(1)) };
-                self.pop(2);
-                if condition.is_zero() { Ok(()) } else { self.jump(small(target)) }
+                if W::is_zero_word(condition, &mut self.frame.scratch) {
+                    self.gas -= HIGH;
+                    self.pop(2);
+                    return Ok(());
+                }
+                let target = W::small(target, &mut self.frame.scratch);
+                self.jump(target, HIGH, 2)
             }
-            opcode::JUMPDEST => self.spend(JUMPDEST),
+            opcode::JUMPDEST => {
+                self.gas -= JUMPDEST;
+                Ok(())
+            }
             // EIP-3855.
             opcode::PUSH0 => {
-                if !self.spec.is_enabled_in(SpecId::SHANGHAI) {
+                if !self.frame.interpreter.runtime_flag.spec_id.is_enabled_in(SpecId::SHANGHAI) {
                     return Err(End::Halt(InstructionResult::NotActivated));
                 }
-                self.push(BASE, 0)
+                W::bytes(&[], self.push(BASE)?);
+                Ok(())
             }
-            opcode::PUSH1 => self.immediate::<1>(),
-            opcode::PUSH2 => self.push_2(),
-            opcode::PUSH3 => self.immediate::<3>(),
-            opcode::PUSH4 => self.immediate::<4>(),
-            opcode::PUSH5..=opcode::PUSH32 => self.long_immediate(usize::from(opcode - opcode::PUSH0)),
-            opcode::MLOAD => self.load(),
-            opcode::MSTORE => self.store(),
+            opcode::PUSH1 => self.immediate::<W, 1>(),
+            opcode::PUSH2 => self.push_2::<W>(),
+            opcode::PUSH3 => self.immediate::<W, 3>(),
+            opcode::PUSH4 => self.immediate::<W, 4>(),
+            opcode::PUSH5 => self.immediate::<W, 5>(),
+            opcode::PUSH6 => self.immediate::<W, 6>(),
+            opcode::PUSH7 => self.immediate::<W, 7>(),
+            opcode::PUSH8 => self.immediate::<W, 8>(),
+            opcode::PUSH9 => self.immediate::<W, 9>(),
+            opcode::PUSH10 => self.immediate::<W, 10>(),
+            opcode::PUSH11 => self.immediate::<W, 11>(),
+            opcode::PUSH12 => self.immediate::<W, 12>(),
+            opcode::PUSH13 => self.immediate::<W, 13>(),
+            opcode::PUSH14 => self.immediate::<W, 14>(),
+            opcode::PUSH15 => self.immediate::<W, 15>(),
+            opcode::PUSH16 => self.immediate::<W, 16>(),
+            opcode::PUSH17 => self.immediate::<W, 17>(),
+            opcode::PUSH18 => self.immediate::<W, 18>(),
+            opcode::PUSH19 => self.immediate::<W, 19>(),
+            opcode::PUSH20 => self.immediate::<W, 20>(),
+            opcode::PUSH21 => self.immediate::<W, 21>(),
+            opcode::PUSH22 => self.immediate::<W, 22>(),
+            opcode::PUSH23 => self.immediate::<W, 23>(),
+            opcode::PUSH24 => self.immediate::<W, 24>(),
+            opcode::PUSH25 => self.immediate::<W, 25>(),
+            opcode::PUSH26 => self.immediate::<W, 26>(),
+            opcode::PUSH27 => self.immediate::<W, 27>(),
+            opcode::PUSH28 => self.immediate::<W, 28>(),
+            opcode::PUSH29 => self.immediate::<W, 29>(),
+            opcode::PUSH30 => self.immediate::<W, 30>(),
+            opcode::PUSH31 => self.immediate::<W, 31>(),
+            opcode::PUSH32 => self.immediate::<W, 32>(),
+            opcode::KECCAK256 => self.hash::<W>(),
+            opcode::ADDRESS => {
+                let address = self.frame.interpreter.input.target_address;
+                W::bytes(&address.0, self.push(BASE)?);
+                Ok(())
+            }
+            opcode::CALLER => {
+                let address = self.frame.interpreter.input.caller_address;
+                W::bytes(&address.0, self.push(BASE)?);
+                Ok(())
+            }
+            opcode::CALLVALUE => {
+                let value = self.frame.interpreter.input.call_value;
+                W::copy(&value, self.push(BASE)?);
+                Ok(())
+            }
+            opcode::CALLDATALOAD => self.call_data::<W>(),
+            opcode::CALLDATASIZE => self.number::<W>(self.frame.interpreter.input.input.len()),
+            opcode::RETURNDATASIZE => self.number::<W>(self.frame.interpreter.return_data.0.len()),
+            // What the run has spent is not yet taken from what the frame has.
+            opcode::GAS => {
+                let left = self.gas - BASE;
+                if left < 0 {
+                    return Err(End::Gas);
+                }
+                let spent = self.frame.budget - left;
+                let all = self.frame.interpreter.gas.remaining() - u64::from(spent.cast_unsigned());
+                W::bytes(&all.to_be_bytes(), self.push(BASE)?);
+                Ok(())
+            }
+            opcode::MLOAD => self.load::<W>(),
+            opcode::MSTORE => self.store::<W>(),
             opcode::DUP1..=opcode::DUP16 => self.dup::<W>(usize::from(opcode - opcode::DUP1)),
             opcode::SWAP1..=opcode::SWAP16 => self.swap::<W>(usize::from(opcode - opcode::SWAP1) + 1),
             _ => Err(End::Other),
         }
     }
 
-    /// Pushes the next bytes of the code; behind its end there are zeros.
+    /// Pushes the next bytes of the code.
     #[inline(always)]
-    fn immediate<const N: usize>(&mut self) -> Result<(), End> {
-        let (code, next) = (self.code, self.next);
-        let value = match code.get(next..next + N) {
-            Some(bytes) => bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)),
-            None => (next..next + N)
-                .fold(0, |number, at| number << 8 | u32::from(code.get(at).copied().unwrap_or(0))),
-        };
-        self.next += N;
-        self.push(VERY_LOW, value)
-    }
-
-    #[inline(always)]
-    #[expect(unsafe_code, reason = "words by address")]
-    fn long_immediate(&mut self, length: usize) -> Result<(), End> {
-        self.push(VERY_LOW, 0)?;
-        let rest = self.code.get(self.next..).unwrap_or_default();
-        let short;
-        let bytes = match rest.get(..length) {
-            Some(bytes) => bytes,
-            None => {
-                let mut padded = [0; 32];
-                padded[..rest.len()].copy_from_slice(rest);
-                short = padded;
-                &short[..length]
-            }
-        };
-        // SAFETY: the word that was just pushed.
-        let word = unsafe { &mut *self.word(0) };
-        *word = from_be_bytes(bytes);
-        self.next += length;
+    #[expect(unsafe_code, reason = "the code by address")]
+    fn immediate<W: Words, const N: usize>(&mut self) -> Result<(), End> {
+        // SAFETY: what a `PUSH` takes is there.
+        let bytes = unsafe { &*self.next.cast::<[u8; N]>() };
+        W::bytes(bytes, self.push(VERY_LOW)?);
+        self.next = self.next.wrapping_add(N);
         Ok(())
     }
 
-    /// The bytes of memory that the topmost word names, if there are as many.
+    /// The 32 bytes of memory that the topmost word names, if there are as many.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
-    fn place(&mut self) -> Result<&mut [u8; 32], End> {
+    fn place<W: Words>(&mut self) -> Result<*mut [u8; 32], End> {
         // SAFETY: the callers have checked that there is a word.
-        let offset = small(unsafe { &*self.word(0) }) as usize;
-        match self.memory.get_mut(offset..).and_then(|memory| memory.first_chunk_mut()) {
-            Some(place) => Ok(place),
-            None => Err(End::Grow),
+        let offset = W::small(unsafe { &*self.word(0) }, &mut self.frame.scratch);
+        if self.frame.length < 32 || offset as usize > self.frame.length - 32 {
+            return Err(End::Grow);
         }
+        Ok(self.frame.memory.wrapping_add(offset as usize).cast())
     }
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
-    fn load(&mut self) -> Result<(), End> {
+    fn load<W: Words>(&mut self) -> Result<(), End> {
         self.need(1)?;
-        let place = self.place()?;
-        let word = match aligned(place) {
-            Some(parts) => {
-                let [a, b, c, d, e, f, g, h] = parts.map(u32::from_be);
-                from_parts([h, g, f, e, d, c, b, a])
-            }
-            None => U256::from_be_bytes(*place),
-        };
-        self.spend(VERY_LOW)?;
-        // SAFETY: the topmost word.
-        unsafe { *self.word(0) = word };
+        let place = self.place::<W>()?;
+        self.gas -= VERY_LOW;
+        // SAFETY: bytes of memory, and the topmost word, which lies elsewhere.
+        unsafe { W::reverse(&*place, &mut *self.word(0).cast()) };
         Ok(())
     }
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
-    fn store(&mut self) -> Result<(), End> {
+    fn store<W: Words>(&mut self) -> Result<(), End> {
         self.need(2)?;
-        // SAFETY: a word of the stack.
-        let word = unsafe { &*self.word(1) };
-        let place = self.place()?;
-        match aligned(place) {
-            Some(parts) => {
-                for (part, limb) in parts.as_chunks_mut().0.iter_mut().zip(word.as_limbs().iter().rev()) {
-                    *part = [((limb >> 32) as u32).to_be(), (*limb as u32).to_be()];
-                }
-            }
-            None => *place = word.to_be_bytes(),
-        }
-        self.spend(VERY_LOW)?;
+        let place = self.place::<W>()?;
+        self.gas -= VERY_LOW;
+        // SAFETY: bytes of memory, and a word of the stack, which lies elsewhere.
+        unsafe { W::reverse(&*self.word(1).cast(), &mut *place) };
         self.pop(2);
+        Ok(())
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    fn hash<W: Words>(&mut self) -> Result<(), End> {
+        self.need(2)?;
+        // SAFETY: words of the stack.
+        let [offset, length] =
+            [0, 1].map(|depth| W::small(unsafe { &*self.word(depth) }, &mut self.frame.scratch));
+        let mut bytes = &[][..];
+        if length > 0 {
+            let end = offset.checked_add(length).ok_or(End::Grow)?;
+            if end as usize > self.frame.length {
+                return Err(End::Grow);
+            }
+            // SAFETY: bytes of memory, which does not move while they are hashed.
+            bytes = unsafe {
+                core::slice::from_raw_parts(self.frame.memory.add(offset as usize), length as usize)
+            };
+        }
+        // Not more than memory has words. But a code may have so many of these without a jump that the number could
+        // not hold what they cost: so each is paid for at once, or left to revm.
+        let left = self.gas - (KECCAK256 + KECCAK256_WORD * length.div_ceil(32) as i32);
+        if left < 0 {
+            return Err(End::Other);
+        }
+        self.gas = left;
+        let hash = keccak256(bytes);
+        // SAFETY: a word of the stack.
+        W::reverse(&hash.0, unsafe { &mut *self.word(1).cast() });
+        self.pop(1);
+        Ok(())
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    fn call_data<W: Words>(&mut self) -> Result<(), End> {
+        self.need(1)?;
+        self.gas -= VERY_LOW;
+        // SAFETY: a word of the stack.
+        let word = unsafe { &mut *self.word(0) };
+        let offset = W::small(word, &mut self.frame.scratch);
+        // SAFETY: the word's bytes.
+        self.frame.call_data::<W>(offset, unsafe { &mut *core::ptr::from_mut(word).cast() });
+        Ok(())
+    }
+
+    /// Pushes a number.
+    #[inline(always)]
+    fn number<W: Words>(&mut self, number: usize) -> Result<(), End> {
+        W::bytes(&(number as u32).to_be_bytes(), self.push(BASE)?);
         Ok(())
     }
 }
 
-/// The same bytes as words of 32 bits, if they are aligned to them.
-#[inline(always)]
-#[expect(unsafe_code, reason = "bytes as words")]
-fn aligned(bytes: &mut [u8; 32]) -> Option<&mut [u32; 8]> {
-    let start = bytes.as_mut_ptr().cast::<[u32; 8]>();
-    // SAFETY: as many bytes, aligned, and any of them are numbers.
-    start.is_aligned().then(|| unsafe { &mut *start })
+/// Runs instructions until one ends the run: one after the other, in a loop.
+#[cfg(not(target_os = "zkvm"))]
+#[expect(unsafe_code, reason = "the code by address")]
+fn follow<W: Words>(run: Run<'_, '_>) {
+    let mut run = run;
+    loop {
+        let at = run.next;
+        // SAFETY: an instruction of the code.
+        let opcode = unsafe { *at };
+        run.next = at.wrapping_add(1);
+        if let Err(end) = run.step::<W>(opcode) {
+            run.frame.ended = Some(Ended { at, top: run.top, gas: run.gas, end });
+            return;
+        }
+    }
 }
 
 /// The number with these 32-bit digits, the lowest first.
@@ -575,13 +815,6 @@ pub(crate) fn from_be_bytes(bytes: &[u8]) -> U256 {
     from_parts(parts)
 }
 
-/// The word, or the largest number there is if it is larger.
-#[inline(always)]
-fn small(word: &U256) -> u32 {
-    let [low, b, c, d] = word.as_limbs();
-    if (low >> 32) | b | c | d == 0 { *low as u32 } else { u32::MAX }
-}
-
 /// Gas of instructions (yellow paper, appendix G), the same in all forks.
 const JUMPDEST: i32 = 1;
 const BASE: i32 = 2;
@@ -589,57 +822,110 @@ const VERY_LOW: i32 = 3;
 const LOW: i32 = 5;
 const MID: i32 = 8;
 const HIGH: i32 = 10;
+const KECCAK256: i32 = 30;
+const KECCAK256_WORD: i32 = 6;
+/// Of a word of memory, and what the square of the number of words is divided by.
+const MEMORY: u32 = 3;
+const MEMORY_DIVISOR: u32 = 512;
 
-/// Runs instructions as long as it knows them, beginning with the one that the interpreter has just read. So between
-/// them nothing is stored and loaded again: where the code goes on, the gas that is left, the height of the stack.
-#[expect(unsafe_code, reason = "words by address")]
+/// Up to this size memory grows within a run: the cost is a number of 32 bits.
+const MOST_MEMORY: u32 = 1 << 20;
+
+/// Runs instructions, beginning with the one that the interpreter has just read: its own in runs, between which nothing
+/// is stored and loaded again (where the code goes on, the gas that is left, the height of the stack), and revm's one by
+/// one, until one of them ends the frame or suspends it.
 fn run<W: Words, H: Host>(context: Context<'_, H>) -> InstructionExecResult {
-    let interpreter = &mut *context.interpreter;
-    let words = interpreter.stack.data_mut();
-    if words.capacity() < STACK_LIMIT {
+    let InstructionContext { interpreter, host } = context;
+    if interpreter.stack.data_mut().capacity() < STACK_LIMIT {
         return Err(InstructionResult::StackOverflow);
     }
-    let all = interpreter.gas.remaining();
-    let budget = i32::try_from(all).unwrap_or(MOST);
-    #[cfg(test)]
-    let budget = budget.min(MOST);
-    let mut memory = interpreter.memory.context_memory_mut();
-    let mut run = Run {
-        code: &interpreter.bytecode.bytes_ref()[..],
-        table: interpreter.bytecode.legacy_jump_table(),
-        memory: &mut memory,
-        spec: interpreter.runtime_flag.spec_id(),
-        words: words.as_mut_ptr(),
-        top: words.as_mut_ptr_range().end,
-        next: interpreter.bytecode.pc() - 1,
-        gas: budget,
-    };
-    let (end, opcode, at) = loop {
-        let at = run.next;
-        let opcode = run.code.get(at).copied().unwrap_or(opcode::STOP);
-        run.next += 1;
-        if let Err(end) = run.step::<W>(opcode) {
-            break (end, opcode, at);
+    let others = const { &Revm::<H>::INSTRUCTIONS };
+    interpreter.bytecode.relative_jump(-1);
+    loop {
+        let opcode = usize::from(stretch::<W>(interpreter)?);
+        if interpreter.gas.record_cost_unsafe(u64::from(GAS[opcode])) {
+            return Err(InstructionResult::OutOfGas);
         }
-    };
-    let Run { words, top, gas, .. } = run;
-    drop(memory);
-    // SAFETY: both are of the stack, and as many words were written.
-    unsafe { interpreter.stack.data_mut().set_len(top.offset_from_unsigned(words)) };
-    interpreter.bytecode.absolute_jump(at);
-    let _ = interpreter.gas.record_cost_unsafe(u64::from((budget - gas).unsigned_abs()));
-    match end {
-        End::Other => Ok(()),
-        End::Grow => {
-            if interpreter.gas.record_cost_unsafe(VERY_LOW as u64) {
-                return Err(InstructionResult::OutOfGas);
+        interpreter.bytecode.relative_jump(1);
+        let context = InstructionContext { interpreter: &mut *interpreter, host: &mut *host };
+        others[opcode].execute(context)?;
+    }
+}
+
+/// Revm's instructions.
+struct Revm<H>(PhantomData<H>);
+
+impl<H: Host> Revm<H> {
+    const INSTRUCTIONS: InstructionTable<EthInterpreter, H> = instruction_table();
+}
+
+/// What revm's instructions cost before they run: the same in all forks from the merge to Osaka.
+static GAS: GasTable = gas_table_spec(SpecId::OSAKA);
+
+/// One run. Answers with the instruction that comes next, which is one that revm has to do.
+#[inline(always)]
+#[expect(unsafe_code, reason = "words by address")]
+fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8, InstructionResult> {
+    loop {
+        let Range { start: words, end: top } = interpreter.stack.data_mut().as_mut_ptr_range();
+        let all = interpreter.gas.remaining();
+        let budget = i32::try_from(all).unwrap_or(MOST).min(MOST);
+        let code = interpreter.bytecode.bytes_ref().as_ptr();
+        let start = code.wrapping_add(interpreter.bytecode.pc());
+        let table = interpreter.bytecode.legacy_jump_table().map(core::ptr::from_ref);
+        let all_destinations = OnceCell::new();
+        let mut frame = Frame {
+            scratch: MaybeUninit::uninit(),
+            memory: core::ptr::null_mut(),
+            length: 0,
+            code,
+            // SAFETY: the code stays as it is until its frame ends.
+            destinations: table.map(|table| unsafe { &*table }),
+            budget,
+            interpreter: &mut *interpreter,
+            ended: None,
+        };
+        frame.find_memory();
+        let limit = words.wrapping_add(STACK_LIMIT);
+        let (mut next, mut top, mut left) = (start, top, budget);
+        let Ended { at, top, gas, end } = loop {
+            follow::<W>(Run { next, top, gas: left, words, limit, frame: &mut frame });
+            let Some(ended) = frame.ended.take() else { unreachable!("a run ends somewhere") };
+            let more = match ended.end {
+                End::Grow => frame.grow::<W>(&ended),
+                // Hints that lacked a destination only cost more: now all are searched for.
+                End::Jump
+                    if frame.destinations.is_some_and(|table| {
+                        bytecode::is_partial(table, frame.interpreter.bytecode.len())
+                    }) =>
+                {
+                    let code = frame.interpreter.bytecode.original_byte_slice();
+                    frame.destinations = Some(all_destinations.get_or_init(|| bytecode::destinations(code)));
+                    Some(ended.gas)
+                }
+                _ => None,
+            };
+            match more {
+                Some(gas) => (next, top, left) = (ended.at, ended.top, gas),
+                None => break ended,
             }
-            interpreter.bytecode.relative_jump(1);
-            if opcode == opcode::MLOAD { memory::mload(context) } else { memory::mstore(context) }
+        };
+        // SAFETY: both are of the stack, and as many words were written.
+        unsafe { interpreter.stack.data_mut().set_len(top.offset_from_unsigned(words)) };
+        interpreter.bytecode.absolute_jump(at.addr() - code.addr());
+        // No code is so long that more could be spent between two jumps.
+        if interpreter.gas.record_cost_unsafe(u64::from(budget.wrapping_sub(gas).cast_unsigned())) {
+            return Err(InstructionResult::OutOfGas);
         }
-        // Only what the number could hold is spent.
-        End::Halt(InstructionResult::OutOfGas) if all > budget as u64 => Ok(()),
-        End::Halt(result) => Err(result),
+        match end {
+            // SAFETY: an instruction of the code.
+            End::Other | End::Grow => return Ok(unsafe { *at }),
+            // Only what the number could hold is spent.
+            End::Gas if all > u64::from(budget.cast_unsigned()) => {}
+            End::Gas => return Err(InstructionResult::OutOfGas),
+            End::Jump => return Err(InstructionResult::InvalidJump),
+            End::Halt(result) => return Err(result),
+        }
     }
 }
 
@@ -650,11 +936,11 @@ const MOST: i32 = if cfg!(test) { 40 } else { i32::MAX };
 mod tests {
     use super::*;
     use alloc::vec::Vec;
-    use alloy_primitives::Bytes;
+    use alloy_primitives::{Address, Bytes};
     use rand::{Rng, SeedableRng, rngs::StdRng};
     use revm::{
         bytecode::Bytecode,
-        interpreter::{InputsImpl, Interpreter, SharedMemory, host::DummyHost, interpreter::ExtBytecode},
+        interpreter::{CallInput, InputsImpl, SharedMemory, host::DummyHost, interpreter::ExtBytecode},
     };
 
     /// How code ended and, unless it failed, what gas was left, and what on the stack and in memory.
@@ -665,19 +951,34 @@ mod tests {
     }
 
     fn run_with(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256], gas: u64) -> Ended {
+        // A call's data is bytes, or lies in the caller's memory: one or the other.
+        let mut caller = SharedMemory::new();
+        caller.resize(96);
+        let data = Bytes::from((1..=77).collect::<Vec<u8>>());
+        caller.set(5, &data);
+        let input = match code.len() % 2 {
+            0 => CallInput::Bytes(data),
+            _ => CallInput::SharedBuffer(5..82),
+        };
+        let inputs = InputsImpl {
+            target_address: Address::repeat_byte(0x81),
+            caller_address: Address::with_last_byte(7),
+            input,
+            call_value: U256::MAX >> 9,
+            ..InputsImpl::default()
+        };
         let code = ExtBytecode::new(Bytecode::new_legacy(code.clone()));
-        let mut interpreter = Interpreter::<EthInterpreter>::new(
-            SharedMemory::new(),
-            code,
-            InputsImpl::default(),
-            false,
-            spec,
-            gas,
-        );
+        let mut interpreter =
+            Interpreter::<EthInterpreter>::new(caller.new_child_context(), code, inputs, false, spec, gas);
         interpreter.stack.data_mut().extend_from_slice(stack);
+        interpreter.return_data.0 = Bytes::from_static(&[1, 2, 3]);
         let mut host = DummyHost::new(spec);
         let action = interpreter.run_plain(table.instruction_table(), table.gas_table(), &mut host);
-        let result = action.instruction_result();
+        // All failures are alike: the frame is undone, and its gas is gone.
+        let result = match action.instruction_result() {
+            Some(result) if result.is_halt() => Some(InstructionResult::OutOfGas),
+            result => result,
+        };
         let left = (
             interpreter.gas.remaining(),
             interpreter.stack.data().clone(),
@@ -709,7 +1010,7 @@ mod tests {
                     } else {
                         code.extend([opcode::PUSH2, 0]);
                     }
-                    code.push(rng.random_range(0..100));
+                    code.push(rng.random_range(0..opcode::DIFFICULTY));
                     code.push([opcode::JUMP, opcode::JUMPI][rng.random_range(0..2)]);
                 }
                 2 => {
@@ -719,9 +1020,14 @@ mod tests {
                     code.extend((0..length).map(|_| rng.random::<u8>() & 0x9f));
                 }
                 // What asks the host is left out: the tests' has no block.
-                3 => {
-                    code.push([0x05, 0x09, 0x20, 0x53, 0x59, 0x5f, 0xf3, 0xfe, 0x0a][rng.random_range(0..9)])
-                }
+                3 => code.push(
+                    *[
+                        0x05, 0x09, 0x20, 0x53, 0x59, 0x5f, 0xf3, 0xfe, 0x0a, 0x30, 0x33, 0x34, 0x35, 0x36,
+                        0x3d, 0x51, 0x52,
+                    ]
+                    .get(rng.random_range(0..17))
+                    .expect("one of them"),
+                ),
                 _ => code.push(
                     *[0x01, 0x03, 0x0b, 0x10, 0x15, 0x1b, 0x50, 0x58, 0x5a, 0x5b, 0x80, 0x91, 0x61]
                         .get(rng.random_range(0..13))
@@ -735,7 +1041,7 @@ mod tests {
     #[test]
     fn programs_run_as_with_revm() {
         let mut rng = StdRng::seed_from_u64(6);
-        for spec in [SpecId::FRONTIER, SpecId::PETERSBURG, SpecId::OSAKA] {
+        for spec in [SpecId::MERGE, SpecId::SHANGHAI, SpecId::OSAKA] {
             let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
             let mut ours = theirs.clone();
             install::<Portable, _>(&mut ours);
@@ -770,7 +1076,7 @@ mod tests {
     #[test]
     fn they_do_what_those_of_revm_do() {
         let mut rng = StdRng::seed_from_u64(5);
-        for spec in [SpecId::FRONTIER, SpecId::OSAKA] {
+        for spec in [SpecId::MERGE, SpecId::OSAKA] {
             let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
             let mut ours = theirs.clone();
             install::<Portable, _>(&mut ours);

@@ -5,6 +5,8 @@
 //! [`ChainClaim`] that holds. The same code runs natively and inside the zkVM: no I/O, no clock,
 //! no async, and no trust in any part of the input.
 #![no_std]
+#![cfg_attr(target_os = "zkvm", feature(explicit_tail_calls))]
+#![cfg_attr(target_os = "zkvm", expect(incomplete_features, reason = "what the guest needs of it works"))]
 
 extern crate alloc;
 #[cfg(test)]
@@ -28,6 +30,8 @@ mod execute;
 mod header;
 #[cfg(feature = "evm")]
 mod instructions;
+#[cfg(feature = "evm")]
+mod jumps;
 #[cfg(feature = "evm")]
 mod senders;
 #[cfg(feature = "evm")]

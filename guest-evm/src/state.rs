@@ -110,12 +110,17 @@ fn in_storage(address: Address, slot: U256, error: Box<TrieError>) -> Box<StateE
 pub struct WitnessState {
     nodes: Preimages,
     codes: Preimages,
+    /// Hints to the destinations of the codes' jumps, in the order of the codes.
+    destinations: Vec<Bytes>,
     headers: Preimages,
     /// Codes that were loaded, analysed once, and those that this block deployed, which the witness
     /// need not have.
     bytecodes: B256Map<Bytecode>,
     trie: Trie,
-    accounts: AddressMap<CachedAccount>,
+    accounts: Vec<CachedAccount>,
+    /// The places of the accounts, and the last one that was asked for: mostly it is the next one, too.
+    places: AddressMap<usize>,
+    last: usize,
     /// Accounts with storage, but without code and nonce.
     storage_only: Vec<Address>,
     /// Number of the oldest ancestor whose hash is known, and hashes from the parent's down.
@@ -127,6 +132,7 @@ pub struct WitnessState {
 /// An account as it is now, and what is needed to write it back.
 #[derive(Debug)]
 struct CachedAccount {
+    address: Address,
     key: B256,
     /// As the parent's state has it.
     original: Option<TrieAccount>,
@@ -167,15 +173,24 @@ impl WitnessState {
         Self {
             nodes,
             codes,
+            destinations: Vec::new(),
             headers,
             bytecodes: B256Map::default(),
             trie: Trie::from_root(parent.state_root),
-            accounts: AddressMap::default(),
+            accounts: Vec::new(),
+            places: AddressMap::default(),
+            last: 0,
             storage_only: Vec::new(),
             ancestors: alloc::vec![parent_hash, parent.parent_hash],
             parent_number: parent.number,
             error: None,
         }
+    }
+
+    /// With hints to the destinations of the codes' jumps: one for each of the codes, in their order.
+    pub fn with_destinations(mut self, destinations: Vec<Bytes>) -> Self {
+        self.destinations = destinations;
+        self
     }
 
     /// Adds to the witness, so that what was missing can be asked for again.
@@ -211,7 +226,7 @@ impl WitnessState {
     /// the block, as far as the witness had the state before. Call it after [`root`](Self::root).
     pub fn revealed(&self) -> (Vec<Bytes>, Vec<Bytes>) {
         let mut nodes = self.trie.revealed();
-        for account in self.accounts.values() {
+        for account in &self.accounts {
             nodes.extend(account.storage.revealed());
         }
         (nodes, self.bytecodes.values().map(Bytecode::original_bytes).collect())
@@ -224,15 +239,16 @@ impl WitnessState {
     #[inline(never)]
     pub fn root(&mut self) -> Result<B256> {
         let Self { accounts, trie, nodes, .. } = self;
-        let mut changed = accounts.iter_mut().filter(|(_, account)| account.changed).collect::<Vec<_>>();
-        // The order of a map is the machine's; this one finds the witness's nodes in the same order on all.
-        changed.sort_unstable_by_key(|(_, account)| account.key);
+        let mut changed = accounts.iter_mut().filter(|account| account.changed).collect::<Vec<_>>();
+        // One pass over the trie, and the order in which the witness has its nodes.
+        changed.sort_unstable_by_key(|account| account.key);
         let mut removed = Vec::new();
-        for (address, account) in changed {
-            let failed = |error| in_state(*address, error);
-            let Some(leaf) = account.leaf(*address, nodes)? else {
+        for account in changed {
+            let address = account.address;
+            let failed = |error| in_state(address, error);
+            let Some(leaf) = account.leaf(nodes)? else {
                 if account.original.is_some() {
-                    removed.push((*address, account.key));
+                    removed.push((address, account.key));
                 }
                 continue;
             };
@@ -258,18 +274,21 @@ impl WitnessState {
     /// The account, and the nodes to read its storage from.
     #[inline(never)]
     fn load(&mut self, address: Address) -> Result<Loaded<'_>> {
-        let Self { accounts, trie, nodes, storage_only, .. } = self;
-        let account = match accounts.entry(address) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                let account = CachedAccount::load(address, trie, nodes)?;
-                if account.is_storage_only() {
-                    storage_only.push(address);
+        let Self { accounts, places, last, trie, nodes, storage_only, .. } = self;
+        if accounts.get(*last).is_none_or(|account| account.address != address) {
+            *last = match places.entry(address) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(place) => {
+                    let account = CachedAccount::load(address, trie, nodes)?;
+                    if account.is_storage_only() {
+                        storage_only.push(address);
+                    }
+                    accounts.push(account);
+                    *place.insert(accounts.len() - 1)
                 }
-                place.insert(account)
-            }
-        };
-        Ok(Loaded { account, nodes, storage_only })
+            };
+        }
+        Ok(Loaded { account: &mut accounts[*last], nodes, storage_only })
     }
 
     fn code(&mut self, hash: B256) -> Result<Bytecode> {
@@ -280,7 +299,9 @@ impl WitnessState {
             return Ok(code.clone());
         }
         let bytes = self.codes.get(&hash).ok_or_else(|| Box::new(StateError::MissingCode(hash)))?;
-        let code = bytecode::analyse(bytes.clone());
+        let bytes = bytes.clone();
+        let hints = self.codes.last_used().and_then(|index| self.destinations.get(index));
+        let code = bytecode::analyse(bytes, hints.map_or(&[], |hints| &hints[..]));
         self.bytecodes.insert(hash, code.clone());
         Ok(code)
     }
@@ -355,7 +376,7 @@ impl CachedAccount {
         let key = keccak256(address);
         let leaf = trie.get(&key, nodes).map_err(|error| in_state(address, error))?;
         let original = leaf
-            .map(alloy_rlp::decode_exact::<TrieAccount>)
+            .map(|rlp| decode_account(rlp))
             .transpose()
             .map_err(|error| Box::new(StateError::MalformedAccount { address, error }))?;
         let info = original.map(|TrieAccount { nonce, balance, code_hash, .. }| AccountInfo {
@@ -366,7 +387,16 @@ impl CachedAccount {
             ..AccountInfo::default()
         });
         let storage = Trie::from_root(original.map_or(EMPTY_ROOT_HASH, |account| account.storage_root));
-        Ok(Self { key, original, info, storage, slots: U256Map::default(), wiped: false, changed: false })
+        Ok(Self {
+            address,
+            key,
+            original,
+            info,
+            storage,
+            slots: U256Map::default(),
+            wiped: false,
+            changed: false,
+        })
     }
 
     /// Whether the parent's state has storage here, but neither code nor nonce.
@@ -385,12 +415,13 @@ impl CachedAccount {
 
     /// The leaf to write back, with the storage root of all changes; none for an account that
     /// doesn't exist.
-    fn leaf(&mut self, address: Address, nodes: &mut Preimages) -> Result<Option<TrieAccount>> {
+    fn leaf(&mut self, nodes: &mut Preimages) -> Result<Option<TrieAccount>> {
         let Some(AccountInfo { nonce, balance, code_hash, .. }) = self.info else { return Ok(None) };
         let mut changed =
             self.slots.iter().filter(|(_, slot)| slot.original != slot.present).collect::<Vec<_>>();
         changed.sort_unstable_by_key(|(_, slot)| slot.key);
         let (removed, set) = changed.into_iter().partition::<Vec<_>, _>(|(_, slot)| slot.present.is_zero());
+        let address = self.address;
         let storage_error = |slot| move |error| in_storage(address, slot, error);
         for (slot, Slot { key, present, .. }) in set {
             let value = alloy_rlp::encode(present).into();
@@ -419,12 +450,35 @@ fn original_slot(
         .map_err(|error| Box::new(StateError::MalformedSlot { address, slot, error }))
 }
 
-/// The number whose RLP this is: as alloy's decoder, without copies of single bytes.
+/// The number whose RLP this is.
 fn number(mut rlp: &[u8]) -> alloy_rlp::Result<U256> {
-    let bytes = alloy_rlp::Header::decode_bytes(&mut rlp, false)?;
+    let number = next_number(&mut rlp)?;
     if !rlp.is_empty() {
         return Err(alloy_rlp::Error::UnexpectedLength);
     }
+    Ok(number)
+}
+
+/// The account whose RLP this is (yellow paper, section 4.1): as alloy's decoder, but with [`next_number`].
+fn decode_account(mut rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
+    let mut fields = alloy_rlp::Header::decode_bytes(&mut rlp, true)?;
+    let nonce = next_number(&mut fields)?.try_into().map_err(|_| alloy_rlp::Error::Overflow)?;
+    let balance = next_number(&mut fields)?;
+    let mut hash = || {
+        let bytes = alloy_rlp::Header::decode_bytes(&mut fields, false)?;
+        B256::try_from(bytes).map_err(|_| alloy_rlp::Error::UnexpectedLength)
+    };
+    let (storage_root, code_hash) = (hash()?, hash()?);
+    if !fields.is_empty() || !rlp.is_empty() {
+        return Err(alloy_rlp::Error::UnexpectedLength);
+    }
+    Ok(TrieAccount { nonce, balance, storage_root, code_hash })
+}
+
+/// Takes a number off RLP: as alloy's decoder, without copies of single bytes.
+#[inline]
+fn next_number(rlp: &mut &[u8]) -> alloy_rlp::Result<U256> {
+    let bytes = alloy_rlp::Header::decode_bytes(rlp, false)?;
     match bytes.first() {
         Some(0) => Err(alloy_rlp::Error::LeadingZero),
         _ if bytes.len() > 32 => Err(alloy_rlp::Error::Overflow),
@@ -497,6 +551,42 @@ mod tests {
                 _ => {}
             }
             let (ours, theirs) = (number(&rlp), alloy_rlp::decode_exact::<U256>(&rlp));
+            assert_eq!(ours.is_ok(), theirs.is_ok(), "{rlp:02x?}: {ours:?}, {theirs:?}");
+            if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
+                assert_eq!(ours, theirs);
+                valid += 1;
+            }
+        }
+        assert!((3000..17_000).contains(&valid), "{valid}");
+    }
+
+    #[test]
+    fn accounts_are_those_of_alloy() {
+        let mut rng = StdRng::seed_from_u64(12);
+        let mut valid = 0;
+        for _ in 0..20_000 {
+            let account = TrieAccount {
+                nonce: rng.random::<u64>() >> rng.random_range(0..64),
+                balance: U256::from_limbs(rng.random()).wrapping_shr(rng.random_range(0..=256usize)),
+                storage_root: B256::from(rng.random::<[u8; 32]>()),
+                code_hash: B256::from(rng.random::<[u8; 32]>()),
+            };
+            let mut rlp = alloy_rlp::encode(account);
+            // Mostly where lengths are.
+            let at = match rng.random_range(0..3) {
+                0 => rng.random_range(0..4),
+                1 => rlp.len() - 33,
+                _ => rng.random_range(0..rlp.len()),
+            };
+            match rng.random_range(0..6) {
+                0 => rlp.push(rng.random()),
+                1 => _ = rlp.pop(),
+                2 => rlp.insert(at, 0),
+                3 => rlp[at] = rng.random(),
+                4 => rlp[at] ^= 1 << rng.random_range(0..8),
+                _ => {}
+            }
+            let (ours, theirs) = (decode_account(&rlp), alloy_rlp::decode_exact::<TrieAccount>(&rlp));
             assert_eq!(ours.is_ok(), theirs.is_ok(), "{rlp:02x?}: {ours:?}, {theirs:?}");
             if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
                 assert_eq!(ours, theirs);

@@ -8,6 +8,7 @@ use crate::{
     execute::{Outcome, execute_with},
     header,
     instructions::{Portable, Words},
+    jumps::Jumps,
     senders::{self, SignatureVerifier, verify_signature},
     state::{WitnessState, preimages},
     trie::Preimages,
@@ -66,7 +67,7 @@ pub fn validate_with<W: Words>(
     input: &StatelessInput,
     verify: SignatureVerifier,
 ) -> Result<ChainClaim, ValidationError> {
-    let (claim, state) = run::<W>(input, verify)?;
+    let (claim, state) = run::<W>(input, verify, None)?;
     // The zkVM's run ends here: freeing every node on its own would only be proven too.
     #[cfg(target_os = "zkvm")]
     core::mem::forget(state);
@@ -80,23 +81,27 @@ pub fn validate_with<W: Words>(
 /// # Errors
 /// As [`validate`].
 pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), ValidationError> {
-    run::<Portable>(input, verify_signature)
+    run::<Portable>(input, verify_signature, None)
 }
 
 /// Validates the input, and answers with what is left of it without the parts of the witness that
-/// validation never read: each of them would only cost the guest.
+/// validation never read: each of them would only cost the guest. It has hints to the destinations of
+/// jumps, too.
 ///
 /// # Errors
 /// As [`validate`].
 pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
-    let (claim, state) = run::<Portable>(input, verify_signature)?;
+    let jumps = Jumps::default();
+    let (claim, state) = run::<Portable>(input, verify_signature, Some(jumps.clone()))?;
     let witness = state.into_witness();
-    Ok((StatelessInput { witness, ..input.clone() }, claim))
+    let destinations = witness.codes.iter().map(|code| jumps.hints(code)).collect();
+    Ok((StatelessInput { witness, destinations, ..input.clone() }, claim))
 }
 
 fn run<W: Words>(
     input: &StatelessInput,
     verify: SignatureVerifier,
+    jumps: Option<Jumps>,
 ) -> Result<(ChainClaim, WitnessState), ValidationError> {
     let chain = ChainSpec::decode(&input.chain)?;
     let block = decode_block(&input.block)?;
@@ -111,8 +116,9 @@ fn run<W: Words>(
 
     let nodes = preimages(&input.witness.state);
     let codes = preimages(&input.witness.codes);
-    let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers);
-    let outcome = execute_with::<W, _>(&chain, &block, &senders, &mut state)?;
+    let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers)
+        .with_destinations(input.destinations.clone());
+    let outcome = execute_with::<W, _>(&chain, &block, &senders, &mut state, jumps)?;
     check_outcome(&chain, header, &outcome)?;
     equal(Subject::StateRoot, header.state_root, state.root()?)?;
 

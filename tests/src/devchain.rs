@@ -199,6 +199,7 @@ impl DevChain {
                 state: self.nodes.clone(),
             },
             public_keys: keys,
+            destinations: Vec::new(),
         };
         let (_, state) = transition(&input).expect("the block that was built is valid");
         let (nodes, codes) = state.revealed();

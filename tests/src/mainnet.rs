@@ -91,6 +91,7 @@ impl Recorded {
                 codes: self.witness_list("codes"),
                 state: self.witness_list("state"),
             },
+            destinations: Vec::new(),
         }
     }
 }

@@ -3,7 +3,11 @@
 use alloy_consensus::{Header, proofs::calculate_transaction_root};
 use alloy_primitives::{B256, Bytes, Signature, U256, keccak256, uint};
 use alloy_rlp::Decodable;
-use rand::{Rng, rngs::StdRng, seq::SliceRandom};
+use rand::{
+    Rng,
+    rngs::StdRng,
+    seq::{IndexedMutRandom, SliceRandom},
+};
 use zeno_guest_evm::{
     Block, ChainClaim, ChainSpec, PublicKey, StatelessInput, Transaction, ValidationError, decode_block,
     public_keys, validate,
@@ -171,6 +175,7 @@ impl<'a> Mutator<'a> {
         self.witness("headers", |input| &mut input.witness.headers, foreign);
         self.forged_parent();
         self.keys();
+        self.destinations();
         self.header_fields();
         self.transactions();
         self.block_bytes();
@@ -261,6 +266,46 @@ impl<'a> Mutator<'a> {
                 input.witness.headers[at] = bytes;
                 input.block = alloy_rlp::encode(&block).into();
             });
+        }
+    }
+
+    /// Hints to where codes are jumped to: whatever they say, nothing else becomes a destination, and nothing that is one
+    /// is lost.
+    fn destinations(&mut self) {
+        let mut push = |class, change: &mut dyn FnMut(&mut Vec<Bytes>)| {
+            self.push(class, Expected::Honest, |input| change(&mut input.destinations));
+        };
+        push("no destinations", &mut |hints| hints.clear());
+        push("destinations of another code", &mut |hints| hints.rotate_right(1));
+        push("destinations of too many codes", &mut |hints| hints.push(Bytes::from_static(&[0xff; 8])));
+        push("destinations cut", &mut |hints| {
+            hints.iter_mut().for_each(|item| item.truncate(item.len().saturating_sub(3)));
+        });
+        push("one destination", &mut |hints| {
+            hints.iter_mut().for_each(|item| *item = Bytes::from_static(&[0; 4]));
+        });
+        let lengths = self.honest.witness.codes.iter().map(Bytes::len).collect::<Vec<_>>();
+        for distance in [0, 1, 2, 33, 255] {
+            self.push("every byte a destination", Expected::Honest, |input| {
+                input.destinations = lengths
+                    .iter()
+                    .map(|length| {
+                        (0..*length as u32).flat_map(|at| (at | distance << 24).to_le_bytes()).collect()
+                    })
+                    .collect();
+            });
+        }
+        for _ in 0..100 {
+            let mut destinations = self.honest.destinations.clone();
+            let Some(item) = destinations.choose_mut(self.rng) else { break };
+            let mut bytes = item.to_vec();
+            if bytes.is_empty() {
+                bytes = self.rng.random::<[u8; 4]>().to_vec();
+            }
+            let bit = self.rng.random_range(0..8 * bytes.len());
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            *item = bytes.into();
+            self.push("destination altered", Expected::Honest, |input| input.destinations = destinations);
         }
     }
 

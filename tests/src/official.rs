@@ -299,7 +299,13 @@ impl Archive {
             state: self.nodes.iter().cloned().collect(),
         };
         let public_keys = public_keys(&block).map_err(Refusal::without_input)?;
-        let mut input = StatelessInput { chain: chain.clone(), block: rlp.clone(), witness, public_keys };
+        let mut input = StatelessInput {
+            chain: chain.clone(),
+            block: rlp.clone(),
+            witness,
+            public_keys,
+            destinations: Vec::new(),
+        };
         match transition(&input) {
             Err(error) => Err(Box::new(Refusal { input: Some(input), error })),
             Ok((claim, state)) => {

@@ -302,6 +302,7 @@ impl Job {
             block: alloy_rlp::encode(&self.block).into(),
             witness,
             public_keys: self.keys.clone(),
+            destinations: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Keccak-256, behind alloy-primitives' `native-keccak` hook: tries, code hashes, transaction hashes and the opcode.
 
 use crate::words;
-use core::mem::MaybeUninit;
+use core::{cell::UnsafeCell, mem::MaybeUninit};
 use openvm_keccak256_guest::{
     KECCAKF_FUNCT3, KECCAKF_FUNCT7, KECCAK_RATE, KECCAK_WIDTH_BYTES, OPCODE, XORIN_FUNCT3, XORIN_FUNCT7,
 };
@@ -13,13 +13,71 @@ struct Aligned<const N: usize>([u8; N]);
 /// The sponge's state.
 type State = [u32; KECCAK_WIDTH_BYTES / 4];
 
+/// A hash that was computed before, of as many bytes as `length` says: 32, 64, or none.
+#[repr(C, align(4))]
+struct Known {
+    length: usize,
+    input: [u32; 16],
+    hash: [u32; 8],
+}
+
+/// How many hashes are remembered: one for each number of so many bits that their inputs lead to.
+const KNOWN_BITS: u32 = 10;
+
+#[repr(transparent)]
+struct Cache(UnsafeCell<[Known; 1 << KNOWN_BITS]>);
+
+// SAFETY: the VM has one hart and no interrupts.
+#[expect(unsafe_code, reason = "a static that is written")]
+unsafe impl Sync for Cache {}
+
+/// Hashes of one and two words, the last of each place. Contracts compute where a mapping has its entry, the hash of the
+/// entry's key and the mapping's slot, each time they read or write it, and low slots are those of many storage tries: a
+/// permutation costs as much as some 1,700 instructions, to look here some 60.
+static CACHE: Cache =
+    Cache(UnsafeCell::new([const { Known { length: 0, input: [0; 16], hash: [0; 8] } }; 1 << KNOWN_BITS]));
+
 /// Writes the Keccak-256 hash of `len` bytes at `bytes` to the 32 bytes at `output`.
 ///
 /// # Safety
 /// `bytes` must be readable for `len` bytes, `output` writable for 32.
 #[no_mangle]
-#[expect(unsafe_code, reason = "the hook's signature, and the instructions take addresses")]
-pub unsafe extern "C" fn native_keccak256(mut bytes: *const u8, mut len: usize, output: *mut u8) {
+#[expect(unsafe_code, reason = "the hook's signature, and words by address")]
+pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: *mut u8) {
+    if (len != 32 && len != 64) || bytes.addr() % 4 != 0 {
+        // SAFETY: as promised.
+        return unsafe { hash(bytes, len, output) };
+    }
+    // SAFETY: so many aligned words; nobody else refers to what is remembered, and any place is within it.
+    unsafe {
+        let count = len / 4;
+        let words = bytes.cast::<u32>();
+        // The last bytes of a number are those that differ most.
+        let last = *words.add(count - 1) ^ *words.add(count / 2 - 1);
+        let mixed = (last ^ (*words.add(count - 2)).rotate_left(7)).wrapping_mul(0x9e37_79b1);
+        let place = (mixed >> (32 - KNOWN_BITS)) as usize;
+        let known = &mut *CACHE.0.get().cast::<Known>().add(place);
+        let mut index = 0;
+        if known.length == len {
+            while index < count && known.input[index] == *words.add(index) {
+                index += 1;
+            }
+        }
+        if index < count {
+            hash(bytes, len, known.hash.as_mut_ptr().cast());
+            known.length = len;
+            core::ptr::copy_nonoverlapping(words, known.input.as_mut_ptr(), count);
+        }
+        core::ptr::copy_nonoverlapping(known.hash.as_ptr().cast(), output, 32);
+    }
+}
+
+/// The same, computed.
+///
+/// # Safety
+/// As [`native_keccak256`].
+#[expect(unsafe_code, reason = "the instructions take addresses")]
+unsafe fn hash(mut bytes: *const u8, mut len: usize, output: *mut u8) {
     let mut state = MaybeUninit::<State>::uninit();
     clear(&mut state);
     let sponge = state.as_mut_ptr().cast::<u8>();

@@ -3,7 +3,6 @@
 #![no_std]
 #![no_main]
 
-use alloy_primitives::Bytes;
 use openvm::io::{read_vec, reveal_bytes32};
 use zeno_guest_evm::{validate_with, StatelessInput};
 
@@ -11,10 +10,8 @@ openvm::entry!(main);
 
 fn main() {
     zeno_guest::install();
-    // Nothing of it is ever freed, so that nobody need count who has a part of it.
-    let bytes = Bytes::from_static(read_vec().leak());
-    let input =
-        StatelessInput::decode(&bytes).unwrap_or_else(|error| panic!("the input can't be read: {error}"));
+    let input = StatelessInput::decode_static(read_vec().leak())
+        .unwrap_or_else(|error| panic!("the input can't be read: {error}"));
     let claim = validate_with::<zeno_guest::words::Accelerated>(&input, zeno_guest::verify_signature)
         .unwrap_or_else(|error| panic!("the block is invalid: {error}"));
     reveal_bytes32(claim.digest().0);

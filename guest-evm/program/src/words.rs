@@ -12,9 +12,10 @@ use zeno_guest_evm::Words;
 #[derive(Clone, Copy, Debug)]
 pub struct Accelerated;
 
-static ZERO: U256 = U256::ZERO;
 static ONE: U256 = U256::ONE;
 static MAX: U256 = U256::MAX;
+/// One more than the largest number of 32 bits.
+static BOUND: U256 = U256::from_limbs([1 << 32, 0, 0, 0]);
 
 /// One instruction: `result = a · b`, where all three are addresses of words, in any combination the same.
 macro_rules! instruction {
@@ -37,24 +38,91 @@ macro_rules! instruction {
     }};
 }
 
+/// The bytes in the opposite order.
+///
+/// Byte by byte: the machine has no instruction that swaps those of a word, and to load and store each of them costs
+/// less than to shift and mask. Where all four of a word are zero, which most are, they are stored at once.
+#[inline(always)]
+fn reverse(from: &[u8; 32], to: &mut [u8; 32]) {
+    let aligned = from.as_ptr().addr() % 4 == 0 && to.as_ptr().addr() % 4 == 0;
+    for word in 0..8 {
+        let (source, target) = (4 * word, 28 - 4 * word);
+        if aligned {
+            // SAFETY: four of the bytes each, aligned.
+            #[expect(unsafe_code, reason = "bytes as words")]
+            unsafe {
+                if from.as_ptr().add(source).cast::<u32>().read() == 0 {
+                    to.as_mut_ptr().add(target).cast::<u32>().write(0);
+                    continue;
+                }
+            }
+        }
+        for byte in 0..4 {
+            to[target + byte] = from[source + 3 - byte];
+        }
+    }
+}
+
 /// Writes a word of zeros.
 #[inline(always)]
 pub(crate) fn clear(word: *mut U256) {
-    instruction!(Or, word, &ZERO, &ZERO);
+    instruction!(Xor, word, word, word);
 }
 
 impl Words for Accelerated {
     #[inline(always)]
     fn copy(a: &U256, b: &mut MaybeUninit<U256>) {
-        instruction!(Or, b.as_mut_ptr(), a, &ZERO);
+        instruction!(Or, b.as_mut_ptr(), a, a);
     }
 
     #[inline(always)]
-    fn swap(a: &mut U256, b: &mut U256) {
-        let mut between = MaybeUninit::uninit();
-        Self::copy(a, &mut between);
-        instruction!(Or, a, b, &ZERO);
-        instruction!(Or, b, between.as_ptr(), &ZERO);
+    fn swap(a: &mut U256, b: &mut U256, scratch: &mut MaybeUninit<U256>) {
+        Self::copy(a, scratch);
+        instruction!(Or, a, b, b);
+        instruction!(Or, b, scratch.as_ptr(), scratch.as_ptr());
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a word by its bytes")]
+    fn bytes<const N: usize>(bytes: &[u8; N], b: &mut MaybeUninit<U256>) {
+        const { assert!(N <= 32, "a word has 32 bytes") };
+        if N < 32 {
+            clear(b.as_mut_ptr());
+        }
+        let low = b.as_mut_ptr().cast::<u8>();
+        for (index, byte) in bytes.iter().rev().enumerate() {
+            // SAFETY: a byte of the word.
+            unsafe { low.add(index).write(*byte) };
+        }
+    }
+
+    #[inline(always)]
+    fn reverse(from: &[u8; 32], to: &mut [u8; 32]) {
+        reverse(from, to);
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a word that an instruction wrote")]
+    fn small(a: &U256, scratch: &mut MaybeUninit<U256>) -> u32 {
+        instruction!(Sltu, scratch.as_mut_ptr(), a, &BOUND);
+        // SAFETY: it was written.
+        if unsafe { scratch.assume_init_ref() }.as_limbs()[0] as u32 == 0 {
+            u32::MAX
+        } else {
+            a.as_limbs()[0] as u32
+        }
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a word that an instruction wrote")]
+    fn is_zero_word(a: &U256, scratch: &mut MaybeUninit<U256>) -> bool {
+        // Most are zero or one.
+        if a.as_limbs()[0] as u32 != 0 {
+            return false;
+        }
+        instruction!(Sltu, scratch.as_mut_ptr(), a, &ONE);
+        // SAFETY: it was written.
+        unsafe { scratch.assume_init_ref() }.as_limbs()[0] as u32 != 0
     }
 
     #[inline(always)]

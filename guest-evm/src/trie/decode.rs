@@ -50,6 +50,9 @@ pub(super) fn reference(source: &[u8], at: usize) -> Reference<'_> {
 #[inline(never)]
 pub(super) fn node(source: &Bytes) -> Result<Node> {
     let bytes = &source[..];
+    if let Some(branch) = full_branch(source) {
+        return Ok(Node::Branch(branch));
+    }
     let mut payload = bytes;
     match Header::decode(&mut payload) {
         Ok(header) if header.list && header.payload_length == payload.len() => {}
@@ -117,6 +120,20 @@ fn short(source: &Bytes, first: usize, second: usize) -> Result<Node> {
     }
     let child = Node::Stub(second as u32);
     Ok(Node::Extension(Box::new(Extension { source: source.clone(), path, child, changed: false })))
+}
+
+/// A branch that refers to all 16 children by their hashes, as most near a root do. They lie at known places.
+fn full_branch(source: &Bytes) -> Option<Box<Branch>> {
+    const FIRST: usize = 3;
+    const LENGTH: usize = 16 * 33 + 1;
+    let bytes: &[u8; FIRST + LENGTH] = source[..].try_into().ok()?;
+    let is_full = bytes[..FIRST] == [0xf9, (LENGTH >> 8) as u8, LENGTH as u8]
+        && (0..16).all(|index| bytes[FIRST + 33 * index] == HASH_PREFIX)
+        && bytes[FIRST + LENGTH - 1] == NO_CHILD;
+    is_full.then(|| {
+        let children = core::array::from_fn(|index| Node::Stub((FIRST + 33 * index) as u32));
+        Box::new(Branch { source: source.clone(), children, changed: false })
+    })
 }
 
 fn branch(source: &Bytes, start: usize) -> Result<Node> {

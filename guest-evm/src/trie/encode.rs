@@ -39,6 +39,11 @@ impl Node {
     /// Room is left before it, so that it begins at a multiple of four, if it is a leaf or long: the zkVM's keccak wants
     /// that.
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> Range<usize> {
+        if let Self::Branch(branch) = self
+            && let Some(encoding) = branch.encode_in_place(out)
+        {
+            return encoding;
+        }
         let room = match self {
             Self::Leaf(leaf) => leaf.header().length(),
             _ => HEADER,
@@ -95,17 +100,73 @@ impl Leaf {
 }
 
 impl Branch {
+    /// [`Node::encode`] where all that changes is hashes of children: its source with others in their places. None, and
+    /// nothing is appended, if it is more.
+    fn encode_in_place(&self, out: &mut Vec<u8>) -> Option<Range<usize>> {
+        let source = &self.source[..];
+        let mut next = payload(source);
+        if next == 0 {
+            return None;
+        }
+        // Where the changed ones are referred to. Before one of them is encoded, it is known that all have a place: or
+        // else what lies below this branch would be encoded twice.
+        let mut changed = [(0, 0); 16];
+        let mut count = 0;
+        // The last child that is as it was: how long it is matters only to one that is not.
+        let mut stub = None;
+        for (index, child) in self.children.iter().enumerate() {
+            if let Node::Stub(at) = child {
+                stub = Some(*at as usize);
+                continue;
+            }
+            if let Some(at) = stub.take() {
+                next = at + reference_length(*source.get(at)?)?;
+            }
+            let length = reference_length(*source.get(next)?)?;
+            match child {
+                // There was none either.
+                Node::Empty if length == 1 => {}
+                Node::Empty => return None,
+                child if !child.is_changed() => {}
+                _ if length == 33 => {
+                    changed[count] = (index, next);
+                    count += 1;
+                }
+                _ => return None,
+            }
+            next += length;
+        }
+        let before = out.len();
+        let begin = before.next_multiple_of(4);
+        out.resize(begin, 0);
+        out.extend_from_slice(source);
+        let end = out.len();
+        for (index, at) in &changed[..count] {
+            let place = begin + at + 1..begin + at + 33;
+            // A hash is copied by its bytes, so once only.
+            match &self.children[*index] {
+                Node::Digest(hash) => out[place].copy_from_slice(&hash[..]),
+                child => {
+                    let encoding = child.encode(out);
+                    if encoding.len() < INLINE_LIMIT {
+                        out.truncate(before);
+                        return None;
+                    }
+                    let hash = keccak256(&out[encoding]);
+                    out.truncate(end);
+                    out[place].copy_from_slice(&hash[..]);
+                }
+            }
+        }
+        Some(begin..end)
+    }
+
     /// The references to all children, and the empty value. What did not change is copied from the source.
     fn encode_children(&self, out: &mut Vec<u8>) {
         let source = &self.source[..];
         let reference = |at: usize| source.get(at).and_then(|first| reference_length(*first)).unwrap_or(0);
         // Where in the source the next reference is: behind the header at first.
-        let mut next = match source.first() {
-            None => 0,
-            Some(0xf9) => 3,
-            Some(0xf8) => 2,
-            Some(_) => 1,
-        };
+        let mut next = payload(source);
         // The source up to here was copied, or replaced.
         let mut done = next;
         // The last child that is as it was: how long it is matters only to one that is not.
@@ -133,6 +194,16 @@ impl Branch {
         }
         out.extend_from_slice(&source[done..next]);
         out.push(EMPTY_STRING_CODE);
+    }
+}
+
+/// Where the items of a node's encoding begin, behind its header; 0 if there is no encoding.
+fn payload(source: &[u8]) -> usize {
+    match source.first() {
+        None => 0,
+        Some(0xf9) => 3,
+        Some(0xf8) => 2,
+        Some(_) => 1,
     }
 }
 

@@ -45,6 +45,11 @@ impl Preimages {
         Some(&self.items[index])
     }
 
+    /// The place of what was asked for last, among all that were given.
+    pub(crate) fn last_used(&self) -> Option<usize> {
+        self.used.last().copied()
+    }
+
     /// Hashes items until one has this hash; those before it become known.
     fn hash_until(&mut self, hash: &[u8; 32]) -> Option<usize> {
         while let Some(bytes) = self.items.get(self.hashed) {

@@ -17,7 +17,7 @@ enum Case {
     Parts {
         chain: Vec<u8>,
         block: Vec<u8>,
-        lists: [Vec<Vec<u8>>; 3],
+        lists: [Vec<Vec<u8>>; 4],
         keys: Vec<[u8; 64]>,
     },
 }
@@ -27,13 +27,14 @@ fuzz_target!(|case: Case| {
         Case::Bytes(bytes) => decode(bytes),
         Case::Body(body) => decode([&MAGIC[..], &VERSION.to_le_bytes(), &body].concat()),
         Case::Parts { chain, block, lists, keys } => {
-            let [headers, codes, state] =
+            let [headers, codes, state, destinations] =
                 lists.map(|list| list.into_iter().map(Bytes::from).collect::<Vec<_>>());
             let input = StatelessInput {
                 chain: chain.into(),
                 block: block.into(),
                 witness: Witness { headers, codes, state },
                 public_keys: keys.into_iter().map(PublicKey::from).collect(),
+                destinations,
             };
             assert_eq!(StatelessInput::decode(&input.encode().into()), Ok(input));
         }

@@ -27,6 +27,33 @@ fn keccak() {
     check(&cases);
 }
 
+/// Hashes of one and two words are remembered: they come again, some are alike but for a bit, and zeros are like what
+/// nothing was remembered in.
+#[test]
+fn keccak_of_words_that_come_again() {
+    let mut rng = seeded(4);
+    let mut cases = Vec::new();
+    for length in [32, 64] {
+        let mut words = vec![vec![0; length]; 2];
+        for _ in 0..40 {
+            words.push(bytes(&mut rng, length));
+        }
+        for at in 0..length {
+            let mut changed = words[2].clone();
+            changed[at] ^= 1;
+            words.push(changed);
+        }
+        for _ in 0..2 {
+            // The data is behind two words and a byte: at a multiple of four with this offset.
+            cases.extend(words.iter().flat_map(|word| (0..4).map(|offset| Case::keccak(offset, word))));
+        }
+        // One is the start of the other.
+        cases.push(Case::keccak(3, &words[3][..32]));
+        cases.push(Case::keccak(3, &words[3]));
+    }
+    check(&cases);
+}
+
 #[test]
 fn sha256() {
     let mut rng = seeded(2);

@@ -8,7 +8,7 @@ use alloy_primitives::U256;
 use rand::{Rng, rngs::StdRng};
 
 /// How many functions `Words` has.
-const FUNCTIONS: u8 = 18;
+const FUNCTIONS: u8 = 25;
 /// Of these `a` is a number of bits below 256.
 const SHIFTS: std::ops::RangeInclusive<u8> = 9..=11;
 

@@ -1,0 +1,97 @@
+//! [`follow`] for the zkVM: each instruction of the EVM is a function that ends in a jump to the next one's, and all of
+//! them keep a run's state in the same registers. So to find the next one takes six instructions, where a loop over one
+//! large `match` takes twice as many and moves registers around.
+//!
+//! The compiler promises these jumps under a name that isn't stable yet (`explicit_tail_calls`), as the flags that the
+//! guest is built with aren't either; without it every instruction would leave a frame on the call stack.
+
+use super::{End, Ended, Frame, Run, Words};
+use alloy_primitives::U256;
+use core::marker::PhantomData;
+
+/// The function of an instruction, with the parts of a [`Run`]; `next` is behind the instruction's own byte.
+type Function = unsafe fn(
+    next: *const u8,
+    top: *mut U256,
+    gas: i32,
+    words: *mut U256,
+    limit: *mut U256,
+    table: *const Entry,
+    frame: &mut Frame<'_>,
+);
+
+#[derive(Clone, Copy)]
+struct Entry(Function);
+
+struct Table<W>(PhantomData<W>);
+
+macro_rules! entries {
+    ($($opcode:literal)*) => {
+        [$(Entry(instruction::<W, $opcode>)),*]
+    };
+}
+
+impl<W: Words> Table<W> {
+    const ENTRIES: [Entry; 256] = entries! {
+        0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15
+        16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+        32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47
+        48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
+        64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79
+        80 81 82 83 84 85 86 87 88 89 90 91 92 93 94 95
+        96 97 98 99 100 101 102 103 104 105 106 107 108 109 110 111
+        112 113 114 115 116 117 118 119 120 121 122 123 124 125 126 127
+        128 129 130 131 132 133 134 135 136 137 138 139 140 141 142 143
+        144 145 146 147 148 149 150 151 152 153 154 155 156 157 158 159
+        160 161 162 163 164 165 166 167 168 169 170 171 172 173 174 175
+        176 177 178 179 180 181 182 183 184 185 186 187 188 189 190 191
+        192 193 194 195 196 197 198 199 200 201 202 203 204 205 206 207
+        208 209 210 211 212 213 214 215 216 217 218 219 220 221 222 223
+        224 225 226 227 228 229 230 231 232 233 234 235 236 237 238 239
+        240 241 242 243 244 245 246 247 248 249 250 251 252 253 254 255
+    };
+}
+
+/// One instruction of the EVM, and all that come after it.
+#[expect(unsafe_code, reason = "the code by address, and a function that promises what its caller does")]
+unsafe fn instruction<W: Words, const OPCODE: u8>(
+    next: *const u8,
+    top: *mut U256,
+    gas: i32,
+    words: *mut U256,
+    limit: *mut U256,
+    table: *const Entry,
+    frame: &mut Frame<'_>,
+) {
+    let mut run = Run { next, top, gas, words, limit, frame };
+    match run.step::<W>(OPCODE) {
+        Ok(()) => {
+            let Run { next, top, gas, words, limit, frame } = run;
+            // SAFETY: an instruction of the code, and the table has one for every byte.
+            unsafe {
+                let Entry(function) = *table.add(usize::from(*next));
+                become function(next.add(1), top, gas, words, limit, table, frame)
+            }
+        }
+        Err(end) => stop(next.wrapping_sub(1), run.top, run.gas, run.frame, end),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn stop(at: *const u8, top: *mut U256, gas: i32, frame: &mut Frame<'_>, end: End) {
+    frame.ended = Some(Ended { at, top, gas, end });
+}
+
+/// Runs instructions until one ends the run.
+#[inline(always)]
+#[expect(unsafe_code, reason = "the code by address")]
+pub(super) fn follow<W: Words>(run: Run<'_, '_>) {
+    let Run { next, top, gas, words, limit, frame } = run;
+    let table = const { &Table::<W>::ENTRIES }.as_ptr();
+    // SAFETY: an instruction of the code, and a run's parts.
+    unsafe {
+        let Entry(function) = *table.add(usize::from(*next));
+        function(next.add(1), top, gas, words, limit, table, frame);
+    }
+}
