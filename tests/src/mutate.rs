@@ -279,13 +279,13 @@ impl<'a> Mutator<'a> {
         push("destinations of another code", &mut |hints| hints.rotate_right(1));
         push("destinations of too many codes", &mut |hints| hints.push(Bytes::from_static(&[0xff; 8])));
         push("destinations cut", &mut |hints| {
-            hints.iter_mut().for_each(|item| item.truncate(item.len().saturating_sub(3)));
+            hints.iter_mut().for_each(|item| *item = item.slice(..item.len().saturating_sub(3)));
         });
         push("one destination", &mut |hints| {
             hints.iter_mut().for_each(|item| *item = Bytes::from_static(&[0; 4]));
         });
-        let lengths = self.honest.witness.codes.iter().map(Bytes::len).collect::<Vec<_>>();
-        for distance in [0, 1, 2, 33, 255] {
+        let lengths = self.honest.witness.codes.iter().map(|code| code.len()).collect::<Vec<_>>();
+        for distance in [0, 1, 2, 33, 255u32] {
             self.push("every byte a destination", Expected::Honest, |input| {
                 input.destinations = lengths
                     .iter()

@@ -1,0 +1,166 @@
+//! Instructions against revm's.
+
+use super::*;
+use alloc::vec::Vec;
+use alloy_primitives::{Address, Bytes};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use revm::{
+    bytecode::Bytecode,
+    interpreter::{CallInput, InputsImpl, SharedMemory, host::DummyHost, interpreter::ExtBytecode},
+};
+
+/// How code ended and, unless it failed, what gas was left, and what on the stack and in memory.
+type Ended = (Option<InstructionResult>, Option<(u64, Vec<U256>, Vec<u8>)>);
+
+fn run(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256]) -> Ended {
+    run_with(table, spec, code, stack, 2_000)
+}
+
+fn run_with(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256], gas: u64) -> Ended {
+    // A call's data is bytes, or lies in the caller's memory: one or the other.
+    let mut caller = SharedMemory::new();
+    caller.resize(96);
+    let data = Bytes::from((1..=77).collect::<Vec<u8>>());
+    caller.set(5, &data);
+    let input = match code.len() % 2 {
+        0 => CallInput::Bytes(data),
+        _ => CallInput::SharedBuffer(5..82),
+    };
+    let inputs = InputsImpl {
+        target_address: Address::repeat_byte(0x81),
+        caller_address: Address::with_last_byte(7),
+        input,
+        call_value: U256::MAX >> 9,
+        ..InputsImpl::default()
+    };
+    let code = ExtBytecode::new(Bytecode::new_legacy(code.clone()));
+    let mut interpreter =
+        Interpreter::<EthInterpreter>::new(caller.new_child_context(), code, inputs, false, spec, gas);
+    interpreter.stack.data_mut().extend_from_slice(stack);
+    interpreter.return_data.0 = Bytes::from_static(&[1, 2, 3]);
+    let mut host = DummyHost::new(spec);
+    let action = interpreter.run_plain(table.instruction_table(), table.gas_table(), &mut host);
+    // All failures are alike: the frame is undone, and its gas is gone.
+    let result = match action.instruction_result() {
+        Some(result) if result.is_halt() => Some(InstructionResult::OutOfGas),
+        result => result,
+    };
+    let left = (
+        interpreter.gas.remaining(),
+        interpreter.stack.data().clone(),
+        interpreter.memory.context_memory().to_vec(),
+    );
+    (result, result.is_none_or(|result| result.is_ok_or_revert()).then_some(left))
+}
+
+fn word(rng: &mut StdRng) -> U256 {
+    let random = U256::from_limbs(rng.random());
+    match rng.random_range(0..6) {
+        0 => U256::from(rng.random_range(0..300u32)),
+        1 => U256::MAX - U256::from(rng.random_range(0..3u32)),
+        2 => (U256::ONE << 255) - U256::from(rng.random_range(0..2u32)),
+        3 => random >> rng.random_range(0..256usize),
+        _ => random,
+    }
+}
+
+/// Random code, mostly of known instructions, with jumps that often land.
+fn program(rng: &mut StdRng) -> Bytes {
+    let mut code = Vec::new();
+    for _ in 0..rng.random_range(1..120) {
+        match rng.random_range(0..10) {
+            0 => code.push(opcode::JUMPDEST),
+            1 => {
+                if rng.random() {
+                    code.push(opcode::PUSH1);
+                } else {
+                    code.extend([opcode::PUSH2, 0]);
+                }
+                code.push(rng.random_range(0..opcode::DIFFICULTY));
+                code.push([opcode::JUMP, opcode::JUMPI][rng.random_range(0..2)]);
+            }
+            2 => {
+                let length = rng.random_range(0..=32);
+                code.push(opcode::PUSH0 + length);
+                // If run, as code that was skipped may be, these ask no host.
+                code.extend((0..length).map(|_| rng.random::<u8>() & 0x9f));
+            }
+            // What asks the host is left out: the tests' has no block.
+            3 => code.push(
+                *[
+                    0x05, 0x09, 0x20, 0x53, 0x59, 0x5f, 0xf3, 0xfe, 0x0a, 0x30, 0x33, 0x34, 0x35, 0x36, 0x3d,
+                    0x51, 0x52,
+                ]
+                .get(rng.random_range(0..17))
+                .expect("one of them"),
+            ),
+            _ => code.push(
+                *[0x01, 0x03, 0x0b, 0x10, 0x15, 0x1b, 0x50, 0x58, 0x5a, 0x5b, 0x80, 0x91, 0x61]
+                    .get(rng.random_range(0..13))
+                    .expect("one of them"),
+            ),
+        }
+    }
+    code.into()
+}
+
+#[test]
+fn programs_run_as_with_revm() {
+    let mut rng = StdRng::seed_from_u64(6);
+    for spec in [SpecId::MERGE, SpecId::SHANGHAI, SpecId::OSAKA] {
+        let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
+        let mut ours = theirs.clone();
+        install::<Portable, _>(&mut ours);
+        let mut ended = [0; 2];
+        for _ in 0..4000 {
+            let code = program(&mut rng);
+            let stack = (0..rng.random_range(0..40)).map(|_| word(&mut rng)).collect::<Vec<_>>();
+            let (expected, found) = (run(&theirs, spec, &code, &stack), run(&ours, spec, &code, &stack));
+            assert_eq!(found, expected, "{code} on {stack:?}");
+            ended[usize::from(found.1.is_some())] += 1;
+        }
+        assert!(ended.iter().all(|count| *count > 100), "{ended:?}");
+    }
+}
+
+/// More gas than the loop's number can hold.
+#[test]
+fn gas_beyond_32_bits_is_spent_as_well() {
+    let theirs = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    let mut ours = theirs.clone();
+    install::<Portable, _>(&mut ours);
+    let code = Bytes::from_static(&[opcode::PUSH1, 1, opcode::DUP1, opcode::ADD]);
+    for gas in [i32::MAX as u64 - 1, i32::MAX as u64 + 7, u64::from(u32::MAX) + 7, u64::MAX] {
+        let (expected, found) = (
+            run_with(&theirs, SpecId::OSAKA, &code, &[], gas),
+            run_with(&ours, SpecId::OSAKA, &code, &[], gas),
+        );
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn they_do_what_those_of_revm_do() {
+    let mut rng = StdRng::seed_from_u64(5);
+    for spec in [SpecId::MERGE, SpecId::OSAKA] {
+        let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
+        let mut ours = theirs.clone();
+        install::<Portable, _>(&mut ours);
+        for opcode in (0..=u8::MAX).filter(|opcode| is_known(*opcode)) {
+            for _ in 0..60 {
+                let code = Bytes::from(Vec::from([opcode, 0x5b, rng.random_range(0..4), 0x5b]));
+                let length = match rng.random_range(0..4) {
+                    0 => rng.random_range(0..20),
+                    1 => rng.random_range(STACK_LIMIT - 2..=STACK_LIMIT),
+                    _ => 20,
+                };
+                let mut stack = (0..length).map(|_| word(&mut rng)).collect::<Vec<_>>();
+                if let ([.., b, a], true) = (&mut stack[..], rng.random_bool(0.2)) {
+                    *b = *a;
+                }
+                let (expected, found) = (run(&theirs, spec, &code, &stack), run(&ours, spec, &code, &stack));
+                assert_eq!(found, expected, "{opcode:#x} on {stack:?}");
+            }
+        }
+    }
+}
