@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, hex, keccak256};
 use alloy_trie::TrieAccount;
 use k256::ecdsa::SigningKey;
 use zeno_guest_evm::{
-    ChainSpec, StatelessInput, Transaction, Witness, execute, public_keys,
+    ChainSpec, StatelessInput, Transaction, Witness, execute, minimize, public_keys,
     state::WitnessState,
     transition,
     trie::{Preimages, Trie},
@@ -206,6 +206,7 @@ impl DevChain {
         self.nodes.extend(nodes);
         self.codes.extend(codes);
         self.head = block.header;
-        StatelessInput { witness: state.into_witness(), ..input }
+        // As a fetcher leaves it: no more than is read, and with hints.
+        minimize(&input).expect("it is valid").0
     }
 }
