@@ -5,6 +5,8 @@
 //! [`ChainClaim`] that holds. The same code runs natively and inside the zkVM: no I/O, no clock,
 //! no async, and no trust in any part of the input.
 #![no_std]
+#![allow(clippy::unnecessary_min_or_max, reason = "in tests a run has less gas than its number can hold")]
+#![expect(clippy::boxed_local, reason = "an error that has to be moved is a pointer")]
 #![cfg_attr(target_os = "zkvm", feature(explicit_tail_calls))]
 #![cfg_attr(target_os = "zkvm", expect(incomplete_features, reason = "what the guest needs of it works"))]
 

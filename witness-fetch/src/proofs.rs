@@ -164,7 +164,7 @@ fn check(
     }
     let mut nodes = Preimages::new(response.account_proof);
     let mut trie = Trie::from_root(block.header.state_root);
-    let leaf = trie.get(&keccak256(address), &mut nodes).map_err(|error| lie(subject, explain(error)))?;
+    let leaf = trie.get(&keccak256(address), &mut nodes).map_err(|error| lie(subject, explain(*error)))?;
     let account = leaf
         .map(alloy_rlp::decode_exact::<TrieAccount>)
         .transpose()
@@ -184,7 +184,7 @@ fn check(
         for (index, slot) in slots.iter().enumerate() {
             let subject = Subject::Slot(address, *slot);
             let leaf =
-                trie.get(&slot_key(*slot), &mut nodes).map_err(|error| lie(subject, explain(error)))?;
+                trie.get(&slot_key(*slot), &mut nodes).map_err(|error| lie(subject, explain(*error)))?;
             let value = leaf
                 .map_or(Ok(U256::ZERO), alloy_rlp::decode_exact)
                 .map_err(|error| lie(subject, format!("the slot's leaf is malformed: {error}")))?;
@@ -197,8 +197,8 @@ fn check(
     Ok(Proof { account, account_nodes: used(nodes), storage_nodes })
 }
 
-fn explain(error: Box<TrieError>) -> String {
-    match *error {
+fn explain(error: TrieError) -> String {
+    match error {
         TrieError::Missing { hash, path } => {
             format!("it lacks the trie node {hash} at path {}", hex_path(&path))
         }
