@@ -5,7 +5,8 @@ use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{Address, Bloom, Bytes, keccak256};
 use std::{collections::HashSet, fs, path::Path};
 use zeno_guest_evm::{
-    ChainSpec, StatelessInput, decode_block, execute, state::WitnessState, trie::Preimages, validate,
+    ChainSpec, StatelessInput, decode_block, execute, minimize, state::WitnessState, trie::Preimages,
+    validate,
 };
 use zeno_tests::example::{GENESIS, example};
 
@@ -27,6 +28,14 @@ fn the_example_validates_on_the_development_chain() {
     let spec = ChainSpec::from_json(GENESIS).unwrap();
     assert_eq!((claim.chain_id, claim.chain_spec), (9366, spec.hash()));
     assert_eq!((claim.last_block_number, claim.block_count), (1, 1));
+}
+
+#[test]
+fn the_example_is_minimal() {
+    // Its hints lack where a system call jumps to in a contract that a transaction calls as well.
+    let input = committed();
+    assert!(!input.destinations.iter().all(|hints| hints.is_empty()));
+    assert_eq!(minimize(&input).unwrap().0, input);
 }
 
 #[test]
