@@ -30,12 +30,7 @@ pub(crate) fn analyse(code: Bytes, hints: &[u8]) -> Bytecode {
         let (padded, destinations) = pad_and_find(&code);
         (padded, JumpTable::from_slice(&destinations, code.len()))
     };
-    #[expect(unsafe_code, reason = "revm's own analysis takes twice as long")]
-    // SAFETY: an instruction begins at the code's last byte at the latest, and has 32 bytes after it at most; the next
-    // is among the zeros, so stops.
-    unsafe {
-        Bytecode::new_analyzed(padded.into(), code.len(), table)
-    }
+    ready(padded, code.len(), table)
 }
 
 /// How far the next instruction is: 0 says that it is a `JUMPDEST`.
@@ -84,16 +79,26 @@ fn pad_and_find(code: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (padded, bits)
 }
 
-/// All destinations of a code.
-#[cold]
-pub(crate) fn destinations(code: &[u8]) -> JumpTable {
-    JumpTable::from_slice(&pad_and_find(code).1, code.len())
+/// The code with all its destinations, if it has only those that hints named.
+pub(crate) fn completed(code: &Bytecode) -> Option<Bytecode> {
+    code.legacy_jump_table().filter(|table| is_partial(table, code.len()))?;
+    let (padded, table) = pad_and_find(code.original_byte_slice());
+    Some(ready(padded, code.len(), JumpTable::from_slice(&table, code.len())))
 }
 
 /// Whether the table has only the destinations that hints named.
-#[inline(always)]
-pub(crate) fn is_partial(table: &JumpTable, code: usize) -> bool {
+fn is_partial(table: &JumpTable, code: usize) -> bool {
     table.len() > code
+}
+
+/// A code, with its padding behind it.
+fn ready(padded: Vec<u8>, length: usize, table: JumpTable) -> Bytecode {
+    #[expect(unsafe_code, reason = "revm's own analysis takes twice as long")]
+    // SAFETY: an instruction begins at the code's last byte at the latest, and has 32 bytes after it at most; the next
+    // is among the zeros, so stops.
+    unsafe {
+        Bytecode::new_analyzed(padded.into(), length, table)
+    }
 }
 
 /// How long each instruction is, with what it takes of the code.

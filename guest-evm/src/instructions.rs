@@ -7,15 +7,15 @@
 
 use crate::bytecode;
 use alloy_primitives::{U256, keccak256};
-use core::{cell::OnceCell, marker::PhantomData, mem::MaybeUninit, ops::Range};
+use core::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 use revm::{
-    bytecode::{JumpTable, opcode},
+    bytecode::opcode,
     handler::instructions::EthInstructions,
     interpreter::{
         GasTable, Host, Instruction, InstructionContext, InstructionExecResult, InstructionResult,
         InstructionTable, Interpreter, STACK_LIMIT,
         instructions::{gas_table_spec, instruction_table},
-        interpreter::EthInterpreter,
+        interpreter::{EthInterpreter, ExtBytecode},
         interpreter_types::Jumps,
     },
     primitives::hardfork::SpecId,
@@ -49,6 +49,12 @@ pub trait Words: 'static {
     fn sub(a: &U256, b: &mut U256);
     /// `a * b`.
     fn mul(a: &U256, b: &mut U256);
+    /// `a / b`, rounded down; zero if `b` is.
+    fn div(a: &U256, b: &mut U256);
+    /// What that division leaves; zero if `b` is.
+    fn rem(a: &U256, b: &mut U256);
+    /// `a * b` modulo `2^256 - 1`.
+    fn mul_mod_max(a: &U256, b: &mut U256);
     /// The bits of both.
     fn and(a: &U256, b: &mut U256);
     /// The bits of either.
@@ -143,7 +149,20 @@ pub fn apply<W: Words>(number: u8, a: &mut U256, b: &mut U256) {
                 *b = b.rotate_left(1);
             }
         }
-        _ => panic!("there are 25 functions of words, none has the number {number}"),
+        // Numbers of any size, and of any difference in size.
+        25..=28 => {
+            let divide = if number % 2 == 1 { W::div } else { W::rem };
+            if number > 26 {
+                *b >>= usize::from(b.as_limbs()[0] as u8);
+                let shift = usize::from(a.as_limbs()[1] as u8);
+                let dividend = *a >> shift;
+                divide(&dividend, b);
+            } else {
+                divide(a, b);
+            }
+        }
+        29 => W::mul_mod_max(a, b),
+        _ => panic!("there are 30 functions of words, none has the number {number}"),
     }
 }
 
@@ -187,6 +206,18 @@ impl Words for Portable {
 
     fn mul(a: &U256, b: &mut U256) {
         *b = a.wrapping_mul(*b);
+    }
+
+    fn div(a: &U256, b: &mut U256) {
+        *b = a.checked_div(*b).unwrap_or_default();
+    }
+
+    fn rem(a: &U256, b: &mut U256) {
+        *b = a.checked_rem(*b).unwrap_or_default();
+    }
+
+    fn mul_mod_max(a: &U256, b: &mut U256) {
+        *b = a.mul_mod(*b, U256::MAX);
     }
 
     fn and(a: &U256, b: &mut U256) {
@@ -267,8 +298,10 @@ pub(crate) fn install<W: Words, H: Host>(table: &mut Table<H>) {
 fn is_known(opcode: u8) -> bool {
     matches!(
         opcode,
-        opcode::ADD..=opcode::SUB
-            | opcode::LT..=opcode::NOT
+        opcode::ADD..=opcode::DIV
+            | opcode::MOD
+            | opcode::MULMOD..=opcode::SIGNEXTEND
+            | opcode::LT..=opcode::BYTE
             | opcode::SHL..=opcode::SAR
             | opcode::KECCAK256
             | opcode::ADDRESS
@@ -306,7 +339,9 @@ struct Frame<'a> {
     memory: *mut u8,
     length: usize,
     code: *const u8,
-    destinations: Option<&'a JumpTable>,
+    /// A bit for each of the code's first bytes, so many of them: whether it is a destination.
+    destinations: *const u8,
+    positions: usize,
     /// Gas that the run began with.
     budget: i32,
     /// All the rest of the frame; its stack and gas are as they were when the run began.
@@ -319,14 +354,14 @@ impl Frame<'_> {
     /// Finds the memory again, after anything that may have moved it.
     #[inline(always)]
     fn find_memory(&mut self) {
-        let mut memory = self.interpreter.memory.context_memory_mut();
-        (self.memory, self.length) = (memory.as_mut_ptr(), memory.len());
+        (self.memory, self.length) = memory_of(self.interpreter);
     }
 
     /// Lets memory grow for the instruction that ended a run because of it, and answers with the gas that is left; none
     /// if revm has to do it, or fail.
+    #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
-    fn grow<W: Words>(&mut self, ended: &Ended) -> Option<i32> {
+    fn grow<W: Words>(&mut self, ended: Ended) -> Option<i32> {
         // SAFETY: words of the stack, for the instruction has found as many, and the instruction itself.
         let (offset, length) = unsafe {
             let offset = W::small(&*ended.top.sub(1), &mut self.scratch);
@@ -369,7 +404,15 @@ impl Frame<'_> {
     }
 }
 
+/// A frame's memory, as far as it has grown.
+#[inline(always)]
+fn memory_of(interpreter: &mut Interpreter<EthInterpreter>) -> (*mut u8, usize) {
+    let mut memory = interpreter.memory.context_memory_mut();
+    (memory.as_mut_ptr(), memory.len())
+}
+
 /// Where a run ended, and why.
+#[derive(Clone, Copy)]
 struct Ended {
     /// The instruction that ended it, which did nothing.
     at: *const u8,
@@ -477,6 +520,89 @@ impl Run<'_, '_> {
         Ok(())
     }
 
+    /// A product modulo the largest word, by which contracts get the upper half of a product; any other is revm's.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    fn mul_mod<W: Words>(&mut self) -> Result<(), End> {
+        self.need(3)?;
+        // SAFETY: three different words of the stack.
+        let (a, b, modulus) = unsafe { (&*self.word(0), &mut *self.word(1), &mut *self.word(2)) };
+        if *modulus != U256::MAX {
+            return Err(End::Other);
+        }
+        self.gas -= MID;
+        W::mul_mod_max(a, b);
+        *modulus = *b;
+        self.pop(2);
+        Ok(())
+    }
+
+    /// A power by squares and products.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    fn exp<W: Words>(&mut self) -> Result<(), End> {
+        self.need(2)?;
+        // SAFETY: two different words of the stack.
+        let (base, word) = unsafe { (&mut *self.word(0), &mut *self.word(1)) };
+        let mut exponent = W::small(word, &mut self.frame.scratch);
+        // EIP-160: by the exponent's bytes.
+        let bytes = (u32::BITS - exponent.leading_zeros()).div_ceil(8);
+        let left = self.gas - (EXP + EXP_BYTE * bytes as i32);
+        // Paid for at once, as a hash is.
+        if exponent == u32::MAX || left < 0 {
+            return Err(End::Other);
+        }
+        self.gas = left;
+        *word = U256::ONE;
+        loop {
+            if exponent & 1 != 0 {
+                W::mul(base, word);
+            }
+            exponent >>= 1;
+            if exponent == 0 {
+                break;
+            }
+            let square = *base;
+            W::mul(&square, base);
+        }
+        self.pop(1);
+        Ok(())
+    }
+
+    /// Fills a number of so many bytes, and one more, up with its sign.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    fn sign_extend<W: Words>(&mut self) -> Result<(), End> {
+        self.need(2)?;
+        self.gas -= LOW;
+        // SAFETY: two different words of the stack.
+        let (last, word) = unsafe { (&mut *self.word(0), &mut *self.word(1)) };
+        let index = W::small(last, &mut self.frame.scratch);
+        if index < 31 {
+            *last = U256::from(248 - 8 * index);
+            W::shl(last, word);
+            W::sar(last, word);
+        }
+        self.pop(1);
+        Ok(())
+    }
+
+    /// One of a word's bytes, the highest of which is the first.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    fn byte<W: Words>(&mut self) -> Result<(), End> {
+        self.need(2)?;
+        self.gas -= VERY_LOW;
+        // SAFETY: two different words of the stack.
+        let (index, word) = unsafe { (&*self.word(0), &mut *self.word(1)) };
+        *word = match W::small(index, &mut self.frame.scratch) {
+            index @ 0..32 => U256::from(word.byte(31 - index as usize)),
+            _ => U256::ZERO,
+        };
+        self.pop(1);
+        Ok(())
+    }
+
     /// A place for one word more, which the caller writes.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
@@ -518,7 +644,10 @@ impl Run<'_, '_> {
         if left < 0 {
             return Err(End::Gas);
         }
-        if !self.frame.destinations.is_some_and(|table| table.is_valid(target)) {
+        // SAFETY: there is a bit for each of these positions.
+        if target >= self.frame.positions
+            || unsafe { *self.frame.destinations.add(target / 8) } >> (target % 8) & 1 == 0
+        {
             return Err(End::Jump);
         }
         self.gas = left;
@@ -563,6 +692,11 @@ impl Run<'_, '_> {
             opcode::ADD => self.two(VERY_LOW, W::add),
             opcode::MUL => self.two(LOW, W::mul),
             opcode::SUB => self.two(VERY_LOW, W::sub),
+            opcode::DIV => self.two(LOW, W::div),
+            opcode::MOD => self.two(LOW, W::rem),
+            opcode::MULMOD => self.mul_mod::<W>(),
+            opcode::EXP => self.exp::<W>(),
+            opcode::SIGNEXTEND => self.sign_extend::<W>(),
             opcode::LT => self.two(VERY_LOW, W::lt),
             opcode::GT => self.two(VERY_LOW, W::gt),
             opcode::SLT => self.two(VERY_LOW, W::slt),
@@ -573,6 +707,7 @@ impl Run<'_, '_> {
             opcode::OR => self.two(VERY_LOW, W::or),
             opcode::XOR => self.two(VERY_LOW, W::xor),
             opcode::NOT => self.one(VERY_LOW, W::not),
+            opcode::BYTE => self.byte::<W>(),
             opcode::SHL => self.shift::<W>(W::shl, |_| U256::ZERO),
             opcode::SHR => self.shift::<W>(W::shr, |_| U256::ZERO),
             opcode::SAR => self.shift::<W>(W::sar, |word| if word.bit(255) { U256::MAX } else { U256::ZERO }),
@@ -822,6 +957,8 @@ const VERY_LOW: i32 = 3;
 const LOW: i32 = 5;
 const MID: i32 = 8;
 const HIGH: i32 = 10;
+const EXP: i32 = 10;
+const EXP_BYTE: i32 = 50;
 const KECCAK256: i32 = 30;
 const KECCAK256_WORD: i32 = 6;
 /// Of a word of memory, and what the square of the number of words is divided by.
@@ -843,10 +980,6 @@ fn run<W: Words, H: Host>(context: Context<'_, H>) -> InstructionExecResult {
     interpreter.bytecode.relative_jump(-1);
     loop {
         let opcode = usize::from(stretch::<W>(interpreter)?);
-        if interpreter.gas.record_cost_unsafe(u64::from(GAS[opcode])) {
-            return Err(InstructionResult::OutOfGas);
-        }
-        interpreter.bytecode.relative_jump(1);
         let context = InstructionContext { interpreter: &mut *interpreter, host: &mut *host };
         others[opcode].execute(context)?;
     }
@@ -862,7 +995,8 @@ impl<H: Host> Revm<H> {
 /// What revm's instructions cost before they run: the same in all forks from the merge to Osaka.
 static GAS: GasTable = gas_table_spec(SpecId::OSAKA);
 
-/// One run. Answers with the instruction that comes next, which is one that revm has to do.
+/// One run. Answers with the instruction that comes next, which is one that revm has to do: it has been read, and what it
+/// costs in any case is taken.
 #[inline(always)]
 #[expect(unsafe_code, reason = "words by address")]
 fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8, InstructionResult> {
@@ -871,62 +1005,75 @@ fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8
         let all = interpreter.gas.remaining();
         let budget = i32::try_from(all).unwrap_or(MOST).min(MOST);
         let code = interpreter.bytecode.bytes_ref().as_ptr();
-        let start = code.wrapping_add(interpreter.bytecode.pc());
-        let table = interpreter.bytecode.legacy_jump_table().map(core::ptr::from_ref);
-        let all_destinations = OnceCell::new();
+        let next = code.wrapping_add(interpreter.bytecode.pc());
+        let (destinations, positions) = interpreter
+            .bytecode
+            .legacy_jump_table()
+            .map_or((code, 0), |table| (table.as_slice().as_ptr(), table.len()));
+        let (memory, length) = memory_of(interpreter);
         let mut frame = Frame {
             scratch: MaybeUninit::uninit(),
-            memory: core::ptr::null_mut(),
-            length: 0,
+            memory,
+            length,
             code,
-            // SAFETY: the code stays as it is until its frame ends.
-            destinations: table.map(|table| unsafe { &*table }),
+            destinations,
+            positions,
             budget,
             interpreter: &mut *interpreter,
             ended: None,
         };
-        frame.find_memory();
         let limit = words.wrapping_add(STACK_LIMIT);
-        let (mut next, mut top, mut left) = (start, top, budget);
+        let mut run = (next, top, budget);
         let Ended { at, top, gas, end } = loop {
-            follow::<W>(Run { next, top, gas: left, words, limit, frame: &mut frame });
-            let Some(ended) = frame.ended.take() else { unreachable!("a run ends somewhere") };
-            let more = match ended.end {
-                End::Grow => frame.grow::<W>(&ended),
-                // Hints that lacked a destination only cost more: now all are searched for.
-                End::Jump
-                    if frame.destinations.is_some_and(|table| {
-                        bytecode::is_partial(table, frame.interpreter.bytecode.len())
-                    }) =>
-                {
-                    let code = frame.interpreter.bytecode.original_byte_slice();
-                    frame.destinations = Some(all_destinations.get_or_init(|| bytecode::destinations(code)));
-                    Some(ended.gas)
-                }
-                _ => None,
-            };
-            match more {
-                Some(gas) => (next, top, left) = (ended.at, ended.top, gas),
-                None => break ended,
+            let (next, top, gas) = run;
+            follow::<W>(Run { next, top, gas, words, limit, frame: &mut frame });
+            let Some(ended) = frame.ended else { unreachable!("a run ends somewhere") };
+            match ended.end {
+                End::Grow => match frame.grow::<W>(ended) {
+                    Some(gas) => run = (ended.at, ended.top, gas),
+                    None => break ended,
+                },
+                _ => break ended,
             }
         };
         // SAFETY: both are of the stack, and as many words were written.
         unsafe { interpreter.stack.data_mut().set_len(top.offset_from_unsigned(words)) };
-        interpreter.bytecode.absolute_jump(at.addr() - code.addr());
         // No code is so long that more could be spent between two jumps.
-        if interpreter.gas.record_cost_unsafe(u64::from(budget.wrapping_sub(gas).cast_unsigned())) {
+        let spent = u64::from(budget.wrapping_sub(gas).cast_unsigned());
+        let at_pc = at.addr() - code.addr();
+        if let End::Other | End::Grow = end {
+            // SAFETY: an instruction of the code.
+            let opcode = unsafe { *at };
+            interpreter.bytecode.absolute_jump(at_pc + 1);
+            if interpreter.gas.record_cost_unsafe(spent + u64::from(GAS[usize::from(opcode)])) {
+                return Err(InstructionResult::OutOfGas);
+            }
+            return Ok(opcode);
+        }
+        interpreter.bytecode.absolute_jump(at_pc);
+        if interpreter.gas.record_cost_unsafe(spent) {
             return Err(InstructionResult::OutOfGas);
         }
         match end {
-            // SAFETY: an instruction of the code.
-            End::Other | End::Grow => return Ok(unsafe { *at }),
             // Only what the number could hold is spent.
             End::Gas if all > u64::from(budget.cast_unsigned()) => {}
-            End::Gas => return Err(InstructionResult::OutOfGas),
+            End::Jump if find_destinations(interpreter) => {}
             End::Jump => return Err(InstructionResult::InvalidJump),
             End::Halt(result) => return Err(result),
+            _ => return Err(InstructionResult::OutOfGas),
         }
     }
+}
+
+/// Hints that lacked a destination only cost more: this searches for all, unless all are known.
+#[cold]
+#[inline(never)]
+fn find_destinations(interpreter: &mut Interpreter<EthInterpreter>) -> bool {
+    let (hash, at) = (interpreter.bytecode.hash(), interpreter.bytecode.pc());
+    let Some(code) = bytecode::completed(&interpreter.bytecode) else { return false };
+    interpreter.bytecode = ExtBytecode::new_with_optional_hash(code, hash);
+    interpreter.bytecode.absolute_jump(at);
+    true
 }
 
 /// What a run spends at most: as much as its number can hold. In tests so little that most end because of it.

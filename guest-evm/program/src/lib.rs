@@ -15,6 +15,8 @@ extern crate alloc;
 pub mod bls12_381;
 pub mod bn254;
 mod curve;
+#[cfg(target_os = "zkvm")]
+mod division;
 mod field;
 pub mod keccak;
 pub mod kzg;

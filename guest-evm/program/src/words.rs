@@ -3,9 +3,9 @@
 //!
 //! Unlike the modular instructions, these constrain every byte of their results.
 
+use crate::division::{divide, multiply_modulo_max};
 use alloy_primitives::U256;
 use core::mem::MaybeUninit;
-use openvm_bigint_guest::{Int256Funct7, INT256_FUNCT3, OPCODE};
 use zeno_guest_evm::Words;
 
 /// [`Words`] by the VM's instructions.
@@ -26,9 +26,9 @@ macro_rules! instruction {
         unsafe {
             core::arch::asm!(
                 ".insn r {opcode}, {funct3}, {funct7}, {result}, {a}, {b}",
-                opcode = const OPCODE,
-                funct3 = const INT256_FUNCT3,
-                funct7 = const Int256Funct7::$operation as u8,
+                opcode = const openvm_bigint_guest::OPCODE,
+                funct3 = const openvm_bigint_guest::INT256_FUNCT3,
+                funct7 = const openvm_bigint_guest::Int256Funct7::$operation as u8,
                 result = in(reg) result,
                 a = in(reg) a,
                 b = in(reg) b,
@@ -37,6 +37,8 @@ macro_rules! instruction {
         }
     }};
 }
+
+pub(crate) use instruction;
 
 /// The bytes in the opposite order.
 ///
@@ -138,6 +140,18 @@ impl Words for Accelerated {
     #[inline(always)]
     fn mul(a: &U256, b: &mut U256) {
         instruction!(Mul, b, a, b);
+    }
+
+    fn div(a: &U256, b: &mut U256) {
+        divide::<false>(a, b);
+    }
+
+    fn rem(a: &U256, b: &mut U256) {
+        divide::<true>(a, b);
+    }
+
+    fn mul_mod_max(a: &U256, b: &mut U256) {
+        multiply_modulo_max(a, b);
     }
 
     #[inline(always)]
