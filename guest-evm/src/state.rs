@@ -12,7 +12,7 @@ use alloy_primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
     map::{AddressMap, B256Map, U256Map, hash_map::Entry},
 };
-use alloy_rlp::Decodable;
+use alloy_rlp::{Decodable, EMPTY_STRING_CODE};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 use revm::{
     Database, DatabaseCommit,
@@ -103,6 +103,10 @@ fn in_storage(address: Address, slot: U256, error: Box<TrieError>) -> Box<StateE
     Box::new(StateError::Storage { address, slot, error: *error })
 }
 
+/// As many accounts and codes as there is room for at first: most blocks have to do with fewer.
+const ACCOUNTS: usize = 800;
+const CODES: usize = 200;
+
 /// The state that a block is executed on: revm's database over a witness.
 ///
 /// The first error is kept, so that none can be lost on its way through the executor.
@@ -118,9 +122,10 @@ pub struct WitnessState {
     bytecodes: B256Map<Bytecode>,
     trie: Trie,
     accounts: Vec<CachedAccount>,
-    /// The places of the accounts, and the last one that was asked for: mostly it is the next one, too.
+    /// The places of the accounts, and for each last byte of an address the place of the one that was asked for last: mostly
+    /// it is asked for again.
     places: AddressMap<usize>,
-    last: usize,
+    recent: Box<[usize; 256]>,
     /// Accounts with storage, but without code and nonce.
     storage_only: Vec<Address>,
     /// Number of the oldest ancestor whose hash is known, and hashes from the parent's down.
@@ -151,6 +156,7 @@ struct Loaded<'a> {
     account: &'a mut CachedAccount,
     nodes: &'a mut Preimages,
     storage_only: &'a mut Vec<Address>,
+    bytecodes: &'a mut B256Map<Bytecode>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -175,11 +181,11 @@ impl WitnessState {
             codes,
             destinations: Vec::new(),
             headers,
-            bytecodes: B256Map::default(),
+            bytecodes: B256Map::with_capacity_and_hasher(CODES, Default::default()),
             trie: Trie::from_root(parent.state_root),
-            accounts: Vec::new(),
-            places: AddressMap::default(),
-            last: 0,
+            accounts: Vec::with_capacity(ACCOUNTS),
+            places: AddressMap::with_capacity_and_hasher(ACCOUNTS, Default::default()),
+            recent: Box::new([0; 256]),
             storage_only: Vec::new(),
             ancestors: alloc::vec![parent_hash, parent.parent_hash],
             parent_number: parent.number,
@@ -274,21 +280,30 @@ impl WitnessState {
     /// The account, and the nodes to read its storage from.
     #[inline(never)]
     fn load(&mut self, address: Address) -> Result<Loaded<'_>> {
-        let Self { accounts, places, last, trie, nodes, storage_only, .. } = self;
-        if accounts.get(*last).is_none_or(|account| account.address != address) {
-            *last = match places.entry(address) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(place) => {
-                    let account = CachedAccount::load(address, trie, nodes)?;
-                    if account.is_storage_only() {
-                        storage_only.push(address);
-                    }
-                    accounts.push(account);
-                    *place.insert(accounts.len() - 1)
-                }
-            };
+        let last = usize::from(address[19]);
+        let is_known = |account: &CachedAccount| account.address == address;
+        if !self.accounts.get(self.recent[last]).is_some_and(is_known) {
+            self.recent[last] = self.place(address)?;
         }
-        Ok(Loaded { account: &mut accounts[*last], nodes, storage_only })
+        let Self { accounts, recent, nodes, storage_only, bytecodes, .. } = self;
+        Ok(Loaded { account: &mut accounts[recent[last]], nodes, storage_only, bytecodes })
+    }
+
+    /// The account's place; it is read if it is new.
+    #[inline(never)]
+    fn place(&mut self, address: Address) -> Result<usize> {
+        let Self { accounts, places, trie, nodes, storage_only, .. } = self;
+        match places.entry(address) {
+            Entry::Occupied(known) => Ok(*known.get()),
+            Entry::Vacant(place) => {
+                let account = CachedAccount::load(address, trie, nodes)?;
+                if account.is_storage_only() {
+                    storage_only.push(address);
+                }
+                accounts.push(account);
+                Ok(*place.insert(accounts.len() - 1))
+            }
+        }
     }
 
     fn code(&mut self, hash: B256) -> Result<Bytecode> {
@@ -344,10 +359,13 @@ impl WitnessState {
         if !change.is_touched() {
             return Ok(());
         }
-        if let Some(code) = change.info.code.as_ref().filter(|code| !code.is_empty()) {
-            self.bytecodes.entry(change.info.code_hash).or_insert_with(|| code.clone());
+        let Loaded { account, storage_only, bytecodes, .. } = self.load(address)?;
+        // Deployed, or delegated to (EIP-7702): any other code was loaded from here.
+        if account.info.as_ref().is_none_or(|info| info.code_hash != change.info.code_hash)
+            && let Some(code) = change.info.code.as_ref().filter(|code| !code.is_empty())
+        {
+            bytecodes.entry(change.info.code_hash).or_insert_with(|| code.clone());
         }
-        let Loaded { account, storage_only, .. } = self.load(address)?;
         account.changed = true;
         if change.is_selfdestructed() || change.is_created() || change.info.is_empty() {
             account.wipe();
@@ -459,8 +477,55 @@ fn number(mut rlp: &[u8]) -> alloy_rlp::Result<U256> {
     Ok(number)
 }
 
-/// The account whose RLP this is (yellow paper, section 4.1): as alloy's decoder, but with [`next_number`].
-fn decode_account(mut rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
+/// The account whose RLP this is (yellow paper, section 4.1), by as few looks at it as will do.
+fn decode_account(rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
+    match account(rlp) {
+        Some(account) => Ok(account),
+        None => decode_any_account(rlp),
+    }
+}
+
+/// The account, if this is the RLP of one; or none, if it may not be.
+fn account(rlp: &[u8]) -> Option<TrieAccount> {
+    const HASH: u8 = EMPTY_STRING_CODE + 32;
+    // Two hashes make it longer than 55 bytes; less than 256 it always is.
+    let [0xf8, length, fields @ ..] = rlp else { return None };
+    let mut fields = fields;
+    if usize::from(*length) != fields.len() {
+        return None;
+    }
+    let mut number = |most: usize| {
+        let (first, rest) = fields.split_first()?;
+        let length = match *first {
+            0 => return None,
+            ..EMPTY_STRING_CODE => {
+                fields = rest;
+                return Some(U256::from(*first));
+            }
+            first => usize::from(first - EMPTY_STRING_CODE),
+        };
+        let (bytes, rest) = rest.split_at_checked(length).filter(|_| length <= most)?;
+        // Neither leading zeros nor what would be its own encoding.
+        if bytes.first() == Some(&0) || (length == 1 && bytes[0] < EMPTY_STRING_CODE) {
+            return None;
+        }
+        fields = rest;
+        Some(from_be_bytes(bytes))
+    };
+    let (nonce, balance) = (number(8)?, number(32)?);
+    let fields: &[u8; 66] = fields.try_into().ok()?;
+    let (root, code) = (fields[1..33].try_into().ok()?, fields[34..].try_into().ok()?);
+    (fields[0] == HASH && fields[33] == HASH).then(|| TrieAccount {
+        nonce: nonce.as_limbs()[0],
+        balance,
+        storage_root: B256::new(root),
+        code_hash: B256::new(code),
+    })
+}
+
+/// As alloy's decoder, but with [`next_number`].
+#[cold]
+fn decode_any_account(mut rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
     let mut fields = alloy_rlp::Header::decode_bytes(&mut rlp, true)?;
     let nonce = next_number(&mut fields)?.try_into().map_err(|_| alloy_rlp::Error::Overflow)?;
     let balance = next_number(&mut fields)?;
