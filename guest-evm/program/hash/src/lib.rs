@@ -1,4 +1,5 @@
-//! The guest's hasher for maps: each word of 32 bits is folded in by one product.
+//! The guest's hasher for maps: words of 32 bits are folded in by one product each, and of keys that are addresses or words
+//! of the EVM not all of them.
 //!
 //! The one whose place it takes (and whose names it has) multiplies 64 bits by 64, which is a dozen of the VM's
 //! instructions. Like that one here, where there is nothing random, it has a fixed seed: whoever makes keys that collide
@@ -24,7 +25,7 @@ pub mod fast {
 
         #[inline(always)]
         fn build_hasher(&self) -> FoldHasher<'static> {
-            FoldHasher { state: SEED, seed: PhantomData }
+            FoldHasher { state: SEED, words: 0, seed: PhantomData }
         }
     }
 
@@ -37,6 +38,8 @@ pub mod fast {
     #[derive(Clone, Copy, Debug)]
     pub struct FoldHasher<'a> {
         state: u32,
+        /// How many words of a key of fixed length there were.
+        words: u32,
         seed: PhantomData<&'a ()>,
     }
 
@@ -47,9 +50,14 @@ pub mod fast {
             self.state = (self.state ^ word).wrapping_mul(FACTOR);
         }
 
+        /// A word of a key of fixed length, which alloy-primitives' maps hash by so many of these. Bytes of addresses have
+        /// to be put together one by one; and numbers differ in their lowest word, hashes in any.
         #[inline(always)]
         fn write_usize(&mut self, word: usize) {
-            self.write_u32(word as u32);
+            if let 0 | 3 | 4 | 7 = self.words {
+                self.write_u32(word as u32);
+            }
+            self.words += 1;
         }
 
         #[inline(always)]
