@@ -629,9 +629,19 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn swap<W: Words>(&mut self, depth: usize) -> Result<(), End> {
         self.need(depth + 1)?;
-        self.gas -= VERY_LOW;
-        // SAFETY: two different words of the stack, for the depth is not zero.
-        unsafe { W::swap(&mut *self.word(depth), &mut *self.word(0), &mut self.frame.scratch) };
+        // SAFETY: two different words of the stack, for the depth is not zero; and an instruction of the code.
+        let (below, top, next) = unsafe { (&mut *self.word(depth), &mut *self.word(0), *self.next) };
+        if next == opcode::POP {
+            // As often as not one of the two is dropped at once.
+            self.gas -= VERY_LOW + BASE;
+            // SAFETY: a word may be written over.
+            W::copy(top, unsafe { &mut *core::ptr::from_mut(below).cast() });
+            self.pop(1);
+            self.next = self.next.wrapping_add(1);
+        } else {
+            self.gas -= VERY_LOW;
+            W::swap(below, top, &mut self.frame.scratch);
+        }
         Ok(())
     }
 
@@ -683,6 +693,83 @@ impl Run<'_, '_> {
         }
     }
 
+    /// `ISZERO`, and at once the `PUSH2` and `JUMPI` that mostly come next: then the answer is never on the stack.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the code and words by address")]
+    fn is_zero<W: Words>(&mut self) -> Result<(), End> {
+        // SAFETY: an instruction of the code; and if it is a `PUSH2`, what that takes, and a `STOP` at least.
+        let target = unsafe {
+            match *self.next {
+                opcode::PUSH2 => match *self.next.cast::<[u8; 4]>() {
+                    [_, high, low, opcode::JUMPI] => Some(u32::from(high) << 8 | u32::from(low)),
+                    _ => None,
+                },
+                _ => None,
+            }
+        };
+        let Some(target) = target.filter(|_| self.room().is_ok()) else {
+            return self.one(VERY_LOW, W::is_zero);
+        };
+        self.need(1)?;
+        // SAFETY: a word of the stack.
+        if W::is_zero_word(unsafe { &*self.word(0) }, &mut self.frame.scratch) {
+            return self.jump(target, 2 * VERY_LOW + HIGH, 1);
+        }
+        self.gas -= 2 * VERY_LOW + HIGH;
+        self.pop(1);
+        self.next = self.next.wrapping_add(4);
+        Ok(())
+    }
+
+    /// Runs a `PUSH1`, for which there is room, and the instruction behind it, which has been read. If that ends the run, only
+    /// the `PUSH1` was done.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the code, memory and words by address")]
+    fn pushed<W: Words>(&mut self, opcode: u8) -> Result<(), End> {
+        // SAFETY: what the `PUSH1` takes is before the instruction, and its word's place is on the stack.
+        let (byte, place) = unsafe { (*self.next.sub(2), &mut *self.top.cast::<MaybeUninit<U256>>()) };
+        let is_in_memory = usize::from(byte) + 32 <= self.frame.length;
+        let memory = self.frame.memory.wrapping_add(usize::from(byte)).cast::<[u8; 32]>();
+        let is_empty = self.top == self.words;
+        match opcode {
+            // The free memory's pointer, mostly.
+            opcode::MLOAD if is_in_memory => {
+                self.gas -= 2 * VERY_LOW;
+                // SAFETY: bytes of memory, and the word's.
+                unsafe { W::reverse(&*memory, &mut *self.top.cast()) };
+                self.top = self.top.wrapping_add(1);
+            }
+            opcode::MSTORE if is_in_memory && !is_empty => {
+                self.gas -= 2 * VERY_LOW;
+                // SAFETY: bytes of memory, and a word of the stack, which lies elsewhere.
+                unsafe { W::reverse(&*self.word(0).cast(), &mut *memory) };
+                self.pop(1);
+            }
+            opcode::SHL | opcode::SHR if !is_empty => {
+                self.gas -= 2 * VERY_LOW;
+                W::bytes(&[byte], place);
+                // SAFETY: two different words, both written.
+                let (by, word) = unsafe { (place.assume_init_ref(), &mut *self.word(0)) };
+                if opcode == opcode::SHL { W::shl(by, word) } else { W::shr(by, word) }
+            }
+            _ => {
+                self.push_byte::<W>();
+                return self.step::<W>(opcode);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a `PUSH1`, for which there is room, before an instruction that has been read.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the code and words by address")]
+    fn push_byte<W: Words>(&mut self) {
+        self.gas -= VERY_LOW;
+        // SAFETY: what the `PUSH1` takes is before the instruction, and its word's place is on the stack.
+        unsafe { W::bytes(&[*self.next.sub(2)], &mut *self.top.cast()) };
+        self.top = self.top.wrapping_add(1);
+    }
+
     /// Runs one instruction of [`is_known`]'s, which has been read. If it ends the run for another reason than failing,
     /// nothing has changed but what is next.
     #[inline(always)]
@@ -702,7 +789,7 @@ impl Run<'_, '_> {
             opcode::SLT => self.two(VERY_LOW, W::slt),
             opcode::SGT => self.two(VERY_LOW, W::sgt),
             opcode::EQ => self.two(VERY_LOW, W::eq),
-            opcode::ISZERO => self.one(VERY_LOW, W::is_zero),
+            opcode::ISZERO => self.is_zero::<W>(),
             opcode::AND => self.two(VERY_LOW, W::and),
             opcode::OR => self.two(VERY_LOW, W::or),
             opcode::XOR => self.two(VERY_LOW, W::xor),
@@ -922,11 +1009,18 @@ impl Run<'_, '_> {
 fn follow<W: Words>(run: Run<'_, '_>) {
     let mut run = run;
     loop {
-        let at = run.next;
-        // SAFETY: an instruction of the code.
-        let opcode = unsafe { *at };
-        run.next = at.wrapping_add(1);
-        if let Err(end) = run.step::<W>(opcode) {
+        let mut at = run.next;
+        // SAFETY: an instruction of the code, and the one behind a `PUSH1`.
+        let (opcode, behind) = unsafe { (*at, at.wrapping_add(2)) };
+        let result = if opcode == opcode::PUSH1 && run.room().is_ok() {
+            at = behind;
+            run.next = at.wrapping_add(1);
+            run.pushed::<W>(unsafe { *behind })
+        } else {
+            run.next = at.wrapping_add(1);
+            run.step::<W>(opcode)
+        };
+        if let Err(end) = result {
             run.frame.ended = Some(Ended { at, top: run.top, gas: run.gas, end });
             return;
         }

@@ -8,6 +8,7 @@
 use super::{End, Ended, Frame, Run, Words};
 use alloy_primitives::U256;
 use core::marker::PhantomData;
+use revm::bytecode::opcode;
 
 /// The function of an instruction, with the parts of a [`Run`]; `next` is behind the instruction's own byte.
 type Function = unsafe fn(
@@ -23,16 +24,17 @@ type Function = unsafe fn(
 #[derive(Clone, Copy)]
 struct Entry(Function);
 
+/// The instructions' functions, and then those for the instructions that come behind a `PUSH1`, which run that as well.
 struct Table<W>(PhantomData<W>);
 
 macro_rules! entries {
     ($($opcode:literal)*) => {
-        [$(Entry(instruction::<W, $opcode>)),*]
+        [[$(Entry(instruction::<W, $opcode>)),*], [$(Entry(behind_push::<W, $opcode>)),*]]
     };
 }
 
 impl<W: Words> Table<W> {
-    const ENTRIES: [Entry; 256] = entries! {
+    const ENTRIES: [[Entry; 256]; 2] = entries! {
         0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15
         16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
         32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47
@@ -52,6 +54,40 @@ impl<W: Words> Table<W> {
     };
 }
 
+/// Goes on with the next instruction, or ends the run. `$next` is behind the instruction that was run.
+macro_rules! go_on {
+    ($result:expr, $run:ident, $next:ident, $table:ident) => {{
+        match $result {
+            Ok(()) => {
+                let Run { next, top, gas, words, limit, frame } = $run;
+                // SAFETY: an instruction of the code, and the table has one for every byte.
+                unsafe {
+                    let Entry(function) = *$table.add(usize::from(*next));
+                    become function(next.add(1), top, gas, words, limit, $table, frame)
+                }
+            }
+            Err(end) => stop($next.wrapping_sub(1), $run.top, $run.gas, $run.frame, end),
+        }
+    }};
+}
+
+/// Goes on with the instruction behind a `PUSH1`, if there is room for its word. `$next` is behind the `PUSH1`'s own byte.
+macro_rules! push {
+    ($run:ident, $next:ident, $table:ident) => {{
+        match $run.room() {
+            Ok(()) => {
+                let Run { top, gas, words, limit, frame, .. } = $run;
+                // SAFETY: what the `PUSH1` takes, and the instruction behind it.
+                unsafe {
+                    let Entry(function) = *$table.add(256 + usize::from(*$next.add(1)));
+                    become function($next.add(2), top, gas, words, limit, $table, frame)
+                }
+            }
+            Err(end) => stop($next.wrapping_sub(1), $run.top, $run.gas, $run.frame, end),
+        }
+    }};
+}
+
 /// One instruction of the EVM, and all that come after it.
 #[expect(unsafe_code, reason = "the code by address, and a function that promises what its caller does")]
 unsafe fn instruction<W: Words, const OPCODE: u8>(
@@ -64,16 +100,38 @@ unsafe fn instruction<W: Words, const OPCODE: u8>(
     frame: &mut Frame<'_>,
 ) {
     let mut run = Run { next, top, gas, words, limit, frame };
-    match run.step::<W>(OPCODE) {
-        Ok(()) => {
-            let Run { next, top, gas, words, limit, frame } = run;
-            // SAFETY: an instruction of the code, and the table has one for every byte.
-            unsafe {
-                let Entry(function) = *table.add(usize::from(*next));
-                become function(next.add(1), top, gas, words, limit, table, frame)
-            }
+    if OPCODE == opcode::PUSH1 {
+        push!(run, next, table)
+    } else {
+        go_on!(run.step::<W>(OPCODE), run, next, table)
+    }
+}
+
+/// A `PUSH1`, for which there is room, the instruction behind it, and all that come after that.
+#[expect(unsafe_code, reason = "the code by address, and a function that promises what its caller does")]
+unsafe fn behind_push<W: Words, const OPCODE: u8>(
+    next: *const u8,
+    top: *mut U256,
+    gas: i32,
+    words: *mut U256,
+    limit: *mut U256,
+    table: *const Entry,
+    frame: &mut Frame<'_>,
+) {
+    let mut run = Run { next, top, gas, words, limit, frame };
+    match OPCODE {
+        opcode::PUSH1 => {
+            run.push_byte::<W>();
+            push!(run, next, table)
         }
-        Err(end) => stop(next.wrapping_sub(1), run.top, run.gas, run.frame, end),
+        // Not a second time what is large.
+        opcode::DIV..=opcode::SIGNEXTEND | opcode::KECCAK256 => {
+            run.push_byte::<W>();
+            let Run { top, gas, words, limit, frame, .. } = run;
+            // SAFETY: the instruction behind the `PUSH1`.
+            unsafe { become instruction::<W, OPCODE>(next, top, gas, words, limit, table, frame) }
+        }
+        _ => go_on!(run.pushed::<W>(OPCODE), run, next, table),
     }
 }
 
@@ -88,7 +146,7 @@ fn stop(at: *const u8, top: *mut U256, gas: i32, frame: &mut Frame<'_>, end: End
 #[expect(unsafe_code, reason = "the code by address")]
 pub(super) fn follow<W: Words>(run: Run<'_, '_>) {
     let Run { next, top, gas, words, limit, frame } = run;
-    let table = const { &Table::<W>::ENTRIES }.as_ptr();
+    let table = const { &Table::<W>::ENTRIES }.as_flattened().as_ptr();
     // SAFETY: an instruction of the code, and a run's parts.
     unsafe {
         let Entry(function) = *table.add(usize::from(*next));
