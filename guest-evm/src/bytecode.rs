@@ -1,5 +1,6 @@
 //! Contract code, ready to run.
 
+use crate::instructions::{Portable, Words};
 use alloc::{vec, vec::Vec};
 use alloy_primitives::Bytes;
 use revm::bytecode::{JumpTable, eip7702::EIP7702_MAGIC_BYTES, opcode};
@@ -8,9 +9,12 @@ use revm::state::Bytecode;
 /// Zeros behind a code: what the longest `PUSH` takes, were it the last byte, and a `STOP`.
 const PADDING: usize = 33;
 
+/// [`hinted`], by some arithmetic on words.
+pub(crate) type Hinted = fn(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8>;
+
 /// The code of an account, with its jump destinations (yellow paper, section 9.4.3), or with those alone that the hints
 /// name: see [`hints`].
-pub(crate) fn analyse(code: Bytes, hints: &[u8]) -> Bytecode {
+pub(crate) fn analyse(code: Bytes, hints: &[u8], hinted: Hinted) -> Bytecode {
     // What looks like a delegation (EIP-7702) but isn't one was deployed before EIP-3541.
     if code.starts_with(EIP7702_MAGIC_BYTES)
         && let Ok(delegation) = Bytecode::new_raw_checked(code.clone())
@@ -124,7 +128,7 @@ fn leads(code: &[u8], from: usize, to: usize) -> bool {
 /// instruction begins for sure, that is, at the start of the code, at a destination named before, or where
 /// [`is_beginning`] sees it. From there one instruction must lead to the next up to the destination.
 #[inline(never)]
-fn hinted(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8> {
+pub(crate) fn hinted<W: Words>(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8> {
     let mut bits = vec![0; padded.len().div_ceil(8)];
     let code = words(padded).unwrap_or_default();
     for hint in hints {
@@ -133,7 +137,7 @@ fn hinted(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8> {
         let Some(from) = target.checked_sub(hint >> 24) else { continue };
         if target < length
             && padded[target] == opcode::JUMPDEST
-            && (from == 0 || bits[from / 8] >> (from % 8) & 1 != 0 || is_beginning(code, from))
+            && (from == 0 || bits[from / 8] >> (from % 8) & 1 != 0 || is_beginning::<W>(code, from))
             && leads(padded, from, target)
         {
             bits[target / 8] |= 1 << (target % 8);
@@ -144,41 +148,46 @@ fn hinted(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8> {
 
 /// The bytes before a place that a `PUSH` among them could take it, if each is one.
 const REACH: usize = 32;
-/// As many words of 32 bits hold them, wherever the place is within its own.
-const WORDS: usize = REACH / 4 + 1;
+/// As many words of 32 bits hold them, wherever the place is within its own, and that.
+const WORDS: usize = REACH / 4;
 
-/// For each place within a word, what the bytes of the words around those before it must not reach 128 with: a `PUSH`
-/// that begins `k` bytes before a place takes it if it is one of at least `k`.
-static REACHING: [[u32; WORDS]; 4] = {
-    let mut numbers = [[0; WORDS]; 4];
+/// For each place within a word, what the bytes of the words before it, and of its own, have to be less than if they are
+/// below 128, and 127 more: a `PUSH` that begins `k` bytes before a place takes it if it is one of at least `k`.
+static BOUNDS: [([u32; WORDS], u32); 4] = {
+    let mut bounds = [([0; WORDS], 0); 4];
     let mut place = 0;
     while place < 4 {
         let mut at = 0;
-        while at < 4 * WORDS {
+        while at < 4 * (WORDS + 1) {
             // The place itself is byte `REACH + place` of these words.
-            if at < REACH + place && at >= place {
-                let before = REACH + place - at;
-                let number = 0x80 - (opcode::PUSH0 as u32 + before as u32);
-                numbers[place][at / 4] |= number << (8 * (at % 4));
-            }
+            let before = REACH + place;
+            let is_within_reach = at < before && at >= place;
+            let bound = if is_within_reach { opcode::PUSH0 as u32 + (before - at) as u32 + 127 } else { 255 };
+            let word = if at < 4 * WORDS { &mut bounds[place].0[at / 4] } else { &mut bounds[place].1 };
+            *word |= bound << (8 * (at % 4));
             at += 1;
         }
         place += 1;
     }
-    numbers
+    bounds
 };
 
 /// Whether an instruction begins here for sure: because no byte before, whatever it is, can be a `PUSH` that takes this
-/// one. That goes by four bytes at once, so the code is given by its words, as the machine has them.
-fn is_beginning(code: &[u32], at: usize) -> bool {
+/// one. That goes by words, so the code is given by them, as the machine has them.
+fn is_beginning<W: Words>(code: &[u32], at: usize) -> bool {
     let end = at / 4 + 1;
-    let Some(window) = end.checked_sub(WORDS).and_then(|start| code.get(start..end)) else { return false };
-    let numbers = &REACHING[at % 4];
-    let found = window.iter().zip(numbers).fold(0, |found, (word, number)| {
-        let word = u32::from_le(*word);
-        found | ((word & 0x7f7f_7f7f) + number) & !word
-    });
-    found & 0x8080_8080 == 0
+    let window = end.checked_sub(WORDS + 1).and_then(|start| code.get(start..end)?.split_last_chunk());
+    let Some(([words @ ..], [own])) = window else { return false };
+    let (bounds, bound) = &BOUNDS[at % 4];
+    words.first_chunk().is_some_and(|words| W::bytes_are_below(words, bounds))
+        && bytes_are_below(u32::from_le(*own), *bound)
+}
+
+/// [`Words::bytes_are_below`] for one word of 32 bits.
+#[inline(always)]
+pub(crate) fn bytes_are_below(word: u32, bounds: u32) -> bool {
+    // No byte borrows from the next.
+    (bounds - (word & 0x7f7f_7f7f) | word) & 0x8080_8080 == 0x8080_8080
 }
 
 /// Bytes as the machine's words, up to three less; none if they are not aligned.
@@ -217,7 +226,7 @@ pub(crate) fn hints(code: &[u8], destinations: impl IntoIterator<Item = u32>) ->
         for from in (target.saturating_sub(255)..=target).rev().filter(|from| beginnings[*from]) {
             let looks = if from == 0 || named[from] {
                 0
-            } else if is_beginning(words(&padded).unwrap_or_default(), from) {
+            } else if is_beginning::<Portable>(words(&padded).unwrap_or_default(), from) {
                 LOOK
             } else {
                 steps += STEP;
@@ -249,7 +258,8 @@ mod tests {
                 _ => rng.random::<u8>(),
             });
             let code = code.collect::<Bytes>();
-            let (ours, theirs) = (analyse(code.clone(), &[]), Bytecode::new_legacy(code.clone()));
+            let (ours, theirs) =
+                (analyse(code.clone(), &[], hinted::<Portable>), Bytecode::new_legacy(code.clone()));
             assert_eq!(ours.legacy_jump_table(), theirs.legacy_jump_table(), "{code}");
             assert_eq!(ours.original_bytes(), code);
             assert_eq!(ours.hash_slow(), theirs.hash_slow());
@@ -285,7 +295,7 @@ mod tests {
                 .collect::<Vec<_>>();
             let mut hints = hints(&code, some.iter().copied());
             let check = |hints: &[u8], named: &[u32]| {
-                let ours = analyse(code.clone(), hints);
+                let ours = analyse(code.clone(), hints, super::hinted::<Portable>);
                 let table = ours.legacy_jump_table().unwrap();
                 assert!(is_partial(table, code.len()));
                 let mut found = 0;
@@ -323,7 +333,7 @@ mod tests {
         let mut code = [0; 80];
         let is_beginning = |code: &[u8; 80], at| {
             let words = code.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect::<Vec<_>>();
-            super::is_beginning(&words, at)
+            super::is_beginning::<Portable>(&words, at)
         };
         for at in 36..76 {
             assert!(is_beginning(&code, at));
@@ -347,9 +357,9 @@ mod tests {
     #[test]
     fn delegations_are_told_from_old_codes() {
         let delegation = [&[0xef, 0x01, 0x00][..], &[7; 20]].concat();
-        assert!(analyse(delegation.clone().into(), &[]).is_eip7702());
-        assert!(analyse(delegation[..22].to_vec().into(), &[]).is_legacy());
-        assert!(analyse(Bytes::from_static(&[0xef, 0x01, 0x01]), &[]).is_legacy());
-        assert_eq!(analyse(Bytes::new(), &[]), Bytecode::default());
+        assert!(analyse(delegation.clone().into(), &[], hinted::<Portable>).is_eip7702());
+        assert!(analyse(delegation[..22].to_vec().into(), &[], hinted::<Portable>).is_legacy());
+        assert!(analyse(Bytes::from_static(&[0xef, 0x01, 0x01]), &[], hinted::<Portable>).is_legacy());
+        assert_eq!(analyse(Bytes::new(), &[], hinted::<Portable>), Bytecode::default());
     }
 }

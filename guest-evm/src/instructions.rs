@@ -81,6 +81,9 @@ pub trait Words: 'static {
     fn eq(a: &U256, b: &mut U256);
     /// 1 for zero, else 0.
     fn is_zero(b: &mut U256);
+    /// Whether each byte that is below 128 is also by 127 less than its bound, which is 128 or more. Bytes as the machine has
+    /// them.
+    fn bytes_are_below(a: &[u32; 8], bounds: &[u32; 8]) -> bool;
 }
 
 /// The function of [`Words`] with this number, in the order of the trait: for tests that compare two of them.
@@ -162,7 +165,16 @@ pub fn apply<W: Words>(number: u8, a: &mut U256, b: &mut U256) {
             }
         }
         29 => W::mul_mod_max(a, b),
-        _ => panic!("there are 30 functions of words, none has the number {number}"),
+        30 => {
+            let parts = |word: &U256| {
+                core::array::from_fn(|index| (word.as_limbs()[index / 2] >> (32 * (index % 2))) as u32)
+            };
+            // Mostly they are.
+            let (bytes, bounds) =
+                (parts(a).map(|word: u32| word & 0x9f9f_9f9f), parts(b).map(|word: u32| word | 0xa0a0_a0a0));
+            *b = U256::from(W::bytes_are_below(&bytes, &bounds));
+        }
+        _ => panic!("there are 31 functions of words, none has the number {number}"),
     }
 }
 
@@ -270,6 +282,10 @@ impl Words for Portable {
 
     fn is_zero(b: &mut U256) {
         *b = U256::from(b.is_zero());
+    }
+
+    fn bytes_are_below(a: &[u32; 8], bounds: &[u32; 8]) -> bool {
+        a.iter().zip(bounds).all(|(word, bounds)| bytecode::bytes_are_below(*word, *bounds))
     }
 }
 

@@ -1,9 +1,9 @@
 //! The parent's state, read from a witness and changed by execution.
 
 use crate::{
-    bytecode,
+    bytecode::{self, Hinted},
     input::Witness,
-    instructions::from_be_bytes,
+    instructions::{Portable, Words, from_be_bytes},
     trie::{Preimages, Trie, TrieError},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -114,8 +114,9 @@ const CODES: usize = 200;
 pub struct WitnessState {
     nodes: Preimages,
     codes: Preimages,
-    /// Hints to the destinations of the codes' jumps, in the order of the codes.
+    /// Hints to the destinations of the codes' jumps, in the order of the codes, and what follows them.
     destinations: Vec<Bytes>,
+    hinted: Hinted,
     headers: Preimages,
     /// Codes that were loaded, analysed once, and those that this block deployed, which the witness
     /// need not have.
@@ -180,6 +181,7 @@ impl WitnessState {
             nodes,
             codes,
             destinations: Vec::new(),
+            hinted: bytecode::hinted::<Portable>,
             headers,
             bytecodes: B256Map::with_capacity_and_hasher(CODES, Default::default()),
             trie: Trie::from_root(parent.state_root),
@@ -193,9 +195,11 @@ impl WitnessState {
         }
     }
 
-    /// With hints to the destinations of the codes' jumps: one for each of the codes, in their order.
-    pub fn with_destinations(mut self, destinations: Vec<Bytes>) -> Self {
+    /// With hints to the destinations of the codes' jumps, for each of the codes, in their order; and with the arithmetic on
+    /// words by which they are checked.
+    pub fn with_destinations<W: Words>(mut self, destinations: Vec<Bytes>) -> Self {
         self.destinations = destinations;
+        self.hinted = bytecode::hinted::<W>;
         self
     }
 
@@ -316,7 +320,7 @@ impl WitnessState {
         let bytes = self.codes.get(&hash).ok_or_else(|| Box::new(StateError::MissingCode(hash)))?;
         let bytes = bytes.clone();
         let hints = self.codes.last_used().and_then(|index| self.destinations.get(index));
-        let code = bytecode::analyse(bytes, hints.map_or(&[], |hints| &hints[..]));
+        let code = bytecode::analyse(bytes, hints.map_or(&[], |hints| &hints[..]), self.hinted);
         self.bytecodes.insert(hash, code.clone());
         Ok(code)
     }

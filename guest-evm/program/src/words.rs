@@ -219,4 +219,23 @@ impl Words for Accelerated {
     fn is_zero(b: &mut U256) {
         instruction!(Sltu, b, b, &ONE);
     }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a word that an instruction wrote")]
+    fn bytes_are_below(a: &[u32; 8], bounds: &[u32; 8]) -> bool {
+        static LOW_BITS: [u32; 8] = [0x7f7f_7f7f; 8];
+        static HIGH_BITS: [u32; 8] = [0x8080_8080; 8];
+        let (a, bounds) = (a.as_ptr().cast(), bounds.as_ptr().cast());
+        let mut word = MaybeUninit::<U256>::uninit();
+        let result = word.as_mut_ptr();
+        // No byte borrows from the next.
+        instruction!(And, result, a, LOW_BITS.as_ptr().cast());
+        instruction!(Sub, result, bounds, result);
+        instruction!(Or, result, result, a);
+        instruction!(And, result, result, HIGH_BITS.as_ptr().cast());
+        // All of these bits are the largest number that they can be.
+        instruction!(Sltu, result, result, HIGH_BITS.as_ptr().cast());
+        // SAFETY: it was written.
+        unsafe { word.assume_init_ref() }.as_limbs()[0] as u32 == 0
+    }
 }
