@@ -1,6 +1,6 @@
 //! Nodes from RLP.
 
-use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, Result, malformed};
+use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, Places, Result, malformed};
 use alloc::boxed::Box;
 use alloy_primitives::Bytes;
 use alloy_rlp::Header;
@@ -26,6 +26,9 @@ const FIRST_INLINE: u8 = LIST + 1;
 /// The first byte of the longest list that, with this byte, is shorter than [`INLINE_LIMIT`].
 const LAST_INLINE: u8 = LIST + INLINE_LIMIT as u8 - 2;
 
+const NO_REFERENCE: &str = "it refers to a child neither by hash nor inlined";
+const NO_BRANCH: &str = "it is a branch with a value or with more than 17 items";
+
 /// How a source refers to a child.
 pub(super) enum Reference<'a> {
     Hash(&'a [u8; 32]),
@@ -50,6 +53,7 @@ pub(super) fn reference_length(first: u8) -> Option<usize> {
 }
 
 /// The reference at this place of a source. [`node`] need not have found one there: see [`full_branch`].
+#[inline(always)]
 pub(super) fn reference(source: &[u8], at: usize) -> Result<Reference<'_>> {
     let found = match source.get(at) {
         Some(&HASH_PREFIX) => source[at + 1..].first_chunk().map(Reference::Hash),
@@ -58,7 +62,7 @@ pub(super) fn reference(source: &[u8], at: usize) -> Result<Reference<'_>> {
         }
         _ => None,
     };
-    found.ok_or_else(|| malformed(source, "it refers to a child neither by hash nor inlined"))
+    found.ok_or_else(|| malformed(source, NO_REFERENCE))
 }
 
 /// Decodes a node. Of its children, only their references are looked at.
@@ -171,41 +175,68 @@ fn full_branch(source: &Bytes) -> Option<Box<Branch>> {
         Box::new(Branch {
             source: source.clone(),
             children: [const { Node::Stub }; 16],
-            places: None,
+            places: Places::Hashes { first: FULL_FIRST as u16, present: u16::MAX },
             changed: 0,
         })
     })
 }
 
+/// Any other branch.
 fn branch(source: &Bytes, start: usize) -> Result<Node> {
     let bytes = &source[..];
-    // Filled where they will stay: they are large.
-    let mut places = Box::new([0; 16]);
+    // Filled where it will stay: it is large.
     let mut branch = Box::new(Branch {
         source: source.clone(),
         children: [const { Node::Stub }; 16],
-        places: None,
+        places: Places::NONE,
         changed: 0,
     });
     let mut at = start;
-    for (child, place) in branch.children.iter_mut().zip(&mut *places) {
-        // A list of 16 references is not so long that its places would not fit.
-        *place = at as u16;
-        match bytes.get(at).and_then(|first| reference_length(*first)) {
-            Some(1) => {
+    let mut present = 0;
+    for (index, child) in branch.children.iter_mut().enumerate() {
+        match bytes.get(at) {
+            Some(&NO_CHILD) => {
                 // An assignment would ask what there is to drop: nothing.
                 core::mem::forget(core::mem::replace(child, Node::Empty));
                 at += 1;
             }
-            Some(length) => at += length,
-            None => return Err(malformed(bytes, "it refers to a child neither by hash nor inlined")),
+            Some(&HASH_PREFIX) => {
+                present |= 1 << index;
+                at += HASH_REFERENCE;
+            }
+            _ => return branch_with_inlined(source, start),
         }
     }
     if bytes.get(at) != Some(&NO_CHILD) || at + 1 != bytes.len() {
-        return Err(malformed(bytes, "it is a branch with a value or with more than 17 items"));
+        return Err(malformed(bytes, NO_BRANCH));
     }
-    branch.places = Some(places);
+    branch.places = Places::Hashes { first: start as u16, present };
     Ok(Node::Branch(branch))
+}
+
+/// A branch of which some children are inlined.
+#[inline(never)]
+fn branch_with_inlined(source: &Bytes, start: usize) -> Result<Node> {
+    let bytes = &source[..];
+    let mut places = Box::new([0; 16]);
+    let mut children = [const { Node::Stub }; 16];
+    let mut at = start;
+    for (child, place) in children.iter_mut().zip(&mut *places) {
+        let Some(length) = bytes.get(at).and_then(|first| reference_length(*first)) else {
+            return Err(malformed(bytes, NO_REFERENCE));
+        };
+        if length == 1 {
+            *child = Node::Empty;
+        }
+        // So many references are not so long that their places would not fit.
+        *place = at as u16;
+        at += length;
+    }
+    if bytes.get(at) != Some(&NO_CHILD) || at + 1 != bytes.len() {
+        return Err(malformed(bytes, NO_BRANCH));
+    }
+    let places = Places::Listed(places);
+    Ok(Node::Branch(Box::new(Branch { source: source.clone(), children, places, changed: 0 })))
 }
 
 const _: () = assert!(KEY_NIBBLES / 2 + 1 < 56, "a path is a short string");

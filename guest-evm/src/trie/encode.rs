@@ -117,7 +117,7 @@ impl Branch {
         // Before one of them is encoded, it is known that all have a place: or else what lies below this branch would be
         // encoded twice.
         let has_place = |index: usize| {
-            !matches!(self.children[index], Node::Empty) && self.source[self.place(index)] == HASH_PREFIX
+            !matches!(self.children[index], Node::Empty) && self.source[self.places.of(index)] == HASH_PREFIX
         };
         if self.source.is_empty() || !bits(self.changed).all(has_place) {
             return None;
@@ -139,7 +139,7 @@ impl Branch {
                     hash
                 }
             };
-            let place = encoding.start + self.place(index);
+            let place = encoding.start + self.places.of(index);
             out[place + 1..place + HASH_REFERENCE].copy_from_slice(&hash[..]);
         }
         Some(encoding)
@@ -152,11 +152,11 @@ impl Branch {
             return out.push(EMPTY_STRING_CODE);
         }
         // The source up to here was copied, or replaced.
-        let mut done = self.place(0);
+        let mut done = self.places.of(0);
         for index in bits(self.changed) {
-            out.extend_from_slice(&self.source[done..self.place(index)]);
+            out.extend_from_slice(&self.source[done..self.places.of(index)]);
             self.children[index].encode_reference(out);
-            done = if index == 15 { self.source.len() - 1 } else { self.place(index + 1) };
+            done = if index == 15 { self.source.len() - 1 } else { self.places.of(index + 1) };
         }
         out.extend_from_slice(&self.source[done..]);
     }

@@ -97,10 +97,18 @@ struct Extension {
 struct Branch {
     source: Bytes,
     children: [Node; 16],
-    /// Where the source refers to each child; none if that is where all branches of 16 hashes do.
-    places: Option<Box<[u16; 16]>>,
+    places: Places,
     /// The children, a bit for each, that are not as the source has them. It says nothing where there is no source.
     changed: u16,
+}
+
+/// Where a branch's source refers to each child.
+#[derive(Clone, Debug)]
+enum Places {
+    /// By hashes only, from here on. A bit for each child that there is.
+    Hashes { first: u16, present: u16 },
+    /// Some children are inlined.
+    Listed(Box<[u16; 16]>),
 }
 
 impl Default for Trie {
@@ -208,6 +216,7 @@ impl Trie {
 }
 
 /// The node with this hash, to which the first nibbles of a key lead.
+#[inline(always)]
 fn reveal(hash: &[u8; 32], nodes: &mut Preimages, key: &B256, depth: usize) -> Result<Node> {
     match nodes.get(hash) {
         Some(bytes) => decode::node(bytes),
@@ -248,16 +257,12 @@ impl Extension {
 
 impl Branch {
     /// Which child the key goes on to.
+    #[inline(always)]
     fn index(&self, key: &B256, depth: usize) -> Result<usize> {
         if depth == KEY_NIBBLES {
             return Err(too_deep(&self.source));
         }
         Ok(usize::from(nibble(&key[..], depth)))
-    }
-
-    /// Where the source, if there is one, refers to a child.
-    fn place(&self, index: usize) -> usize {
-        place(&self.places, index)
     }
 
     /// A child, as [`Node::resolve`] leaves it.
@@ -271,16 +276,27 @@ impl Branch {
     ) -> Result<&mut Node> {
         let Self { source, children, places, .. } = self;
         let child = &mut children[index];
-        child.resolve(source, || place(places, index), nodes, key, depth)?;
+        child.resolve(source, || places.of(index), nodes, key, depth)?;
         Ok(child)
     }
 }
 
-/// [`Branch::place`].
-fn place(places: &Option<Box<[u16; 16]>>, index: usize) -> usize {
-    match places {
-        None => decode::FULL_FIRST + decode::HASH_REFERENCE * index,
-        Some(places) => usize::from(places[index]),
+impl Places {
+    /// For a branch without a source.
+    const NONE: Self = Self::Hashes { first: 0, present: 0 };
+
+    /// Where the source, if there is one, refers to the child of this index.
+    #[inline(always)]
+    fn of(&self, index: usize) -> usize {
+        match self {
+            // Most are full.
+            Self::Hashes { first, present: u16::MAX } => usize::from(*first) + decode::HASH_REFERENCE * index,
+            Self::Hashes { first, present } => {
+                let before = (present & ((1 << index) - 1)).count_ones() as usize;
+                usize::from(*first) + index + 32 * before
+            }
+            Self::Listed(places) => usize::from(places[index]),
+        }
     }
 }
 
@@ -408,8 +424,12 @@ impl Node {
         children[usize::from(at)] = old;
         children[usize::from(nibble(&key[..], end))] =
             Self::leaf(Path::known(&Path::rest(key, end + 1)), value);
-        let branch =
-            Self::Branch(Box::new(Branch { source: Bytes::new(), children, places: None, changed: 0 }));
+        let branch = Self::Branch(Box::new(Branch {
+            source: Bytes::new(),
+            children,
+            places: Places::NONE,
+            changed: 0,
+        }));
         Self::extension(Path::encode((depth..end).map(|index| nibble(&key[..], index)), false), branch)
     }
 
@@ -460,7 +480,7 @@ impl Node {
                         error
                     })?;
                     branch.changed |= 1 << index;
-                    let place = branch.place(index);
+                    let place = branch.places.of(index);
                     *self = branch.children[index].take(&branch.source, place)?.below(&[only])?;
                 }
             }
