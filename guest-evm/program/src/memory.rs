@@ -380,16 +380,24 @@ pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, length: usize) -> i3
         if length == 32 && zeno_differ(a, b) == 0 {
             return 0;
         }
-        // Words as long as they are the same; which of the two is the aligned one does not matter to that.
-        let (x, y) = if a.addr() % 4 == 0 { (a, b) } else { (b, a) };
-        if x.addr() % 4 == 0 && length >= 4 {
-            let shift = 8 * (y.addr() % 4);
+        // Words as long as they are the same, from where one of the two is aligned; which, does not matter to that.
+        let (x, y) = if b.addr() % 4 == 0 { (b, a) } else { (a, b) };
+        while x.add(done).addr() % 4 != 0 && done < length {
+            let (x, y) = (*a.add(done), *b.add(done));
+            if x != y {
+                return i32::from(x) - i32::from(y);
+            }
+            done += 1;
+        }
+        if length - done >= 4 {
+            let offset = y.add(done).addr() % 4;
+            let shift = 8 * offset;
             if shift == 0 {
                 while done + 4 <= length && *x.add(done).cast::<u32>() == *y.add(done).cast::<u32>() {
                     done += 4;
                 }
             } else {
-                let mut next = y.wrapping_sub(y.addr() % 4).cast::<u32>();
+                let mut next = y.add(done).wrapping_sub(offset).cast::<u32>();
                 let mut word = next.read_volatile();
                 while done + 4 <= length {
                     next = next.add(1);

@@ -1,6 +1,6 @@
 //! Nodes from RLP.
 
-use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, Places, Result, malformed};
+use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, Place, Places, Result, malformed};
 use alloc::boxed::Box;
 use alloy_primitives::Bytes;
 use alloy_rlp::Header;
@@ -21,6 +21,8 @@ const LAST_SHORT_LIST: u8 = LIST + 55;
 /// The first bytes of a string and a list whose lengths are the next byte.
 const LONG_STRING: u8 = LAST_SHORT_STRING + 1;
 const LONG_LIST: u8 = LAST_SHORT_LIST + 1;
+/// That of a list whose length is the next two bytes.
+const LONGER_LIST: u8 = LONG_LIST + 1;
 /// No node is an empty list.
 const FIRST_INLINE: u8 = LIST + 1;
 /// The first byte of the longest list that, with this byte, is shorter than [`INLINE_LIMIT`].
@@ -54,10 +56,11 @@ pub(super) fn reference_length(first: u8) -> Option<usize> {
 
 /// The reference at this place of a source. [`node`] need not have found one there: see [`full_branch`].
 #[inline(always)]
-pub(super) fn reference(source: &[u8], at: usize) -> Result<Reference<'_>> {
+pub(super) fn reference(source: &[u8], place: Place) -> Result<Reference<'_>> {
+    let Place { at, may_be_inlined } = place;
     let found = match source.get(at) {
         Some(&HASH_PREFIX) => source[at + 1..].first_chunk().map(Reference::Hash),
-        Some(first @ FIRST_INLINE..=LAST_INLINE) => {
+        Some(first @ FIRST_INLINE..=LAST_INLINE) if may_be_inlined => {
             source[at..].get(..1 + usize::from(first - LIST)).map(Reference::Inline)
         }
         _ => None,
@@ -73,6 +76,10 @@ pub(super) fn node(source: &Bytes) -> Result<Node> {
         return Ok(Node::Branch(branch));
     }
     let Some(start) = list(bytes) else { return Err(malformed(bytes, "it is not one RLP list")) };
+    if bytes.get(start) == Some(&NO_CHILD) {
+        // The path of a leaf or an extension is not empty.
+        return branch(source, start);
+    }
     // A branch has 17 items, a leaf or an extension two. What is wrong with an item is found when it is read.
     let second = start + length(bytes, start)?;
     let end = second + length(bytes, second)?;
@@ -84,6 +91,9 @@ fn list(bytes: &[u8]) -> Option<usize> {
     match *bytes {
         [first @ LIST..=LAST_SHORT_LIST, ..] => (bytes.len() == 1 + usize::from(first - LIST)).then_some(1),
         [LONG_LIST, length @ 56..=u8::MAX, ..] => (bytes.len() == 2 + usize::from(length)).then_some(2),
+        [LONGER_LIST, high @ 1..=u8::MAX, low, ..] => {
+            (bytes.len() == 3 + usize::from(u16::from_be_bytes([high, low]))).then_some(3)
+        }
         _ => {
             let mut payload = bytes;
             let header = Header::decode(&mut payload).ok()?;
@@ -165,7 +175,8 @@ fn short(source: &Bytes, first: usize, second: usize) -> Result<Node> {
 /// more items than two, so it is no leaf and no extension; and no other branch is so long. One of which another reference
 /// is none, is refused once that child is asked for, as is one whose child is not what such a node may be.
 fn full_branch(source: &Bytes) -> Option<Box<Branch>> {
-    const HEADER: [u8; FULL_FIRST] = [0xf9, ((FULL - FULL_FIRST) >> 8) as u8, (FULL - FULL_FIRST) as u8];
+    const HEADER: [u8; FULL_FIRST] =
+        [LONGER_LIST, ((FULL - FULL_FIRST) >> 8) as u8, (FULL - FULL_FIRST) as u8];
     let bytes: &[u8; FULL] = source[..].try_into().ok()?;
     let is_full = bytes[..FULL_FIRST] == HEADER
         && bytes[FULL_FIRST] == HASH_PREFIX
@@ -191,23 +202,23 @@ fn branch(source: &Bytes, start: usize) -> Result<Node> {
         places: Places::NONE,
         changed: 0,
     });
-    let mut at = start;
+    let mut rest = &bytes[start..];
     let mut present = 0;
     for (index, child) in branch.children.iter_mut().enumerate() {
-        match bytes.get(at) {
-            Some(&NO_CHILD) => {
+        match rest {
+            [NO_CHILD, behind @ ..] => {
                 // An assignment would ask what there is to drop: nothing.
                 core::mem::forget(core::mem::replace(child, Node::Empty));
-                at += 1;
+                rest = behind;
             }
-            Some(&HASH_PREFIX) => {
+            [HASH_PREFIX, behind @ ..] if behind.len() >= 32 => {
                 present |= 1 << index;
-                at += HASH_REFERENCE;
+                rest = &behind[32..];
             }
             _ => return branch_with_inlined(source, start),
         }
     }
-    if bytes.get(at) != Some(&NO_CHILD) || at + 1 != bytes.len() {
+    if *rest != [NO_CHILD] {
         return Err(malformed(bytes, NO_BRANCH));
     }
     branch.places = Places::Hashes { first: start as u16, present };

@@ -1,13 +1,13 @@
 //! Nodes to RLP, and their hashes.
 
 use super::{
-    Branch, Extension, Leaf, Node, Path,
-    decode::{HASH_PREFIX, HASH_REFERENCE, INLINE_LIMIT},
+    Branch, Extension, Leaf, Node, Path, Places,
+    decode::{HASH_PREFIX, INLINE_LIMIT},
 };
 use alloc::vec::Vec;
 use alloy_primitives::{Bytes, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
-use core::ops::Range;
+use core::{num::NonZeroU32, ops::Range};
 
 /// The longest header of a list that is a branch or an extension: a prefix and two bytes of length.
 const HEADER: usize = 3;
@@ -116,18 +116,29 @@ impl Branch {
     fn encode_in_place(&self, out: &mut Vec<u8>) -> Option<Range<usize>> {
         // Before one of them is encoded, it is known that all have a place: or else what lies below this branch would be
         // encoded twice.
-        let has_place = |index: usize| {
-            !matches!(self.children[index], Node::Empty) && self.source[self.places.of(index)] == HASH_PREFIX
+        let have_places = match &self.places {
+            Places::Hashes { present, .. } => self.changed & !present == 0,
+            Places::Listed(places) => {
+                bits(self.changed).all(|index| self.source[usize::from(places[index])] == HASH_PREFIX)
+            }
         };
-        if self.source.is_empty() || !bits(self.changed).all(has_place) {
+        if self.source.is_empty()
+            || !have_places
+            || bits(self.changed).any(|index| matches!(self.children[index], Node::Empty))
+        {
             return None;
         }
         let before = out.len();
         let encoding = append(out, &self.source);
         for index in bits(self.changed) {
-            let hash = match &self.children[index] {
-                Node::Leaf(leaf) if leaf.source.len() >= INLINE_LIMIT => keccak256(&leaf.source),
-                Node::Digest(hash) => **hash,
+            let hash = encoding.start + self.places.of(index) + 1;
+            let place = hash..hash + 32;
+            // A hash is copied by its bytes, so once only.
+            match &self.children[index] {
+                Node::Leaf(leaf) if leaf.source.len() >= INLINE_LIMIT => {
+                    out[place].copy_from_slice(&keccak256(&leaf.source)[..]);
+                }
+                Node::Digest(hash) => out[place].copy_from_slice(&hash[..]),
                 child => {
                     let below = child.encode(out);
                     if below.len() < INLINE_LIMIT {
@@ -136,11 +147,9 @@ impl Branch {
                     }
                     let hash = keccak256(&out[below]);
                     out.truncate(encoding.end);
-                    hash
+                    out[place].copy_from_slice(&hash[..]);
                 }
-            };
-            let place = encoding.start + self.places.of(index);
-            out[place + 1..place + HASH_REFERENCE].copy_from_slice(&hash[..]);
+            }
         }
         Some(encoding)
     }
@@ -163,11 +172,12 @@ impl Branch {
 }
 
 /// The places of the bits that are set.
-fn bits(mut bits: u16) -> impl Iterator<Item = usize> {
+fn bits(bits: u16) -> impl Iterator<Item = usize> {
+    let mut left = NonZeroU32::new(bits.into());
     core::iter::from_fn(move || {
-        let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize);
-        bits &= bits.wrapping_sub(1);
-        lowest
+        let lowest = left?;
+        left = NonZeroU32::new(lowest.get() & (lowest.get() - 1));
+        Some(lowest.trailing_zeros() as usize)
     })
 }
 

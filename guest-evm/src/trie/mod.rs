@@ -89,7 +89,7 @@ struct Extension {
     /// In its hex-prefix encoding.
     path: Bytes,
     child: Node,
-    /// Where the source refers to the child.
+    /// Where the source, if there is one, refers to the child.
     place: usize,
 }
 
@@ -100,6 +100,14 @@ struct Branch {
     places: Places,
     /// The children, a bit for each, that are not as the source has them. It says nothing where there is no source.
     changed: u16,
+}
+
+/// Where a source refers to a child.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: usize,
+    /// Or else it is one that is referred to by hash.
+    may_be_inlined: bool,
 }
 
 /// Where a branch's source refers to each child.
@@ -146,9 +154,10 @@ impl Trie {
                     if !extension.leads_on(key, depth) {
                         return Ok(None);
                     }
-                    let Extension { source, path, child, place } = &mut **extension;
+                    let at = extension.place();
+                    let Extension { source, path, child, .. } = &mut **extension;
                     depth += Path::known(path).len();
-                    child.resolve(source, || *place, nodes, key, depth)?;
+                    child.resolve(source, || at, nodes, key, depth)?;
                     node = child;
                 }
                 Node::Branch(branch) => {
@@ -248,6 +257,10 @@ impl Leaf {
 }
 
 impl Extension {
+    fn place(&self) -> Place {
+        Place { at: self.place, may_be_inlined: true }
+    }
+
     /// Whether the key goes on to the child.
     fn leads_on(&self, key: &B256, depth: usize) -> bool {
         let path = Path::known(&self.path);
@@ -276,7 +289,7 @@ impl Branch {
     ) -> Result<&mut Node> {
         let Self { source, children, places, .. } = self;
         let child = &mut children[index];
-        child.resolve(source, || places.of(index), nodes, key, depth)?;
+        child.resolve(source, || places.place(index), nodes, key, depth)?;
         Ok(child)
     }
 }
@@ -297,6 +310,11 @@ impl Places {
             }
             Self::Listed(places) => usize::from(places[index]),
         }
+    }
+
+    #[inline(always)]
+    fn place(&self, index: usize) -> Place {
+        Place { at: self.of(index), may_be_inlined: matches!(self, Self::Listed(_)) }
     }
 }
 
@@ -319,7 +337,7 @@ impl Node {
     fn resolve(
         &mut self,
         source: &Bytes,
-        place: impl FnOnce() -> usize,
+        place: impl FnOnce() -> Place,
         nodes: &mut Preimages,
         key: &B256,
         depth: usize,
@@ -338,7 +356,7 @@ impl Node {
     fn resolve_stub(
         &mut self,
         source: &Bytes,
-        place: usize,
+        place: Place,
         nodes: &mut Preimages,
         key: &B256,
         depth: usize,
@@ -353,7 +371,7 @@ impl Node {
     }
 
     /// Takes the node out of its place below a parent with this source, to be put elsewhere.
-    fn take(&mut self, source: &Bytes, place: usize) -> Result<Self> {
+    fn take(&mut self, source: &Bytes, place: Place) -> Result<Self> {
         if let Self::Stub = self {
             *self = match decode::reference(source, place)? {
                 decode::Reference::Hash(hash) => Self::Digest(Box::new(B256::from(*hash))),
@@ -389,19 +407,20 @@ impl Node {
                     return Ok(());
                 }
                 Self::Extension(extension) => {
-                    let Extension { source, path, child, place } = &mut **extension;
+                    let at = extension.place();
+                    let Extension { source, path, child, .. } = &mut **extension;
                     let path = Path::known(path);
                     let common = path.common(key, depth);
                     if common == path.len() {
                         depth += common;
-                        child.resolve(source, || *place, nodes, key, depth)?;
+                        child.resolve(source, || at, nodes, key, depth)?;
                         return child.insert(key, depth, value, nodes);
                     }
                     if depth + common == KEY_NIBBLES {
                         return Err(too_deep(source));
                     }
                     let rest = Path::encode(path.slice(common + 1, path.len()), false);
-                    let old = Self::extension(rest, child.take(source, *place)?);
+                    let old = Self::extension(rest, child.take(source, at)?);
                     *node = Self::fork(key, depth, common, path.at(common), old, value);
                     return Ok(());
                 }
@@ -448,16 +467,17 @@ impl Node {
                 if !extension.leads_on(key, depth) {
                     return Ok(false);
                 }
-                let Extension { source, path, child, place } = &mut **extension;
+                let at = extension.place();
+                let Extension { source, path, child, .. } = &mut **extension;
                 let path = Path::known(path);
                 let below = depth + path.len();
-                child.resolve(source, || *place, nodes, key, below)?;
+                child.resolve(source, || at, nodes, key, below)?;
                 if !child.remove(key, below, nodes)? {
                     return Ok(false);
                 }
                 if !matches!(child, Self::Branch(_)) {
                     let prefix = path.slice(0, path.len()).collect::<Vec<_>>();
-                    *self = child.take(source, *place)?.below(&prefix)?;
+                    *self = child.take(source, at)?.below(&prefix)?;
                 }
             }
             Self::Branch(branch) => {
@@ -480,7 +500,7 @@ impl Node {
                         error
                     })?;
                     branch.changed |= 1 << index;
-                    let place = branch.places.of(index);
+                    let place = branch.places.place(index);
                     *self = branch.children[index].take(&branch.source, place)?.below(&[only])?;
                 }
             }
