@@ -1,7 +1,8 @@
 //! Copying and comparing memory.
 //!
 //! OpenVM links a `memcpy` that moves four bytes at a time, and the compiler's `memcmp` goes byte by byte. Here 32 bytes
-//! are moved by one instruction of the VM for 256-bit integers, `x | x`, cleared by another, `x ^ x`, and words are compared.
+//! are moved by one instruction of the VM for 256-bit integers, `x | x`, cleared by another, `x ^ x`, and compared by a few;
+//! otherwise words are compared.
 
 #![expect(unsafe_code, reason = "memory by its addresses")]
 
@@ -253,61 +254,181 @@ core::arch::global_asm!(
     ".word 16, 0, 0, 0, 0, 0, 0, 0",
     ".word 24, 0, 0, 0, 0, 0, 0, 0",
     ".popsection",
-    // Whether two times 32 bytes differ: see `memcmp`.
-    ".pushsection .text.zeno_differ,\"ax\",@progbits",
-    ".globl zeno_differ",
-    ".type zeno_differ, @function",
-    "zeno_differ:",
-    "addi sp, sp, -64",
-    "andi a3, a0, 3",
-    "beqz a3, 1f",
-    "andi a4, a1, 3",
-    "bnez a4, 2f",
-    "mv a4, a0",
-    "mv a0, a1",
-    "mv a1, a4",
-    "j 3f",
-    // a0 is a multiple of four; a1 too?
+    // Compares, as the C library's: negative, zero or positive in a0. What is read lies within both ranges, but for the
+    // words that their first and last bytes lie in.
+    ".pushsection .text.memcmp,\"ax\",@progbits",
+    ".globl memcmp",
+    ".type memcmp, @function",
+    ".globl bcmp",
+    ".type bcmp, @function",
+    "memcmp:",
+    "bcmp:",
+    "li a3, 32",
+    "beq a2, a3, 40f",
+    // a4: what is left behind the next word.
     "1:",
-    "andi a3, a1, 3",
-    "bnez a3, 3f",
-    ".insn r {opcode}, {funct3}, {xor}, sp, a0, a1",
-    "j 4f",
+    "addi a4, a2, -4",
+    "bltz a4, 9f",
+    "or a3, a0, a1",
+    "andi a3, a3, 3",
+    "bnez a3, 4f",
+    // Both at multiples of four: two words at once. a4: what is left behind them.
+    "addi a4, a4, -4",
+    "bltz a4, 3f",
+    "2:",
+    "lw a3, 0(a0)",
+    "lw a5, 0(a1)",
+    "bne a3, a5, 8f",
+    "lw a3, 4(a0)",
+    "lw a5, 4(a1)",
+    "bne a3, a5, 7f",
+    "addi a0, a0, 8",
+    "addi a1, a1, 8",
+    "addi a4, a4, -8",
+    "bgez a4, 2b",
+    // One more?
     "3:",
-    "sub a1, a1, a3",
+    "addi a2, a4, 8",
+    "andi a3, a2, 4",
+    "beqz a3, 9f",
+    "lw a3, 0(a0)",
+    "lw a5, 0(a1)",
+    "bne a3, a5, 8f",
+    "addi a0, a0, 4",
+    "addi a1, a1, 4",
+    "addi a2, a2, -4",
+    // The rest, one by one.
+    "9:",
+    "beqz a2, 11f",
+    "10:",
+    "lbu a3, 0(a0)",
+    "lbu a4, 0(a1)",
+    "bne a3, a4, 12f",
+    "addi a0, a0, 1",
+    "addi a1, a1, 1",
+    "addi a2, a2, -1",
+    "bnez a2, 10b",
+    "11:",
+    "li a0, 0",
+    "ret",
+    "12:",
+    "sub a0, a3, a4",
+    "ret",
+    // Words that differ: the second ones, the first ones.
+    "7:",
+    "addi a0, a0, 4",
+    "addi a1, a1, 4",
+    "8:",
+    "li a2, 4",
+    "j 10b",
+    // Is one of them at a multiple of four? Or else up to where the first is, one by one.
+    "4:",
+    "andi a3, a0, 3",
+    "beqz a3, 5f",
+    "andi a5, a1, 3",
+    "beqz a5, 6f",
+    "13:",
+    "lbu a3, 0(a0)",
+    "lbu a4, 0(a1)",
+    "bne a3, a4, 12b",
+    "addi a0, a0, 1",
+    "addi a1, a1, 1",
+    "addi a2, a2, -1",
+    "andi a3, a0, 3",
+    "bnez a3, 13b",
+    "j 1b",
+    // t0: the one that is, t1: the word that the other begins in, and its bits that come before that.
+    "5:",
+    "mv t0, a0",
+    "mv t1, a1",
+    "andi a3, a1, 3",
+    "j 14f",
+    "6:",
+    "mv t0, a1",
+    "mv t1, a0",
+    "14:",
+    "sub t1, t1, a3",
+    "slli a5, a3, 3",
+    "neg a6, a5",
+    "lw t2, 0(t1)",
+    "addi a4, a4, -4",
+    "bltz a4, 16f",
+    "15:",
+    "lw t3, 4(t1)",
+    "srl t2, t2, a5",
+    "sll t4, t3, a6",
+    "or t2, t2, t4",
+    "lw t4, 0(t0)",
+    "bne t2, t4, 17f",
+    "lw t2, 8(t1)",
+    "srl t3, t3, a5",
+    "sll t4, t2, a6",
+    "or t3, t3, t4",
+    "lw t4, 4(t0)",
+    "bne t3, t4, 17f",
+    "addi t0, t0, 8",
+    "addi t1, t1, 8",
+    "addi a4, a4, -8",
+    "bgez a4, 15b",
+    "16:",
+    "andi a3, a4, 4",
+    "beqz a3, 17f",
+    "lw t3, 4(t1)",
+    "srl t2, t2, a5",
+    "sll t4, t3, a6",
+    "or t2, t2, t4",
+    "lw t4, 0(t0)",
+    "bne t2, t4, 17f",
+    "addi a4, a4, -4",
+    // What was not found to be the same, one by one.
+    "17:",
+    "addi a4, a4, 8",
+    "sub a3, a2, a4",
+    "add a0, a0, a3",
+    "add a1, a1, a3",
+    "mv a2, a4",
+    "j 9b",
+    // 32 bytes, most of them hashes, and the same: t0, at a multiple of four, and t1.
+    "40:",
+    "andi a3, a0, 3",
+    "beqz a3, 41f",
+    "andi a4, a1, 3",
+    "bnez a4, 1b",
+    "mv t0, a1",
+    "mv t1, a0",
+    "j 42f",
+    "41:",
+    "mv t0, a0",
+    "mv t1, a1",
+    "andi a3, a1, 3",
+    "bnez a3, 42f",
+    "addi sp, sp, -64",
+    ".insn r {opcode}, {funct3}, {xor}, sp, t0, t1",
+    "j 43f",
+    // The other's bytes as __wrap_memcpy has them.
+    "42:",
+    "sub t1, t1, a3",
     "slli a4, a3, 5",
     "la a5, zeno_shifts",
     "add a6, a5, a4",
     "addi a7, a5, 128",
     "sub a7, a7, a4",
-    ".insn r {opcode}, {funct3}, {srl}, sp, a1, a6",
-    "addi a1, a1, 4",
+    "addi sp, sp, -64",
+    ".insn r {opcode}, {funct3}, {srl}, sp, t1, a6",
+    "addi t1, t1, 4",
     "addi a4, sp, 32",
-    ".insn r {opcode}, {funct3}, {sll}, a4, a1, a7",
+    ".insn r {opcode}, {funct3}, {sll}, a4, t1, a7",
     ".insn r {opcode}, {funct3}, {or}, sp, sp, a4",
-    ".insn r {opcode}, {funct3}, {xor}, sp, sp, a0",
-    "4:",
+    ".insn r {opcode}, {funct3}, {xor}, sp, sp, t0",
+    "43:",
     "la a5, zeno_one",
     ".insn r {opcode}, {funct3}, {sltu}, sp, sp, a5",
-    "lw a0, 0(sp)",
-    "xori a0, a0, 1",
+    "lw a3, 0(sp)",
     "addi sp, sp, 64",
+    "beqz a3, 1b",
+    "li a0, 0",
     "ret",
-    // Neither is.
-    "2:",
-    "addi a2, a0, 32",
-    "5:",
-    "lbu a3, 0(a0)",
-    "lbu a4, 0(a1)",
-    "bne a3, a4, 6f",
-    "addi a0, a0, 1",
-    "addi a1, a1, 1",
-    "bne a0, a2, 5b",
-    "6:",
-    "sub a0, a3, a4",
-    "addi sp, sp, 64",
-    "ret",
-    ".size zeno_differ, . - zeno_differ",
+    ".size memcmp, . - memcmp",
     ".popsection",
     ".pushsection .rodata.zeno_one,\"a\",@progbits",
     ".p2align 5",
@@ -360,73 +481,3 @@ core::arch::global_asm!(
     srl = const Int256Funct7::Srl as u8,
     sltu = const Int256Funct7::Sltu as u8,
 );
-
-unsafe extern "C" {
-    /// Whether 32 bytes differ: not zero if so.
-    fn zeno_differ(a: *const u8, b: *const u8) -> i32;
-}
-
-/// Compares `length` bytes, as the C library's: negative, zero or positive.
-///
-/// # Safety
-/// Both must be readable for `length` bytes.
-#[no_mangle]
-pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, length: usize) -> i32 {
-    let mut done = 0;
-    // SAFETY: what is read lies within the two ranges, but for the words that the last bytes lie in: the VM's memory ends
-    // at a multiple of four.
-    unsafe {
-        // Most are hashes, and the same.
-        if length == 32 && zeno_differ(a, b) == 0 {
-            return 0;
-        }
-        // Words as long as they are the same, from where one of the two is aligned; which, does not matter to that.
-        let (x, y) = if b.addr() % 4 == 0 { (b, a) } else { (a, b) };
-        while x.add(done).addr() % 4 != 0 && done < length {
-            let (x, y) = (*a.add(done), *b.add(done));
-            if x != y {
-                return i32::from(x) - i32::from(y);
-            }
-            done += 1;
-        }
-        if length - done >= 4 {
-            let offset = y.add(done).addr() % 4;
-            let shift = 8 * offset;
-            if shift == 0 {
-                while done + 4 <= length && *x.add(done).cast::<u32>() == *y.add(done).cast::<u32>() {
-                    done += 4;
-                }
-            } else {
-                let mut next = y.add(done).wrapping_sub(offset).cast::<u32>();
-                let mut word = next.read_volatile();
-                while done + 4 <= length {
-                    next = next.add(1);
-                    let following = next.read_volatile();
-                    if *x.add(done).cast::<u32>() != word >> shift | following << (32 - shift) {
-                        break;
-                    }
-                    word = following;
-                    done += 4;
-                }
-            }
-        }
-        while done < length {
-            let (x, y) = (*a.add(done), *b.add(done));
-            if x != y {
-                return i32::from(x) - i32::from(y);
-            }
-            done += 1;
-        }
-    }
-    0
-}
-
-/// Whether the bytes differ.
-///
-/// # Safety
-/// As [`memcmp`].
-#[no_mangle]
-pub unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, length: usize) -> i32 {
-    // SAFETY: the same.
-    unsafe { memcmp(a, b, length) }
-}
