@@ -118,8 +118,8 @@ fn run<W: Words>(
     let codes = preimages(&input.witness.codes);
     // Revm's instructions, by which jumps are noted, take what hints lack for no destination.
     let destinations = if jumps.is_some() { Vec::new() } else { input.destinations.clone() };
-    let mut state =
-        WitnessState::new(&parent, header.parent_hash, nodes, codes, headers).with_destinations(destinations);
+    let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers)
+        .with_destinations(destinations);
     let outcome = execute_with::<W, _>(&chain, &block, &senders, &mut state, jumps)?;
     check_outcome(&chain, header, &outcome)?;
     equal(Subject::StateRoot, header.state_root, state.root()?)?;

@@ -208,6 +208,7 @@ impl Trie {
     }
 
     /// Replaces the root's hash by the root.
+    #[inline(always)]
     fn reveal_root(&mut self, nodes: &mut Preimages) -> Result<()> {
         if let Node::Digest(hash) = &self.root {
             self.root = reveal(&hash.0, nodes, &B256::ZERO, 0)?;
