@@ -398,7 +398,7 @@ impl CachedAccount {
         let key = keccak256(address);
         let leaf = trie.get(&key, nodes).map_err(|error| in_state(address, error))?;
         let original = leaf
-            .map(|rlp| decode_account(rlp))
+            .map(decode_account)
             .transpose()
             .map_err(|error| Box::new(StateError::MalformedAccount { address, error }))?;
         let info = original.map(|TrieAccount { nonce, balance, code_hash, .. }| AccountInfo {
@@ -466,7 +466,7 @@ fn original_slot(
     nodes: &mut Preimages,
 ) -> Result<U256> {
     let leaf = storage.get(key, nodes).map_err(|error| in_storage(address, slot, error))?;
-    leaf.map(|value| number(value))
+    leaf.map(number)
         .transpose()
         .map(Option::unwrap_or_default)
         .map_err(|error| Box::new(StateError::MalformedSlot { address, slot, error }))

@@ -1,7 +1,8 @@
 //! Copying and comparing memory.
 //!
 //! OpenVM links a `memcpy` that moves four bytes at a time, and the compiler's `memcmp` goes byte by byte. Here 32 bytes
-//! are moved by one instruction of the VM for 256-bit integers, `x | x`, cleared by another, `x ^ x`, and words are compared.
+//! are moved by one instruction of the VM for 256-bit integers, `x | x`, cleared by another, `x ^ x`, and compared by a few;
+//! otherwise words are compared.
 
 #![expect(unsafe_code, reason = "memory by its addresses")]
 
@@ -22,12 +23,38 @@ core::arch::global_asm!(
     "1:",
     "addi a4, a2, -32",
     "bltz a4, 3f",
+    ".insn r {opcode}, {funct3}, {or}, a5, a1, a1",
+    "addi a5, a5, 32",
+    "addi a1, a1, 32",
+    "addi a4, a4, -32",
+    "bltz a4, 13f",
+    // Four times 32 bytes at once, as long as there are so many. a3: what is left behind the next.
+    "addi a3, a4, -96",
+    "bltz a3, 2f",
+    "12:",
+    ".insn r {opcode}, {funct3}, {or}, a5, a1, a1",
+    "addi a5, a5, 32",
+    "addi a1, a1, 32",
+    ".insn r {opcode}, {funct3}, {or}, a5, a1, a1",
+    "addi a5, a5, 32",
+    "addi a1, a1, 32",
+    ".insn r {opcode}, {funct3}, {or}, a5, a1, a1",
+    "addi a5, a5, 32",
+    "addi a1, a1, 32",
+    ".insn r {opcode}, {funct3}, {or}, a5, a1, a1",
+    "addi a5, a5, 32",
+    "addi a1, a1, 32",
+    "addi a3, a3, -128",
+    "bgez a3, 12b",
+    "addi a4, a3, 96",
+    "bltz a4, 13f",
     "2:",
     ".insn r {opcode}, {funct3}, {or}, a5, a1, a1",
     "addi a5, a5, 32",
     "addi a1, a1, 32",
     "addi a4, a4, -32",
     "bgez a4, 2b",
+    "13:",
     "andi a3, a4, 31",
     "beqz a3, 5f",
     // Less than 32 bytes are left: whole words by as many of these pairs, the last ones, from the highest word down.
@@ -65,26 +92,85 @@ core::arch::global_asm!(
     "bnez a4, 7b",
     "5:",
     "ret",
-    // More than 32 bytes, and both equally far from a multiple of four?
+    // At least 32 bytes? Then up to where a5 is a multiple of four, one by one.
     "6:",
-    "sltiu a3, a2, 33",
-    "bnez a3, 10f",
-    "xor a3, a0, a1",
-    "andi a3, a3, 3",
-    "bnez a3, 9f",
-    "neg a7, a0",
-    "andi a7, a7, 3",
-    "sub a2, a2, a7",
+    "addi a4, a2, -32",
+    "bltz a4, 10f",
+    "andi a3, a5, 3",
+    "beqz a3, 20f",
+    "xor a6, a5, a1",
+    "andi a6, a6, 3",
+    // A hash to where it is referred to, or the like?
+    "beqz a4, 30f",
+    "16:",
+    "addi a7, a3, -4",
+    "add a2, a2, a7",
     "8:",
     "lbu a3, 0(a1)",
     "sb a3, 0(a5)",
     "addi a1, a1, 1",
     "addi a5, a5, 1",
-    "addi a7, a7, -1",
+    "addi a7, a7, 1",
     "bnez a7, 8b",
-    "j 1b",
-    "9:",
-    "tail __real_memcpy",
+    "beqz a6, 1b",
+    "addi a4, a2, -32",
+    "bltz a4, 10f",
+    // a5 is a multiple of four and a1 is not: 32 bytes are those from the multiple of four before a1 on, shifted down, and
+    // those from the next one on, shifted up. What both have is the same.
+    "20:",
+    "andi a3, a1, 3",
+    "sub a1, a1, a3",
+    "slli a6, a3, 5",
+    "la a7, zeno_shifts",
+    "add t0, a7, a6",
+    "addi t1, a7, 128",
+    "sub t1, t1, a6",
+    "addi sp, sp, -32",
+    "21:",
+    ".insn r {opcode}, {funct3}, {srl}, a5, a1, t0",
+    "addi a1, a1, 4",
+    ".insn r {opcode}, {funct3}, {sll}, sp, a1, t1",
+    ".insn r {opcode}, {funct3}, {or}, a5, a5, sp",
+    "addi a5, a5, 32",
+    "addi a1, a1, 28",
+    "addi a4, a4, -32",
+    "bgez a4, 21b",
+    "addi sp, sp, 32",
+    "add a1, a1, a3",
+    "addi a2, a4, 32",
+    "j 10f",
+    // 32 bytes to a5, which is not a multiple of four.
+    "30:",
+    "beqz a6, 16b",
+    "andi a6, a1, 3",
+    "bnez a6, 10f",
+    // From one, shifted up and filled with what is there before them. a6: the bits of a word at and behind a5.
+    "slli a6, a3, 5",
+    "la a7, zeno_shifts",
+    "add a7, a7, a6",
+    "addi sp, sp, -32",
+    ".insn r {opcode}, {funct3}, {sll}, sp, a1, a7",
+    "sub a5, a5, a3",
+    "slli a3, a3, 3",
+    "li a6, -1",
+    "sll a6, a6, a3",
+    "not a4, a6",
+    "lw a7, 0(a5)",
+    "and a7, a7, a4",
+    "lw a4, 0(sp)",
+    "or a4, a4, a7",
+    "sw a4, 0(sp)",
+    // The last bytes, in the next word.
+    "lw a4, 28(a1)",
+    "neg a3, a3",
+    "srl a4, a4, a3",
+    "lw a7, 32(a5)",
+    "and a7, a7, a6",
+    "or a4, a4, a7",
+    "sw a4, 32(a5)",
+    ".insn r {opcode}, {funct3}, {or}, a5, sp, sp",
+    "addi sp, sp, 32",
+    "ret",
     // At most 32 bytes, one by one, by as many of these pairs.
     "10:",
     "slli a6, a2, 3",
@@ -159,6 +245,231 @@ core::arch::global_asm!(
     "ret",
     ".size __wrap_memcpy, . - __wrap_memcpy",
     ".popsection",
+    // Numbers of bits, as 256-bit integers: those of no byte up to those of three.
+    ".pushsection .rodata.zeno_shifts,\"a\",@progbits",
+    ".p2align 5",
+    "zeno_shifts:",
+    ".word 0, 0, 0, 0, 0, 0, 0, 0",
+    ".word 8, 0, 0, 0, 0, 0, 0, 0",
+    ".word 16, 0, 0, 0, 0, 0, 0, 0",
+    ".word 24, 0, 0, 0, 0, 0, 0, 0",
+    ".popsection",
+    // Compares, as the C library's: negative, zero or positive in a0. What is read lies within both ranges, but for the
+    // words that their first and last bytes lie in.
+    ".pushsection .text.memcmp,\"ax\",@progbits",
+    ".globl memcmp",
+    ".type memcmp, @function",
+    ".globl bcmp",
+    ".type bcmp, @function",
+    "memcmp:",
+    "bcmp:",
+    "li a3, 32",
+    "beq a2, a3, 40f",
+    // a4: what is left behind the next word.
+    "1:",
+    "addi a4, a2, -4",
+    "bltz a4, 9f",
+    "or a3, a0, a1",
+    "andi a3, a3, 3",
+    "bnez a3, 4f",
+    // Both at multiples of four. Less than 32 bytes are left: whole words by as many of these triples, the last ones.
+    "sltiu a3, a2, 32",
+    "beqz a3, 18f",
+    "andi a4, a2, 28",
+    "slli a3, a4, 1",
+    "add a3, a3, a4",
+    "la a5, 3f",
+    "sub a5, a5, a3",
+    "jr a5",
+    "lw a3, 24(a0)",
+    "lw a5, 24(a1)",
+    "bne a3, a5, 10f",
+    "lw a3, 20(a0)",
+    "lw a5, 20(a1)",
+    "bne a3, a5, 10f",
+    "lw a3, 16(a0)",
+    "lw a5, 16(a1)",
+    "bne a3, a5, 10f",
+    "lw a3, 12(a0)",
+    "lw a5, 12(a1)",
+    "bne a3, a5, 10f",
+    "lw a3, 8(a0)",
+    "lw a5, 8(a1)",
+    "bne a3, a5, 10f",
+    "lw a3, 4(a0)",
+    "lw a5, 4(a1)",
+    "bne a3, a5, 10f",
+    "lw a3, 0(a0)",
+    "lw a5, 0(a1)",
+    "bne a3, a5, 10f",
+    "3:",
+    "andi a2, a2, 3",
+    "beqz a2, 11f",
+    "add a0, a0, a4",
+    "add a1, a1, a4",
+    "j 10f",
+    // Two words at once. a4: what is left behind them.
+    "18:",
+    "addi a4, a4, -4",
+    "2:",
+    "lw a3, 0(a0)",
+    "lw a5, 0(a1)",
+    "bne a3, a5, 8f",
+    "lw a3, 4(a0)",
+    "lw a5, 4(a1)",
+    "bne a3, a5, 7f",
+    "addi a0, a0, 8",
+    "addi a1, a1, 8",
+    "addi a4, a4, -8",
+    "bgez a4, 2b",
+    // One more?
+    "addi a2, a4, 8",
+    "andi a3, a2, 4",
+    "beqz a3, 9f",
+    "lw a3, 0(a0)",
+    "lw a5, 0(a1)",
+    "bne a3, a5, 8f",
+    "addi a0, a0, 4",
+    "addi a1, a1, 4",
+    "addi a2, a2, -4",
+    // The rest, one by one.
+    "9:",
+    "beqz a2, 11f",
+    "10:",
+    "lbu a3, 0(a0)",
+    "lbu a4, 0(a1)",
+    "bne a3, a4, 12f",
+    "addi a0, a0, 1",
+    "addi a1, a1, 1",
+    "addi a2, a2, -1",
+    "bnez a2, 10b",
+    "11:",
+    "li a0, 0",
+    "ret",
+    "12:",
+    "sub a0, a3, a4",
+    "ret",
+    // Words that differ: the second ones, the first ones.
+    "7:",
+    "addi a0, a0, 4",
+    "addi a1, a1, 4",
+    "8:",
+    "li a2, 4",
+    "j 10b",
+    // Is one of them at a multiple of four? Or else up to where the first is, one by one.
+    "4:",
+    "andi a3, a0, 3",
+    "beqz a3, 5f",
+    "andi a5, a1, 3",
+    "beqz a5, 6f",
+    "13:",
+    "lbu a3, 0(a0)",
+    "lbu a4, 0(a1)",
+    "bne a3, a4, 12b",
+    "addi a0, a0, 1",
+    "addi a1, a1, 1",
+    "addi a2, a2, -1",
+    "andi a3, a0, 3",
+    "bnez a3, 13b",
+    "j 1b",
+    // t0: the one that is, t1: the word that the other begins in, and its bits that come before that.
+    "5:",
+    "mv t0, a0",
+    "mv t1, a1",
+    "andi a3, a1, 3",
+    "j 14f",
+    "6:",
+    "mv t0, a1",
+    "mv t1, a0",
+    "14:",
+    "sub t1, t1, a3",
+    "slli a5, a3, 3",
+    "neg a6, a5",
+    "lw t2, 0(t1)",
+    "addi a4, a4, -4",
+    "bltz a4, 16f",
+    "15:",
+    "lw t3, 4(t1)",
+    "srl t2, t2, a5",
+    "sll t4, t3, a6",
+    "or t2, t2, t4",
+    "lw t4, 0(t0)",
+    "bne t2, t4, 17f",
+    "lw t2, 8(t1)",
+    "srl t3, t3, a5",
+    "sll t4, t2, a6",
+    "or t3, t3, t4",
+    "lw t4, 4(t0)",
+    "bne t3, t4, 17f",
+    "addi t0, t0, 8",
+    "addi t1, t1, 8",
+    "addi a4, a4, -8",
+    "bgez a4, 15b",
+    "16:",
+    "andi a3, a4, 4",
+    "beqz a3, 17f",
+    "lw t3, 4(t1)",
+    "srl t2, t2, a5",
+    "sll t4, t3, a6",
+    "or t2, t2, t4",
+    "lw t4, 0(t0)",
+    "bne t2, t4, 17f",
+    "addi a4, a4, -4",
+    // What was not found to be the same, one by one.
+    "17:",
+    "addi a4, a4, 8",
+    "sub a3, a2, a4",
+    "add a0, a0, a3",
+    "add a1, a1, a3",
+    "mv a2, a4",
+    "j 9b",
+    // 32 bytes, most of them hashes, and the same: t0, at a multiple of four, and t1.
+    "40:",
+    "andi a3, a0, 3",
+    "beqz a3, 41f",
+    "andi a4, a1, 3",
+    "bnez a4, 1b",
+    "mv t0, a1",
+    "mv t1, a0",
+    "j 42f",
+    "41:",
+    "mv t0, a0",
+    "mv t1, a1",
+    "andi a3, a1, 3",
+    "bnez a3, 42f",
+    "addi sp, sp, -64",
+    ".insn r {opcode}, {funct3}, {xor}, sp, t0, t1",
+    "j 43f",
+    // The other's bytes as __wrap_memcpy has them.
+    "42:",
+    "sub t1, t1, a3",
+    "slli a4, a3, 5",
+    "la a5, zeno_shifts",
+    "add a6, a5, a4",
+    "addi a7, a5, 128",
+    "sub a7, a7, a4",
+    "addi sp, sp, -64",
+    ".insn r {opcode}, {funct3}, {srl}, sp, t1, a6",
+    "addi t1, t1, 4",
+    "addi a4, sp, 32",
+    ".insn r {opcode}, {funct3}, {sll}, a4, t1, a7",
+    ".insn r {opcode}, {funct3}, {or}, sp, sp, a4",
+    ".insn r {opcode}, {funct3}, {xor}, sp, sp, t0",
+    "43:",
+    "la a5, zeno_one",
+    ".insn r {opcode}, {funct3}, {sltu}, sp, sp, a5",
+    "lw a3, 0(sp)",
+    "addi sp, sp, 64",
+    "beqz a3, 1b",
+    "li a0, 0",
+    "ret",
+    ".size memcmp, . - memcmp",
+    ".popsection",
+    ".pushsection .rodata.zeno_one,\"a\",@progbits",
+    ".p2align 5",
+    "zeno_one:",
+    ".word 1, 0, 0, 0, 0, 0, 0, 0",
+    ".popsection",
     ".pushsection .text.__wrap_memset,\"ax\",@progbits",
     ".globl __wrap_memset",
     ".type __wrap_memset, @function",
@@ -201,57 +512,7 @@ core::arch::global_asm!(
     funct3 = const INT256_FUNCT3,
     or = const Int256Funct7::Or as u8,
     xor = const Int256Funct7::Xor as u8,
+    sll = const Int256Funct7::Sll as u8,
+    srl = const Int256Funct7::Srl as u8,
+    sltu = const Int256Funct7::Sltu as u8,
 );
-
-/// Compares `length` bytes, as the C library's: negative, zero or positive.
-///
-/// # Safety
-/// Both must be readable for `length` bytes.
-#[no_mangle]
-pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, length: usize) -> i32 {
-    let mut done = 0;
-    // SAFETY: what is read lies within the two ranges, but for the words that the last bytes lie in: the VM's memory ends
-    // at a multiple of four.
-    unsafe {
-        // Words as long as they are the same; which of the two is the aligned one does not matter to that.
-        let (x, y) = if a.addr() % 4 == 0 { (a, b) } else { (b, a) };
-        if x.addr() % 4 == 0 && length >= 4 {
-            let shift = 8 * (y.addr() % 4);
-            if shift == 0 {
-                while done + 4 <= length && *x.add(done).cast::<u32>() == *y.add(done).cast::<u32>() {
-                    done += 4;
-                }
-            } else {
-                let mut next = y.wrapping_sub(y.addr() % 4).cast::<u32>();
-                let mut word = next.read_volatile();
-                while done + 4 <= length {
-                    next = next.add(1);
-                    let following = next.read_volatile();
-                    if *x.add(done).cast::<u32>() != word >> shift | following << (32 - shift) {
-                        break;
-                    }
-                    word = following;
-                    done += 4;
-                }
-            }
-        }
-        while done < length {
-            let (x, y) = (*a.add(done), *b.add(done));
-            if x != y {
-                return i32::from(x) - i32::from(y);
-            }
-            done += 1;
-        }
-    }
-    0
-}
-
-/// Whether the bytes differ.
-///
-/// # Safety
-/// As [`memcmp`].
-#[no_mangle]
-pub unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, length: usize) -> i32 {
-    // SAFETY: the same.
-    unsafe { memcmp(a, b, length) }
-}

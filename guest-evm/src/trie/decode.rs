@@ -1,6 +1,6 @@
 //! Nodes from RLP.
 
-use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, Result, malformed};
+use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, Place, Places, Result, malformed};
 use alloc::boxed::Box;
 use alloy_primitives::Bytes;
 use alloy_rlp::Header;
@@ -9,6 +9,8 @@ use alloy_rlp::Header;
 pub(super) const INLINE_LIMIT: usize = 32;
 /// An empty string: no child.
 const NO_CHILD: u8 = 0x80;
+/// The first byte of a string of one byte, which must not be one that is its own encoding.
+const ONE_BYTE: u8 = NO_CHILD + 1;
 /// What comes before the 32 bytes of a hash.
 pub(super) const HASH_PREFIX: u8 = 0x80 + 32;
 /// The first byte of a list is this and the length of what follows.
@@ -16,10 +18,18 @@ const LIST: u8 = 0xc0;
 /// The first bytes of the longest string and the longest list whose lengths are in them.
 const LAST_SHORT_STRING: u8 = NO_CHILD + 55;
 const LAST_SHORT_LIST: u8 = LIST + 55;
+/// The first bytes of a string and a list whose lengths are the next byte.
+const LONG_STRING: u8 = LAST_SHORT_STRING + 1;
+const LONG_LIST: u8 = LAST_SHORT_LIST + 1;
+/// That of a list whose length is the next two bytes.
+const LONGER_LIST: u8 = LONG_LIST + 1;
 /// No node is an empty list.
 const FIRST_INLINE: u8 = LIST + 1;
 /// The first byte of the longest list that, with this byte, is shorter than [`INLINE_LIMIT`].
 const LAST_INLINE: u8 = LIST + INLINE_LIMIT as u8 - 2;
+
+const NO_REFERENCE: &str = "it refers to a child neither by hash nor inlined";
+const NO_BRANCH: &str = "it is a branch with a value or with more than 17 items";
 
 /// How a source refers to a child.
 pub(super) enum Reference<'a> {
@@ -28,22 +38,34 @@ pub(super) enum Reference<'a> {
     Inline(&'a [u8]),
 }
 
+/// The length of a reference by hash.
+pub(super) const HASH_REFERENCE: usize = 1 + 32;
+/// Where a branch that refers to all 16 children by their hashes refers to the first, behind its header, and how long it is.
+pub(super) const FULL_FIRST: usize = 3;
+const FULL: usize = FULL_FIRST + 16 * HASH_REFERENCE + 1;
+
 /// The length of the reference that begins with this byte; none if no reference does.
 pub(super) fn reference_length(first: u8) -> Option<usize> {
     match first {
         NO_CHILD => Some(1),
-        HASH_PREFIX => Some(33),
+        HASH_PREFIX => Some(HASH_REFERENCE),
         FIRST_INLINE..=LAST_INLINE => Some(1 + usize::from(first - LIST)),
         _ => None,
     }
 }
 
-/// The reference at this place of a source, where [`node`] found one that is not empty.
-pub(super) fn reference(source: &[u8], at: usize) -> Reference<'_> {
-    match source[at] {
-        HASH_PREFIX => Reference::Hash(source[at + 1..].first_chunk().expect("decoding found 32 bytes")),
-        first => Reference::Inline(&source[at..at + 1 + usize::from(first - LIST)]),
-    }
+/// The reference at this place of a source. [`node`] need not have found one there: see [`full_branch`].
+#[inline(always)]
+pub(super) fn reference(source: &[u8], place: Place) -> Result<Reference<'_>> {
+    let Place { at, may_be_inlined } = place;
+    let found = match source.get(at) {
+        Some(&HASH_PREFIX) => source[at + 1..].first_chunk().map(Reference::Hash),
+        Some(first @ FIRST_INLINE..=LAST_INLINE) if may_be_inlined => {
+            source[at..].get(..1 + usize::from(first - LIST)).map(Reference::Inline)
+        }
+        _ => None,
+    };
+    found.ok_or_else(|| malformed(source, NO_REFERENCE))
 }
 
 /// Decodes a node. Of its children, only their references are looked at.
@@ -53,60 +75,80 @@ pub(super) fn node(source: &Bytes) -> Result<Node> {
     if let Some(branch) = full_branch(source) {
         return Ok(Node::Branch(branch));
     }
-    let mut payload = bytes;
-    match Header::decode(&mut payload) {
-        Ok(header) if header.list && header.payload_length == payload.len() => {}
-        _ => return Err(malformed(bytes, "it is not one RLP list")),
+    let Some(start) = list(bytes) else { return Err(malformed(bytes, "it is not one RLP list")) };
+    if bytes.get(start) == Some(&NO_CHILD) {
+        // The path of a leaf or an extension is not empty.
+        return branch(source, start);
     }
-    let start = bytes.len() - payload.len();
     // A branch has 17 items, a leaf or an extension two. What is wrong with an item is found when it is read.
     let second = start + length(bytes, start)?;
     let end = second + length(bytes, second)?;
     if end == bytes.len() { short(source, start, second) } else { branch(source, start) }
 }
 
-/// The length of the item that begins here, if there is one.
+/// Where the payload begins, if this is one list.
+fn list(bytes: &[u8]) -> Option<usize> {
+    match *bytes {
+        [first @ LIST..=LAST_SHORT_LIST, ..] => (bytes.len() == 1 + usize::from(first - LIST)).then_some(1),
+        [LONG_LIST, length @ 56..=u8::MAX, ..] => (bytes.len() == 2 + usize::from(length)).then_some(2),
+        [LONGER_LIST, high @ 1..=u8::MAX, low, ..] => {
+            (bytes.len() == 3 + usize::from(u16::from_be_bytes([high, low]))).then_some(3)
+        }
+        _ => {
+            let mut payload = bytes;
+            let header = Header::decode(&mut payload).ok()?;
+            (header.list && header.payload_length == payload.len()).then(|| bytes.len() - payload.len())
+        }
+    }
+}
+
+/// The length of the item that begins here, if there is one. Whether all of it is there has to be seen.
 #[inline(always)]
 fn length(bytes: &[u8], at: usize) -> Result<usize> {
     Ok(match bytes.get(at) {
         Some(..NO_CHILD) => 1,
         Some(first @ NO_CHILD..=LAST_SHORT_STRING) => 1 + usize::from(first - NO_CHILD),
         Some(first @ LIST..=LAST_SHORT_LIST) => 1 + usize::from(first - LIST),
-        _ => item(bytes, at)?.whole,
+        _ => long(bytes, at)?,
     })
 }
 
-/// An RLP item: whether it is a list, the length of all of it, and of its payload.
-struct Item {
-    list: bool,
-    whole: usize,
-    payload: usize,
+/// The same of a long one.
+fn long(bytes: &[u8], at: usize) -> Result<usize> {
+    if let Some(&[LONG_STRING, length @ 56..=u8::MAX]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        return Ok(2 + usize::from(length));
+    }
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    // It checks that the payload is there.
+    let Header { payload_length, .. } =
+        Header::decode(&mut rest).map_err(|_| malformed(bytes, "its RLP is invalid"))?;
+    Ok(bytes.len() - at - rest.len() + payload_length)
 }
 
-/// The item that begins here.
-fn item(bytes: &[u8], at: usize) -> Result<Item> {
-    let mut rest = bytes.get(at..).unwrap_or_default();
-    // `Header::decode` checks that the payload is there.
-    let Header { list, payload_length } =
-        Header::decode(&mut rest).map_err(|_| malformed(bytes, "its RLP is invalid"))?;
-    Ok(Item { list, whole: bytes.len() - at - rest.len() + payload_length, payload: payload_length })
+/// Where the payload of the item begins that is at `at`, and all there by [`length`]; none if it is a list, or one byte
+/// that should be its own encoding.
+fn string(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes[at] {
+        ..NO_CHILD => Some(at),
+        ONE_BYTE if bytes[at + 1] < NO_CHILD => None,
+        NO_CHILD..=LAST_SHORT_STRING => Some(at + 1),
+        first @ LONG_STRING..LIST => Some(at + 1 + usize::from(first - LAST_SHORT_STRING)),
+        _ => None,
+    }
 }
 
 /// A leaf or an extension, whose items begin at these places.
 fn short(source: &Bytes, first: usize, second: usize) -> Result<Node> {
-    let path = item(source, first)?;
-    if path.list {
-        return Err(malformed(source, "its path is a list"));
-    }
-    let path = Path::decode(source.slice(second - path.payload..second))
-        .ok_or_else(|| malformed(source, "its path is not hex-prefix encoded"))?;
+    let Some((start, path)) =
+        string(source, first).and_then(|start| Some((start, Path::decode(&source[start..second])?)))
+    else {
+        return Err(malformed(source, "its path is not hex-prefix encoded"));
+    };
     if path.is_leaf() {
-        let value = item(source, second)?;
-        if value.list || value.payload == 0 {
+        let Some(value) = string(source, second).filter(|value| *value < source.len()) else {
             return Err(malformed(source, "its value is a list or empty"));
-        }
-        let value = source.slice(source.len() - value.payload..);
-        return Ok(Node::Leaf(Box::new(Leaf { path, value, changed: false })));
+        };
+        return Ok(Node::Leaf(Box::new(Leaf { source: source.clone(), path: start..second, value })));
     }
     let is_child = path.len() > 0
         && reference_length(source[second]).is_some_and(|length| second + length == source.len())
@@ -118,45 +160,94 @@ fn short(source: &Bytes, first: usize, second: usize) -> Result<Node> {
     if !is_child {
         return Err(malformed(source, "it is an extension without a path or without a branch below"));
     }
-    let child = Node::Stub(second as u32);
-    Ok(Node::Extension(Box::new(Extension { source: source.clone(), path, child, changed: false })))
+    let path = source.slice(start..second);
+    Ok(Node::Extension(Box::new(Extension {
+        source: source.clone(),
+        path,
+        child: Node::Stub,
+        place: second,
+    })))
 }
 
 /// A branch that refers to all 16 children by their hashes, as most near a root do. They lie at known places.
+///
+/// Only the first two references are looked at, and the other children's when they are asked for: with these two it has
+/// more items than two, so it is no leaf and no extension; and no other branch is so long. One of which another reference
+/// is none, is refused once that child is asked for, as is one whose child is not what such a node may be.
 fn full_branch(source: &Bytes) -> Option<Box<Branch>> {
-    const FIRST: usize = 3;
-    const LENGTH: usize = 16 * 33 + 1;
-    let bytes: &[u8; FIRST + LENGTH] = source[..].try_into().ok()?;
-    let is_full = bytes[..FIRST] == [0xf9, (LENGTH >> 8) as u8, LENGTH as u8]
-        && (0..16).all(|index| bytes[FIRST + 33 * index] == HASH_PREFIX)
-        && bytes[FIRST + LENGTH - 1] == NO_CHILD;
+    const HEADER: [u8; FULL_FIRST] =
+        [LONGER_LIST, ((FULL - FULL_FIRST) >> 8) as u8, (FULL - FULL_FIRST) as u8];
+    let bytes: &[u8; FULL] = source[..].try_into().ok()?;
+    let is_full = bytes[..FULL_FIRST] == HEADER
+        && bytes[FULL_FIRST] == HASH_PREFIX
+        && bytes[FULL_FIRST + HASH_REFERENCE] == HASH_PREFIX
+        && bytes[FULL - 1] == NO_CHILD;
     is_full.then(|| {
-        let children = core::array::from_fn(|index| Node::Stub((FIRST + 33 * index) as u32));
-        Box::new(Branch { source: source.clone(), children, changed: false })
+        Box::new(Branch {
+            source: source.clone(),
+            children: [const { Node::Stub }; 16],
+            places: Places::Hashes { first: FULL_FIRST as u16, present: u16::MAX },
+            changed: 0,
+        })
     })
 }
 
+/// Any other branch.
 fn branch(source: &Bytes, start: usize) -> Result<Node> {
     let bytes = &source[..];
     // Filled where it will stay: it is large.
-    let mut branch =
-        Box::new(Branch { source: source.clone(), children: [const { Node::Empty }; 16], changed: false });
-    let mut at = start;
-    for child in &mut branch.children {
-        match bytes.get(at).and_then(|first| reference_length(*first)) {
-            Some(1) => at += 1,
-            Some(length) => {
+    let mut branch = Box::new(Branch {
+        source: source.clone(),
+        children: [const { Node::Stub }; 16],
+        places: Places::NONE,
+        changed: 0,
+    });
+    let mut rest = &bytes[start..];
+    let mut present = 0;
+    for (index, child) in branch.children.iter_mut().enumerate() {
+        match rest {
+            [NO_CHILD, behind @ ..] => {
                 // An assignment would ask what there is to drop: nothing.
-                core::mem::forget(core::mem::replace(child, Node::Stub(at as u32)));
-                at += length;
+                core::mem::forget(core::mem::replace(child, Node::Empty));
+                rest = behind;
             }
-            None => return Err(malformed(bytes, "it refers to a child neither by hash nor inlined")),
+            [HASH_PREFIX, behind @ ..] if behind.len() >= 32 => {
+                present |= 1 << index;
+                rest = &behind[32..];
+            }
+            _ => return branch_with_inlined(source, start),
         }
     }
-    if bytes.get(at) != Some(&NO_CHILD) || at + 1 != bytes.len() {
-        return Err(malformed(bytes, "it is a branch with a value or with more than 17 items"));
+    if *rest != [NO_CHILD] {
+        return Err(malformed(bytes, NO_BRANCH));
     }
+    branch.places = Places::Hashes { first: start as u16, present };
     Ok(Node::Branch(branch))
+}
+
+/// A branch of which some children are inlined.
+#[inline(never)]
+fn branch_with_inlined(source: &Bytes, start: usize) -> Result<Node> {
+    let bytes = &source[..];
+    let mut places = Box::new([0; 16]);
+    let mut children = [const { Node::Stub }; 16];
+    let mut at = start;
+    for (child, place) in children.iter_mut().zip(&mut *places) {
+        let Some(length) = bytes.get(at).and_then(|first| reference_length(*first)) else {
+            return Err(malformed(bytes, NO_REFERENCE));
+        };
+        if length == 1 {
+            *child = Node::Empty;
+        }
+        // So many references are not so long that their places would not fit.
+        *place = at as u16;
+        at += length;
+    }
+    if bytes.get(at) != Some(&NO_CHILD) || at + 1 != bytes.len() {
+        return Err(malformed(bytes, NO_BRANCH));
+    }
+    let places = Places::Listed(places);
+    Ok(Node::Branch(Box::new(Branch { source: source.clone(), children, places, changed: 0 })))
 }
 
 const _: () = assert!(KEY_NIBBLES / 2 + 1 < 56, "a path is a short string");

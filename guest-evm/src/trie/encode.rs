@@ -1,15 +1,15 @@
 //! Nodes to RLP, and their hashes.
 
 use super::{
-    Branch, Extension, Leaf, Node,
-    decode::{HASH_PREFIX, INLINE_LIMIT, reference_length},
+    Branch, Extension, Leaf, Node, Path, Places,
+    decode::{HASH_PREFIX, INLINE_LIMIT},
 };
 use alloc::vec::Vec;
 use alloy_primitives::{Bytes, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
-use core::ops::Range;
+use core::{num::NonZeroU32, ops::Range};
 
-/// The longest header of a list that is a node: a prefix and two bytes of length, as branches have mostly.
+/// The longest header of a list that is a branch or an extension: a prefix and two bytes of length.
 const HEADER: usize = 3;
 
 impl Node {
@@ -17,7 +17,7 @@ impl Node {
     fn encode_reference(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => return out.push(EMPTY_STRING_CODE),
-            Self::Stub(_) => unreachable!("only its parent's source has it"),
+            Self::Stub => unreachable!("only its parent's source has it"),
             Self::Digest(hash) => return push_hash(out, &hash.0),
             _ => {}
         }
@@ -36,48 +36,33 @@ impl Node {
 
     /// Appends the node's own RLP and answers where. A reference has none.
     ///
-    /// Room is left before it, so that it begins at a multiple of four, if it is a leaf or long: the zkVM's keccak wants
-    /// that.
+    /// Room is left before it, so that it begins at a multiple of four if it is long: the zkVM's keccak wants that.
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> Range<usize> {
-        if let Self::Branch(branch) = self
-            && let Some(encoding) = branch.encode_in_place(out)
-        {
-            return encoding;
-        }
-        let room = match self {
-            Self::Leaf(leaf) => leaf.header().length(),
-            _ => HEADER,
-        };
-        let start = out.len().next_multiple_of(4) + room;
-        out.resize(start, 0);
         match self {
-            Self::Empty | Self::Stub(_) | Self::Digest(_) => {
+            Self::Empty | Self::Stub | Self::Digest(_) => {
                 unreachable!("an empty node and a reference have no encoding of their own")
             }
-            Self::Leaf(leaf) => {
-                let Leaf { path, value, .. } = &**leaf;
-                path.encoded().encode(out);
-                value[..].encode(out);
-            }
+            Self::Leaf(leaf) => append(out, &leaf.source),
             Self::Extension(extension) => {
-                let Extension { source, path, child, .. } = &**extension;
-                path.encoded().encode(out);
-                match child {
-                    Self::Stub(at) => out.extend_from_slice(&source[*at as usize..]),
-                    child => child.encode_reference(out),
-                }
+                let Extension { source, path, child, place } = &**extension;
+                encode_list(out, |out| {
+                    path.encode(out);
+                    match child {
+                        Self::Stub => out.extend_from_slice(&source[*place..]),
+                        child => child.encode_reference(out),
+                    }
+                })
             }
-            Self::Branch(branch) => branch.encode_children(out),
+            Self::Branch(branch) => match branch.encode_in_place(out) {
+                Some(encoding) => encoding,
+                None => encode_list(out, |out| branch.encode_children(out)),
+            },
         }
-        let header = Header { list: true, payload_length: out.len() - start };
-        let begin = start - header.length();
-        header.encode(&mut &mut out[begin..start]);
-        begin..out.len()
     }
 
     /// Pushes the encodings of this node and all below that are revealed and referred to by hash.
     pub(super) fn revealed(&self, is_root: bool, nodes: &mut Vec<Bytes>) {
-        if matches!(self, Self::Empty | Self::Stub(_) | Self::Digest(_)) {
+        if matches!(self, Self::Empty | Self::Stub | Self::Digest(_)) {
             return;
         }
         let mut scratch = Vec::new();
@@ -94,8 +79,34 @@ impl Node {
 }
 
 impl Leaf {
-    fn header(&self) -> Header {
-        Header { list: true, payload_length: self.path.encoded().length() + self.value[..].length() }
+    pub(super) fn new(path: Path<'_>, value: &[u8]) -> Self {
+        let mut item = Vec::with_capacity(1 + path.encoded().len());
+        path.encoded().encode(&mut item);
+        Self::with_item(&item, item.len() - path.encoded().len(), value)
+    }
+
+    /// The leaf with this path and another value.
+    pub(super) fn with_value(&self, value: &[u8]) -> Self {
+        // The path's only byte is its own encoding.
+        let header = usize::from(self.path.len() != 1);
+        Self::with_item(&self.source[self.path.start - header..self.path.end], header, value)
+    }
+
+    /// `path` is the whole item, of which so many bytes are a header.
+    fn with_item(path: &[u8], header: usize, value: &[u8]) -> Self {
+        let is_byte = matches!(value, [..EMPTY_STRING_CODE]);
+        let value_header = if is_byte { 0 } else { header_length(value.len()) };
+        let payload = path.len() + value_header + value.len();
+        let list_header = header_length(payload);
+        let mut source = Vec::with_capacity(list_header + payload);
+        push_header(&mut source, true, payload);
+        source.extend_from_slice(path);
+        if !is_byte {
+            push_header(&mut source, false, value.len());
+        }
+        source.extend_from_slice(value);
+        let path = list_header + header..list_header + path.len();
+        Self { value: path.end + value_header, source: source.into(), path }
     }
 }
 
@@ -103,107 +114,110 @@ impl Branch {
     /// [`Node::encode`] where all that changes is hashes of children: its source with others in their places. None, and
     /// nothing is appended, if it is more.
     fn encode_in_place(&self, out: &mut Vec<u8>) -> Option<Range<usize>> {
-        let source = &self.source[..];
-        let mut next = payload(source);
-        if next == 0 {
+        // Before one of them is encoded, it is known that all have a place: or else what lies below this branch would be
+        // encoded twice.
+        let have_places = match &self.places {
+            Places::Hashes { present, .. } => self.changed & !present == 0,
+            Places::Listed(places) => {
+                bits(self.changed).all(|index| self.source[usize::from(places[index])] == HASH_PREFIX)
+            }
+        };
+        if self.source.is_empty()
+            || !have_places
+            || bits(self.changed).any(|index| matches!(self.children[index], Node::Empty))
+        {
             return None;
         }
-        // Where the changed ones are referred to. Before one of them is encoded, it is known that all have a place: or
-        // else what lies below this branch would be encoded twice.
-        let mut changed = [(0, 0); 16];
-        let mut count = 0;
-        // The last child that is as it was: how long it is matters only to one that is not.
-        let mut stub = None;
-        for (index, child) in self.children.iter().enumerate() {
-            if let Node::Stub(at) = child {
-                stub = Some(*at as usize);
-                continue;
-            }
-            if let Some(at) = stub.take() {
-                next = at + reference_length(*source.get(at)?)?;
-            }
-            let length = reference_length(*source.get(next)?)?;
-            match child {
-                // There was none either.
-                Node::Empty if length == 1 => {}
-                Node::Empty => return None,
-                child if !child.is_changed() => {}
-                _ if length == 33 => {
-                    changed[count] = (index, next);
-                    count += 1;
-                }
-                _ => return None,
-            }
-            next += length;
-        }
         let before = out.len();
-        let begin = before.next_multiple_of(4);
-        out.resize(begin, 0);
-        out.extend_from_slice(source);
-        let end = out.len();
-        for (index, at) in &changed[..count] {
-            let place = begin + at + 1..begin + at + 33;
+        let encoding = append(out, &self.source);
+        for index in bits(self.changed) {
+            let hash = encoding.start + self.places.of(index) + 1;
+            let place = hash..hash + 32;
             // A hash is copied by its bytes, so once only.
-            match &self.children[*index] {
+            match &self.children[index] {
+                Node::Leaf(leaf) if leaf.source.len() >= INLINE_LIMIT => {
+                    out[place].copy_from_slice(&keccak256(&leaf.source)[..]);
+                }
                 Node::Digest(hash) => out[place].copy_from_slice(&hash[..]),
                 child => {
-                    let encoding = child.encode(out);
-                    if encoding.len() < INLINE_LIMIT {
+                    let below = child.encode(out);
+                    if below.len() < INLINE_LIMIT {
                         out.truncate(before);
                         return None;
                     }
-                    let hash = keccak256(&out[encoding]);
-                    out.truncate(end);
+                    let hash = keccak256(&out[below]);
+                    out.truncate(encoding.end);
                     out[place].copy_from_slice(&hash[..]);
                 }
             }
         }
-        Some(begin..end)
+        Some(encoding)
     }
 
     /// The references to all children, and the empty value. What did not change is copied from the source.
     fn encode_children(&self, out: &mut Vec<u8>) {
-        let source = &self.source[..];
-        let reference = |at: usize| source.get(at).and_then(|first| reference_length(*first)).unwrap_or(0);
-        // Where in the source the next reference is: behind the header at first.
-        let mut next = payload(source);
+        if self.source.is_empty() {
+            self.children.iter().for_each(|child| child.encode_reference(out));
+            return out.push(EMPTY_STRING_CODE);
+        }
         // The source up to here was copied, or replaced.
-        let mut done = next;
-        // The last child that is as it was: how long it is matters only to one that is not.
-        let mut stub = None;
-        for child in &self.children {
-            if let Node::Stub(at) = child {
-                stub = Some(*at as usize);
-                continue;
-            }
-            if let Some(at) = stub.take() {
-                next = at + reference(at);
-            }
-            let length = reference(next);
-            // Where there is no child, and there was none, the source has it.
-            let is_same = !child.is_changed() || (matches!(child, Node::Empty) && length == 1);
-            if !is_same {
-                out.extend_from_slice(&source[done..next]);
-                done = next + length;
-                child.encode_reference(out);
-            }
-            next += length;
+        let mut done = self.places.of(0);
+        for index in bits(self.changed) {
+            out.extend_from_slice(&self.source[done..self.places.of(index)]);
+            self.children[index].encode_reference(out);
+            done = if index == 15 { self.source.len() - 1 } else { self.places.of(index + 1) };
         }
-        if let Some(at) = stub {
-            next = at + reference(at);
-        }
-        out.extend_from_slice(&source[done..next]);
-        out.push(EMPTY_STRING_CODE);
+        out.extend_from_slice(&self.source[done..]);
     }
 }
 
-/// Where the items of a node's encoding begin, behind its header; 0 if there is no encoding.
-fn payload(source: &[u8]) -> usize {
-    match source.first() {
-        None => 0,
-        Some(0xf9) => 3,
-        Some(0xf8) => 2,
-        Some(_) => 1,
+/// The places of the bits that are set.
+fn bits(bits: u16) -> impl Iterator<Item = usize> {
+    let mut left = NonZeroU32::new(bits.into());
+    core::iter::from_fn(move || {
+        let lowest = left?;
+        left = NonZeroU32::new(lowest.get() & (lowest.get() - 1));
+        Some(lowest.trailing_zeros() as usize)
+    })
+}
+
+/// Appends an encoding where [`Node::encode`] wants it, and answers where.
+fn append(out: &mut Vec<u8>, encoding: &[u8]) -> Range<usize> {
+    while !out.len().is_multiple_of(4) {
+        out.push(0);
+    }
+    let start = out.len();
+    out.extend_from_slice(encoding);
+    start..out.len()
+}
+
+/// The same for a list, of which the payload is to be appended.
+fn encode_list(out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+    let start = out.len().next_multiple_of(4) + HEADER;
+    out.resize(start, 0);
+    payload(out);
+    let header = Header { list: true, payload_length: out.len() - start };
+    let begin = start - header.length();
+    header.encode(&mut &mut out[begin..start]);
+    begin..out.len()
+}
+
+/// The length of the header of an item with so long a payload that is not its own encoding.
+fn header_length(payload: usize) -> usize {
+    match payload {
+        ..56 => 1,
+        56..256 => 2,
+        _ => Header { list: true, payload_length: payload }.length(),
+    }
+}
+
+/// The header itself.
+fn push_header(out: &mut Vec<u8>, list: bool, payload: usize) {
+    let first = if list { 0xc0 } else { EMPTY_STRING_CODE };
+    match payload {
+        ..56 => out.push(first + payload as u8),
+        56..256 => out.extend_from_slice(&[first + 56, payload as u8]),
+        _ => Header { list, payload_length: payload }.encode(out),
     }
 }
 

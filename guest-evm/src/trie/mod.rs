@@ -17,6 +17,7 @@ pub use preimages::Preimages;
 use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
+use core::ops::Range;
 use path::{Path, nibble};
 
 /// Nibbles in a key.
@@ -55,13 +56,15 @@ pub struct Trie {
     root: Node,
     /// The root hash before the first change.
     hash: B256,
+    /// Whether there may have been one.
+    changed: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Node {
     Empty,
-    /// What the parent's source refers to here: where in it the reference begins.
-    Stub(u32),
+    /// What the parent's source refers to at this child's place.
+    Stub,
     /// A node of which only the hash is known: a root's, or one whose parent's source does not refer to it.
     Digest(Box<B256>),
     Leaf(Box<Leaf>),
@@ -69,33 +72,56 @@ enum Node {
     Branch(Box<Branch>),
 }
 
-/// `changed` says of each kind of node that the parent's source, if there is one, does not refer to it as it is now.
+/// A leaf is its encoding, whether it was revealed by it or made here.
 #[derive(Clone, Debug)]
 struct Leaf {
-    path: Path,
-    value: Bytes,
-    changed: bool,
+    source: Bytes,
+    /// Where the path's hex-prefix encoding is in it.
+    path: Range<usize>,
+    /// Where the value begins in it.
+    value: usize,
 }
 
 /// `source` is the encoding that the node was revealed by; empty if it never was.
 #[derive(Clone, Debug)]
 struct Extension {
     source: Bytes,
-    path: Path,
+    /// In its hex-prefix encoding.
+    path: Bytes,
     child: Node,
-    changed: bool,
+    /// Where the source, if there is one, refers to the child.
+    place: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Branch {
     source: Bytes,
     children: [Node; 16],
-    changed: bool,
+    places: Places,
+    /// The children, a bit for each, that are not as the source has them. It says nothing where there is no source.
+    changed: u16,
+}
+
+/// Where a source refers to a child.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: usize,
+    /// Or else it is one that is referred to by hash.
+    may_be_inlined: bool,
+}
+
+/// Where a branch's source refers to each child.
+#[derive(Clone, Debug)]
+enum Places {
+    /// By hashes only, from here on. A bit for each child that there is.
+    Hashes { first: u16, present: u16 },
+    /// Some children are inlined.
+    Listed(Box<[u16; 16]>),
 }
 
 impl Default for Trie {
     fn default() -> Self {
-        Self { root: Node::Empty, hash: EMPTY_ROOT_HASH }
+        Self { root: Node::Empty, hash: EMPTY_ROOT_HASH, changed: false }
     }
 }
 
@@ -105,7 +131,7 @@ impl Trie {
         if root == EMPTY_ROOT_HASH {
             return Self::default();
         }
-        Self { root: Node::Digest(Box::new(root)), hash: root }
+        Self { root: Node::Digest(Box::new(root)), hash: root, changed: false }
     }
 
     /// The value at `key`, or none if the trie provably lacks it.
@@ -113,35 +139,31 @@ impl Trie {
     /// # Errors
     /// [`TrieError`] if `nodes` lacks a node on the way, or it is malformed.
     #[inline(never)]
-    pub fn get(&mut self, key: &B256, nodes: &mut Preimages) -> Result<Option<&Bytes>> {
+    pub fn get(&mut self, key: &B256, nodes: &mut Preimages) -> Result<Option<&[u8]>> {
         self.reveal_root(nodes)?;
         let mut node = &mut self.root;
         let mut depth = 0;
         loop {
             match node {
                 Node::Empty => return Ok(None),
-                Node::Stub(_) | Node::Digest(_) => unreachable!("the node was resolved"),
+                Node::Stub | Node::Digest(_) => unreachable!("the node was resolved"),
                 Node::Leaf(leaf) => {
-                    return Ok(leaf.path.ends(key, depth).then_some(&leaf.value));
+                    return Ok(leaf.path().ends(key, depth).then(|| leaf.value()));
                 }
                 Node::Extension(extension) => {
-                    let Extension { source, path, child, .. } = &mut **extension;
-                    if path.common(key, depth) != path.len() {
+                    if !extension.leads_on(key, depth) {
                         return Ok(None);
                     }
-                    depth += path.len();
-                    child.resolve(source, nodes, &|| start(key, depth))?;
+                    let at = extension.place();
+                    let Extension { source, path, child, .. } = &mut **extension;
+                    depth += Path::known(path).len();
+                    child.resolve(source, || at, nodes, key, depth)?;
                     node = child;
                 }
                 Node::Branch(branch) => {
-                    let Branch { source, children, .. } = &mut **branch;
-                    if depth == KEY_NIBBLES {
-                        return Err(too_deep(source));
-                    }
-                    let child = &mut children[usize::from(nibble(&key[..], depth))];
+                    let index = branch.index(key, depth)?;
                     depth += 1;
-                    child.resolve(source, nodes, &|| start(key, depth))?;
-                    node = child;
+                    node = branch.resolve(index, nodes, key, depth)?;
                 }
             }
         }
@@ -154,7 +176,8 @@ impl Trie {
     pub fn insert(&mut self, key: &B256, value: Bytes, nodes: &mut Preimages) -> Result<()> {
         debug_assert!(!value.is_empty(), "an empty value is a removal");
         self.reveal_root(nodes)?;
-        self.root.insert(key, 0, value, nodes)
+        self.changed = true;
+        self.root.insert(key, 0, &value, nodes)
     }
 
     /// Removes `key`, if the trie has it.
@@ -164,6 +187,7 @@ impl Trie {
     /// branch, which has to merge with what is above; or if one of them is malformed.
     pub fn remove(&mut self, key: &B256, nodes: &mut Preimages) -> Result<()> {
         self.reveal_root(nodes)?;
+        self.changed = true;
         self.root.remove(key, 0, nodes)?;
         Ok(())
     }
@@ -173,7 +197,7 @@ impl Trie {
         match &self.root {
             Node::Empty => EMPTY_ROOT_HASH,
             Node::Digest(hash) => **hash,
-            root if root.is_changed() => {
+            root if self.changed => {
                 let mut scratch = Vec::with_capacity(SCRATCH);
                 // The root is hashed however short it is.
                 let encoding = root.encode(&mut scratch);
@@ -184,9 +208,10 @@ impl Trie {
     }
 
     /// Replaces the root's hash by the root.
+    #[inline(always)]
     fn reveal_root(&mut self, nodes: &mut Preimages) -> Result<()> {
         if let Node::Digest(hash) = &self.root {
-            self.root = reveal(&hash.0, nodes, &|| Vec::new())?;
+            self.root = reveal(&hash.0, nodes, &B256::ZERO, 0)?;
         }
         Ok(())
     }
@@ -200,11 +225,12 @@ impl Trie {
     }
 }
 
-/// The node with this hash, to which the path leads.
-fn reveal(hash: &[u8; 32], nodes: &mut Preimages, path: &dyn Fn() -> Vec<u8>) -> Result<Node> {
+/// The node with this hash, to which the first nibbles of a key lead.
+#[inline(always)]
+fn reveal(hash: &[u8; 32], nodes: &mut Preimages, key: &B256, depth: usize) -> Result<Node> {
     match nodes.get(hash) {
         Some(bytes) => decode::node(bytes),
-        None => Err(Box::new(TrieError::Missing { hash: B256::from(*hash), path: path() })),
+        None => Err(Box::new(TrieError::Missing { hash: B256::from(*hash), path: start(key, depth) })),
     }
 }
 
@@ -221,189 +247,262 @@ fn too_deep(encoding: &[u8]) -> Box<TrieError> {
     malformed(encoding, "it lies deeper than a key is long")
 }
 
-impl Node {
-    fn leaf(path: Path, value: Bytes) -> Self {
-        Self::Leaf(Box::new(Leaf { path, value, changed: true }))
+impl Leaf {
+    fn path(&self) -> Path<'_> {
+        Path::known(&self.source[self.path.clone()])
     }
 
-    /// `child`, which must have been [taken](Self::take), below a path, which may be empty.
-    fn extension(path: Path, child: Self) -> Self {
-        if path.len() == 0 {
+    fn value(&self) -> &[u8] {
+        &self.source[self.value..]
+    }
+}
+
+impl Extension {
+    fn place(&self) -> Place {
+        Place { at: self.place, may_be_inlined: true }
+    }
+
+    /// Whether the key goes on to the child.
+    fn leads_on(&self, key: &B256, depth: usize) -> bool {
+        let path = Path::known(&self.path);
+        path.common(key, depth) == path.len()
+    }
+}
+
+impl Branch {
+    /// Which child the key goes on to.
+    #[inline(always)]
+    fn index(&self, key: &B256, depth: usize) -> Result<usize> {
+        if depth == KEY_NIBBLES {
+            return Err(too_deep(&self.source));
+        }
+        Ok(usize::from(nibble(&key[..], depth)))
+    }
+
+    /// A child, as [`Node::resolve`] leaves it.
+    #[inline(always)]
+    fn resolve(
+        &mut self,
+        index: usize,
+        nodes: &mut Preimages,
+        key: &B256,
+        depth: usize,
+    ) -> Result<&mut Node> {
+        let Self { source, children, places, .. } = self;
+        let child = &mut children[index];
+        child.resolve(source, || places.place(index), nodes, key, depth)?;
+        Ok(child)
+    }
+}
+
+impl Places {
+    /// For a branch without a source.
+    const NONE: Self = Self::Hashes { first: 0, present: 0 };
+
+    /// Where the source, if there is one, refers to the child of this index.
+    #[inline(always)]
+    fn of(&self, index: usize) -> usize {
+        match self {
+            // Most are full.
+            Self::Hashes { first, present: u16::MAX } => usize::from(*first) + decode::HASH_REFERENCE * index,
+            Self::Hashes { first, present } => {
+                let before = (present & ((1 << index) - 1)).count_ones() as usize;
+                usize::from(*first) + index + 32 * before
+            }
+            Self::Listed(places) => usize::from(places[index]),
+        }
+    }
+
+    #[inline(always)]
+    fn place(&self, index: usize) -> Place {
+        Place { at: self.of(index), may_be_inlined: matches!(self, Self::Listed(_)) }
+    }
+}
+
+impl Node {
+    fn leaf(path: Path<'_>, value: &[u8]) -> Self {
+        Self::Leaf(Box::new(Leaf::new(path, value)))
+    }
+
+    /// `child`, which must have been [taken](Self::take), below an encoded path, which may be one of no nibbles.
+    fn extension(path: Vec<u8>, child: Self) -> Self {
+        if Path::known(&path).len() == 0 {
             return child;
         }
-        Self::Extension(Box::new(Extension { source: Bytes::new(), path, child, changed: true }))
+        Self::Extension(Box::new(Extension { source: Bytes::new(), path: path.into(), child, place: 0 }))
     }
 
-    /// Whether the parent's source doesn't refer to this node as it is now.
-    fn is_changed(&self) -> bool {
+    /// Replaces a reference by the node itself. `source` is the parent's, and refers to the node at this place; the first
+    /// nibbles of the key, `depth` of them, lead to it.
+    #[inline(always)]
+    fn resolve(
+        &mut self,
+        source: &Bytes,
+        place: impl FnOnce() -> Place,
+        nodes: &mut Preimages,
+        key: &B256,
+        depth: usize,
+    ) -> Result<()> {
         match self {
-            Self::Empty | Self::Digest(_) => true,
-            Self::Stub(_) => false,
-            Self::Leaf(leaf) => leaf.changed,
-            Self::Extension(extension) => extension.changed,
-            Self::Branch(branch) => branch.changed,
-        }
-    }
-
-    /// Replaces a reference by the node itself. `source` is the parent's, `path` leads to the node.
-    fn resolve(&mut self, source: &Bytes, nodes: &mut Preimages, path: &dyn Fn() -> Vec<u8>) -> Result<()> {
-        match self {
-            Self::Stub(at) => {
-                let node = match decode::reference(source, *at as usize) {
-                    decode::Reference::Hash(hash) => reveal(hash, nodes, path)?,
-                    decode::Reference::Inline(item) => decode::node(&source.slice_ref(item))?,
-                };
-                // An assignment would ask what there is to drop: nothing.
-                core::mem::forget(core::mem::replace(self, node));
-            }
+            Self::Stub => self.resolve_stub(source, place(), nodes, key, depth),
             Self::Digest(hash) => {
-                *self = reveal(&hash.0, nodes, path)?;
-                // It was moved here: the parent has no encoding to copy a reference from.
-                self.mark_changed();
+                *self = reveal(&hash.0, nodes, key, depth)?;
+                Ok(())
             }
-            _ => {}
+            _ => Ok(()),
         }
+    }
+
+    #[inline(never)]
+    fn resolve_stub(
+        &mut self,
+        source: &Bytes,
+        place: Place,
+        nodes: &mut Preimages,
+        key: &B256,
+        depth: usize,
+    ) -> Result<()> {
+        let node = match decode::reference(source, place)? {
+            decode::Reference::Hash(hash) => reveal(hash, nodes, key, depth)?,
+            decode::Reference::Inline(item) => decode::node(&source.slice_ref(item))?,
+        };
+        // An assignment would ask what there is to drop: nothing.
+        core::mem::forget(core::mem::replace(self, node));
         Ok(())
     }
 
     /// Takes the node out of its place below a parent with this source, to be put elsewhere.
-    fn take(&mut self, source: &Bytes) -> Result<Self> {
-        let mut taken = core::mem::replace(self, Self::Empty);
-        if let Self::Stub(at) = taken {
-            taken = match decode::reference(source, at as usize) {
+    fn take(&mut self, source: &Bytes, place: Place) -> Result<Self> {
+        if let Self::Stub = self {
+            *self = match decode::reference(source, place)? {
                 decode::Reference::Hash(hash) => Self::Digest(Box::new(B256::from(*hash))),
                 decode::Reference::Inline(item) => decode::node(&source.slice_ref(item))?,
             };
         }
-        taken.mark_changed();
-        Ok(taken)
-    }
-
-    /// From now on the parent's source does not refer to this node.
-    fn mark_changed(&mut self) {
-        match self {
-            Self::Empty | Self::Digest(_) | Self::Stub(_) => {}
-            Self::Leaf(leaf) => leaf.changed = true,
-            Self::Extension(extension) => extension.changed = true,
-            Self::Branch(branch) => branch.changed = true,
-        }
+        Ok(core::mem::replace(self, Self::Empty))
     }
 
     /// The node must have been resolved.
-    fn insert(&mut self, key: &B256, depth: usize, value: Bytes, nodes: &mut Preimages) -> Result<()> {
-        match self {
-            Self::Empty => *self = Self::leaf(Path::rest(key, depth), value),
-            Self::Stub(_) | Self::Digest(_) => unreachable!("the node was resolved"),
-            Self::Leaf(leaf) => {
-                if leaf.path.ends(key, depth) {
-                    leaf.value = value;
-                    leaf.changed = true;
+    fn insert(&mut self, key: &B256, mut depth: usize, value: &[u8], nodes: &mut Preimages) -> Result<()> {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Empty => {
+                    *node = Self::leaf(Path::known(&Path::rest(key, depth)), value);
                     return Ok(());
                 }
-                let path = &leaf.path;
-                if path.len() + depth != KEY_NIBBLES {
-                    return Err(too_deep(path.encoded()));
-                }
-                let common = path.common(key, depth);
-                let old = Self::leaf(
-                    Path::new(path.slice(common + 1, path.len()), true),
-                    core::mem::take(&mut leaf.value),
-                );
-                *self = Self::fork(key, depth, common, path.at(common), old, value);
-            }
-            Self::Extension(extension) => {
-                let Extension { source, path, child, changed } = &mut **extension;
-                let common = path.common(key, depth);
-                if common == path.len() {
-                    let depth = depth + common;
-                    child.resolve(source, nodes, &|| start(key, depth))?;
-                    child.insert(key, depth, value, nodes)?;
-                    *changed = true;
+                Self::Stub | Self::Digest(_) => unreachable!("the node was resolved"),
+                Self::Leaf(leaf) => {
+                    let path = leaf.path();
+                    if path.ends(key, depth) {
+                        **leaf = leaf.with_value(value);
+                        return Ok(());
+                    }
+                    if path.len() + depth != KEY_NIBBLES {
+                        return Err(too_deep(path.encoded()));
+                    }
+                    let common = path.common(key, depth);
+                    let rest = Path::encode(path.slice(common + 1, path.len()), true);
+                    let old = Self::leaf(Path::known(&rest), leaf.value());
+                    *node = Self::fork(key, depth, common, path.at(common), old, value);
                     return Ok(());
                 }
-                if depth + common == KEY_NIBBLES {
-                    return Err(too_deep(source));
+                Self::Extension(extension) => {
+                    let at = extension.place();
+                    let Extension { source, path, child, .. } = &mut **extension;
+                    let path = Path::known(path);
+                    let common = path.common(key, depth);
+                    if common == path.len() {
+                        depth += common;
+                        child.resolve(source, || at, nodes, key, depth)?;
+                        return child.insert(key, depth, value, nodes);
+                    }
+                    if depth + common == KEY_NIBBLES {
+                        return Err(too_deep(source));
+                    }
+                    let rest = Path::encode(path.slice(common + 1, path.len()), false);
+                    let old = Self::extension(rest, child.take(source, at)?);
+                    *node = Self::fork(key, depth, common, path.at(common), old, value);
+                    return Ok(());
                 }
-                let old = Self::extension(
-                    Path::new(path.slice(common + 1, path.len()), false),
-                    child.take(source)?,
-                );
-                *self = Self::fork(key, depth, common, path.at(common), old, value);
-            }
-            Self::Branch(branch) => {
-                let Branch { source, children, changed } = &mut **branch;
-                if depth == KEY_NIBBLES {
-                    return Err(too_deep(source));
+                Self::Branch(branch) => {
+                    let index = branch.index(key, depth)?;
+                    depth += 1;
+                    branch.resolve(index, nodes, key, depth)?;
+                    // Should there be an error below, it is encoded anew to what it was.
+                    branch.changed |= 1 << index;
+                    node = &mut branch.children[index];
                 }
-                let child = &mut children[usize::from(nibble(&key[..], depth))];
-                child.resolve(source, nodes, &|| start(key, depth + 1))?;
-                child.insert(key, depth + 1, value, nodes)?;
-                *changed = true;
             }
         }
-        Ok(())
     }
 
     /// A branch of two, below the nibbles that they have in common: an old node at its nibble, and a new leaf.
-    fn fork(key: &B256, depth: usize, common: usize, at: u8, old: Self, value: Bytes) -> Self {
+    fn fork(key: &B256, depth: usize, common: usize, at: u8, old: Self, value: &[u8]) -> Self {
         let end = depth + common;
         let mut children = [const { Self::Empty }; 16];
         children[usize::from(at)] = old;
-        children[usize::from(nibble(&key[..], end))] = Self::leaf(Path::rest(key, end + 1), value);
-        let branch = Self::Branch(Box::new(Branch { source: Bytes::new(), children, changed: true }));
-        Self::extension(Path::new((depth..end).map(|index| nibble(&key[..], index)), false), branch)
+        children[usize::from(nibble(&key[..], end))] =
+            Self::leaf(Path::known(&Path::rest(key, end + 1)), value);
+        let branch = Self::Branch(Box::new(Branch {
+            source: Bytes::new(),
+            children,
+            places: Places::NONE,
+            changed: 0,
+        }));
+        Self::extension(Path::encode((depth..end).map(|index| nibble(&key[..], index)), false), branch)
     }
 
     /// Whether something was removed, and so the node changed. It must have been resolved.
     fn remove(&mut self, key: &B256, depth: usize, nodes: &mut Preimages) -> Result<bool> {
         match self {
             Self::Empty => return Ok(false),
-            Self::Stub(_) | Self::Digest(_) => unreachable!("the node was resolved"),
+            Self::Stub | Self::Digest(_) => unreachable!("the node was resolved"),
             Self::Leaf(leaf) => {
-                if !leaf.path.ends(key, depth) {
+                if !leaf.path().ends(key, depth) {
                     return Ok(false);
                 }
                 *self = Self::Empty;
             }
             Self::Extension(extension) => {
-                let Extension { source, path, child, changed } = &mut **extension;
-                if path.common(key, depth) != path.len() {
+                if !extension.leads_on(key, depth) {
                     return Ok(false);
                 }
+                let at = extension.place();
+                let Extension { source, path, child, .. } = &mut **extension;
+                let path = Path::known(path);
                 let below = depth + path.len();
-                child.resolve(source, nodes, &|| start(key, below))?;
+                child.resolve(source, || at, nodes, key, below)?;
                 if !child.remove(key, below, nodes)? {
                     return Ok(false);
                 }
-                *changed = true;
                 if !matches!(child, Self::Branch(_)) {
                     let prefix = path.slice(0, path.len()).collect::<Vec<_>>();
-                    *self = child.take(source)?.below(&prefix)?;
+                    *self = child.take(source, at)?.below(&prefix)?;
                 }
             }
             Self::Branch(branch) => {
-                let Branch { source, children, changed } = &mut **branch;
-                if depth == KEY_NIBBLES {
-                    return Err(too_deep(source));
-                }
-                let child = &mut children[usize::from(nibble(&key[..], depth))];
-                child.resolve(source, nodes, &|| start(key, depth + 1))?;
+                let index = branch.index(key, depth)?;
+                let child = branch.resolve(index, nodes, key, depth + 1)?;
                 let removed = child.remove(key, depth + 1, nodes)?;
-                let only = if matches!(child, Self::Empty) { only_child(children) } else { None };
+                let only = if matches!(child, Self::Empty) { only_child(&branch.children) } else { None };
                 // An only child without a removal: the same removal was here before, and its sibling was missing.
                 if !removed && only.is_none() {
                     return Ok(false);
                 }
-                *changed = true;
+                branch.changed |= 1 << index;
                 if let Some(only) = only {
                     // The sibling merges with what is above it, so it has to be known.
-                    let sibling = &mut children[usize::from(only)];
-                    sibling.resolve(source, nodes, &|| {
-                        let mut path = start(key, depth);
-                        path.push(only);
-                        path
+                    let index = usize::from(only);
+                    branch.resolve(index, nodes, key, depth).map_err(|mut error| {
+                        if let TrieError::Missing { path, .. } = &mut *error {
+                            path.push(only);
+                        }
+                        error
                     })?;
-                    *self = sibling.take(source)?.below(&[only])?;
+                    branch.changed |= 1 << index;
+                    let place = branch.places.place(index);
+                    *self = branch.children[index].take(&branch.source, place)?.below(&[only])?;
                 }
             }
         }
@@ -412,18 +511,15 @@ impl Node {
 
     /// The node, which must have been [taken](Self::take), moved below nibbles: paths of leaves and extensions join.
     fn below(self, prefix: &[u8]) -> Result<Self> {
+        let join = |path: Path<'_>| path.after(prefix).ok_or_else(|| too_deep(path.encoded()));
         Ok(match self {
-            Self::Leaf(mut leaf) => {
-                leaf.path = leaf.path.after(prefix).ok_or_else(|| too_deep(leaf.path.encoded()))?;
-                Self::Leaf(leaf)
-            }
+            Self::Leaf(leaf) => Self::leaf(Path::known(&join(leaf.path())?), leaf.value()),
             Self::Extension(mut extension) => {
-                extension.path =
-                    extension.path.after(prefix).ok_or_else(|| too_deep(extension.path.encoded()))?;
+                extension.path = join(Path::known(&extension.path))?.into();
                 Self::Extension(extension)
             }
             Self::Empty => Self::Empty,
-            node => Self::extension(Path::new(prefix.iter().copied(), false), node),
+            node => Self::extension(Path::encode(prefix.iter().copied(), false), node),
         })
     }
 }

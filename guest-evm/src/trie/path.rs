@@ -2,7 +2,7 @@
 
 use super::KEY_NIBBLES;
 use alloc::vec::Vec;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::B256;
 
 /// The nibble of `bytes` at `index`, the high half of each byte first.
 pub(super) fn nibble(bytes: &[u8], index: usize) -> u8 {
@@ -13,12 +13,12 @@ pub(super) fn nibble(bytes: &[u8], index: usize) -> u8 {
 /// The path of a leaf or an extension, in its hex-prefix encoding (yellow paper, appendix C).
 ///
 /// Mostly a part of the node's own encoding: nothing is unpacked, and nothing copied.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Path(Bytes);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Path<'a>(&'a [u8]);
 
-impl Path {
+impl<'a> Path<'a> {
     /// Reads the encoding; none if it is not one, or longer than a key.
-    pub(super) fn decode(bytes: Bytes) -> Option<Self> {
+    pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
         let first = *bytes.first()?;
         if first >> 4 > 3 || (first & 0x10 == 0 && first & 0xf != 0) {
             return None;
@@ -27,8 +27,13 @@ impl Path {
         (path.len() <= KEY_NIBBLES).then_some(path)
     }
 
-    /// The path of these nibbles, at most [`KEY_NIBBLES`].
-    pub(super) fn new(nibbles: impl ExactSizeIterator<Item = u8>, leaf: bool) -> Self {
+    /// What [`Self::decode`] found to be a path before, or one of the functions below made.
+    pub(super) fn known(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Encodes the path of these nibbles, at most [`KEY_NIBBLES`].
+    pub(super) fn encode(nibbles: impl ExactSizeIterator<Item = u8>, leaf: bool) -> Vec<u8> {
         let odd = !nibbles.len().is_multiple_of(2);
         let mut bytes = Vec::with_capacity(nibbles.len() / 2 + 1);
         bytes.push(if leaf { 0x20 } else { 0 });
@@ -44,45 +49,49 @@ impl Path {
             }
             high = !high;
         }
-        Self(bytes.into())
+        bytes
     }
 
-    /// A leaf's path: what is left of a key at `depth`.
-    pub(super) fn rest(key: &B256, depth: usize) -> Self {
-        Self::new((depth..KEY_NIBBLES).map(|index| nibble(&key[..], index)), true)
+    /// Encodes a leaf's path: what is left of a key at `depth`.
+    pub(super) fn rest(key: &B256, depth: usize) -> Vec<u8> {
+        let whole = &key[depth.div_ceil(2)..];
+        let mut bytes = Vec::with_capacity(whole.len() + 1);
+        bytes.push(if depth.is_multiple_of(2) { 0x20 } else { 0x30 | nibble(&key[..], depth) });
+        bytes.extend_from_slice(whole);
+        bytes
     }
 
     /// The encoding.
-    pub(super) fn encoded(&self) -> &[u8] {
-        &self.0
+    pub(super) fn encoded(self) -> &'a [u8] {
+        self.0
     }
 
     /// Whether it is a leaf's.
-    pub(super) fn is_leaf(&self) -> bool {
+    pub(super) fn is_leaf(self) -> bool {
         self.0[0] & 0x20 != 0
     }
 
-    fn is_odd(&self) -> bool {
+    fn is_odd(self) -> bool {
         self.0[0] & 0x10 != 0
     }
 
     /// How many nibbles it has.
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn len(self) -> usize {
         2 * self.0.len() - if self.is_odd() { 1 } else { 2 }
     }
 
     /// The nibble at `index`.
-    pub(super) fn at(&self, index: usize) -> u8 {
-        nibble(&self.0, index + if self.is_odd() { 1 } else { 2 })
+    pub(super) fn at(self, index: usize) -> u8 {
+        nibble(self.0, index + if self.is_odd() { 1 } else { 2 })
     }
 
     /// Its nibbles from `start` up to `end`.
-    pub(super) fn slice(&self, start: usize, end: usize) -> impl ExactSizeIterator<Item = u8> + '_ {
-        (start..end).map(|index| self.at(index))
+    pub(super) fn slice(self, start: usize, end: usize) -> impl ExactSizeIterator<Item = u8> + 'a {
+        (start..end).map(move |index| self.at(index))
     }
 
     /// Whether it is all that is left of the key at `depth`.
-    pub(super) fn ends(&self, key: &B256, depth: usize) -> bool {
+    pub(super) fn ends(self, key: &B256, depth: usize) -> bool {
         if self.len() + depth != KEY_NIBBLES {
             return false;
         }
@@ -92,23 +101,23 @@ impl Path {
     }
 
     /// How many nibbles at its start are those of the key at `depth`.
-    pub(super) fn common(&self, key: &B256, depth: usize) -> usize {
+    pub(super) fn common(self, key: &B256, depth: usize) -> usize {
         let most = self.len().min(KEY_NIBBLES - depth);
         (0..most).take_while(|index| self.at(*index) == nibble(&key[..], depth + index)).count()
     }
 
-    /// `prefix`, then this path; none if that is longer than a key.
-    pub(super) fn after(&self, prefix: &[u8]) -> Option<Self> {
+    /// Encodes `prefix`, then this path; none if that is longer than a key.
+    pub(super) fn after(self, prefix: &[u8]) -> Option<Vec<u8>> {
         let length = prefix.len() + self.len();
         if length > KEY_NIBBLES {
             return None;
         }
         let nibble = |index| if index < prefix.len() { prefix[index] } else { self.at(index - prefix.len()) };
-        Some(Self::new((0..length).map(nibble), self.is_leaf()))
+        Some(Self::encode((0..length).map(nibble), self.is_leaf()))
     }
 }
 
-impl core::fmt::Debug for Path {
+impl core::fmt::Debug for Path<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.slice(0, self.len()).try_for_each(|nibble| write!(f, "{nibble:x}"))
     }
@@ -122,11 +131,13 @@ mod tests {
     fn paths_keep_their_nibbles() {
         let key = alloy_primitives::keccak256(b"path");
         for depth in 0..=KEY_NIBBLES {
-            let path = Path::rest(&key, depth);
+            let rest = Path::rest(&key, depth);
+            let path = Path::known(&rest);
+            assert_eq!(rest, Path::encode((depth..KEY_NIBBLES).map(|index| nibble(&key[..], index)), true));
             assert!(path.is_leaf() && path.ends(&key, depth));
             assert_eq!((path.len(), path.common(&key, depth)), (KEY_NIBBLES - depth, KEY_NIBBLES - depth));
             assert!((0..path.len()).all(|index| path.at(index) == nibble(&key[..], depth + index)));
-            assert_eq!(Path::decode(path.0.clone()), Some(path.clone()));
+            assert_eq!(Path::decode(&rest), Some(path));
             let prefix = (0..depth).map(|index| nibble(&key[..], index)).collect::<Vec<_>>();
             assert_eq!(path.after(&prefix), Some(Path::rest(&key, 0)));
             assert_eq!(path.after(&[&prefix[..], &[1]].concat()), None);
@@ -144,7 +155,7 @@ mod tests {
 
     #[test]
     fn hex_prefix_of_the_yellow_paper() {
-        let encoded = |nibbles: &[u8], leaf| Path::new(nibbles.iter().copied(), leaf).encoded().to_vec();
+        let encoded = |nibbles: &[u8], leaf| Path::encode(nibbles.iter().copied(), leaf);
         assert_eq!(encoded(&[1, 2, 3, 4, 5], false), [0x11, 0x23, 0x45]);
         assert_eq!(encoded(&[0, 1, 2, 3, 4, 5], false), [0x00, 0x01, 0x23, 0x45]);
         assert_eq!(encoded(&[0xf, 1, 0xc, 0xb, 8], true), [0x3f, 0x1c, 0xb8]);
@@ -154,7 +165,7 @@ mod tests {
     #[test]
     fn refuses_malformed_hex_prefixes() {
         for bytes in [&[][..], &[0x40], &[0x01], &[0x2f, 0x11], &[0; 34]] {
-            assert_eq!(Path::decode(Bytes::copy_from_slice(bytes)), None, "{bytes:?}");
+            assert_eq!(Path::decode(bytes), None, "{bytes:?}");
         }
     }
 }

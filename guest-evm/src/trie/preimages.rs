@@ -15,8 +15,8 @@ pub struct Preimages {
     hashed: usize,
     /// Those that were hashed before they were asked for, by hash: their places among the items.
     known: B256Map<usize>,
-    /// What was asked for, in that order.
-    used: Vec<usize>,
+    /// What was asked for, in that order. None as long as each came in its turn: it is all that was hashed, then.
+    used: Option<Vec<usize>>,
 }
 
 impl Preimages {
@@ -33,21 +33,35 @@ impl Preimages {
     /// The preimage of `hash`, which from now on counts as used.
     #[inline(never)]
     pub fn get(&mut self, hash: &[u8; 32]) -> Option<&Bytes> {
-        let index = match self.known.is_empty() {
-            true => None,
-            false => self.known.get(hash).copied(),
-        };
-        let index = match index.or_else(|| self.hash_until(hash)) {
+        let index = self.hashed;
+        let in_turn =
+            self.used.is_none() && self.items.get(index).is_some_and(|bytes| keccak256(bytes) == *hash);
+        if !in_turn {
+            return self.find(hash);
+        }
+        self.hashed = index + 1;
+        self.items.get(index)
+    }
+
+    /// The same, once something was asked for that did not come in its turn.
+    #[inline(never)]
+    fn find(&mut self, hash: &[u8; 32]) -> Option<&Bytes> {
+        let Self { used, hashed, known, .. } = self;
+        used.get_or_insert_with(|| (0..*hashed).collect());
+        let index = match known.get(hash).copied().or_else(|| self.hash_until(hash)) {
             Some(index) => index,
             None => self.again(hash)?,
         };
-        self.used.push(index);
+        self.used.get_or_insert_default().push(index);
         Some(&self.items[index])
     }
 
     /// The place of what was asked for last, among all that were given.
     pub(crate) fn last_used(&self) -> Option<usize> {
-        self.used.last().copied()
+        match &self.used {
+            Some(used) => used.last().copied(),
+            None => self.hashed.checked_sub(1),
+        }
     }
 
     /// Hashes items until one has this hash; those before it become known.
@@ -68,7 +82,7 @@ impl Preimages {
     /// once more: whoever makes a witness has a copy where it is needed again.
     #[cold]
     fn again(&mut self, hash: &[u8; 32]) -> Option<usize> {
-        for index in &self.used {
+        for index in self.used.iter().flatten() {
             self.known.entry(keccak256(&self.items[*index])).or_insert(*index);
         }
         self.known.get(hash).copied()
@@ -76,8 +90,8 @@ impl Preimages {
 
     /// Those that were asked for, in that order, and as often: with them alone, everything comes in its turn.
     pub fn into_used(self) -> impl Iterator<Item = Bytes> {
-        let Self { items, used, .. } = self;
-        used.into_iter().map(move |index| items[index].clone())
+        let Self { items, used, hashed, .. } = self;
+        used.unwrap_or_else(|| (0..hashed).collect()).into_iter().map(move |index| items[index].clone())
     }
 }
 

@@ -13,6 +13,11 @@ fn reference_root(entries: &BTreeMap<B256, U256>) -> B256 {
     storage_root_unsorted(entries.iter().map(|(key, value)| (*key, *value)))
 }
 
+/// What `get` answers, and what should come of it.
+fn found(answer: Result<Option<&[u8]>>) -> Option<Bytes> {
+    answer.unwrap().map(Bytes::copy_from_slice)
+}
+
 fn value(number: U256) -> Bytes {
     alloy_rlp::encode(number).into()
 }
@@ -64,12 +69,12 @@ fn random_changes_agree_with_alloy() {
             }
             // What is only read must not count as changed, nor get lost where it was moved.
             if let Some((key, number)) = reference.iter().nth(rng.random_range(0..reference.len().max(1))) {
-                assert_eq!(trie.get(key, &mut nodes).unwrap(), Some(&value(*number)));
+                assert_eq!(found(trie.get(key, &mut nodes)), Some(value(*number)));
             }
             assert_eq!(trie.hash(), reference_root(&reference), "seed {seed}");
         }
         for (key, number) in &reference {
-            assert_eq!(trie.get(key, &mut nodes).unwrap(), Some(&value(*number)));
+            assert_eq!(found(trie.get(key, &mut nodes)), Some(value(*number)));
         }
     }
 }
@@ -173,6 +178,74 @@ fn malformed_nodes_are_refused() {
     }
 }
 
+/// What one child of a full branch is referred to by, is looked at when that child is asked for, and not before.
+#[test]
+fn full_branches_are_refused_where_they_are_malformed() {
+    let key = |first: u8| {
+        let mut key = keccak256([first]);
+        key[0] = first << 4;
+        key
+    };
+    let mut full = Trie::default();
+    (0..16).for_each(|first| full.insert(&key(first), value(U256::MAX), &mut Preimages::default()).unwrap());
+    let revealed = full.revealed();
+    let (root, leaves) = revealed.split_first().unwrap();
+    assert_eq!(root.len(), 532);
+    let malformed = |answer: Result<()>| assert!(matches!(*answer.unwrap_err(), TrieError::Malformed { .. }));
+    for wrong in 0..16u8 {
+        for prefix in [0x00, 0x80, 0x9f, 0xa1, 0xc0, 0xc1, 0xc8, 0xde, 0xdf, 0xf8, 0xff] {
+            let mut root = root.to_vec();
+            let at = 3 + 33 * usize::from(wrong);
+            root[at] = prefix;
+            if prefix == 0xc8 {
+                // A node that could be inlined elsewhere: a leaf with the rest of the key, were that so short.
+                root[at + 1..][..8].copy_from_slice(&[0x83, 0x20, 1, 2, 0x83, 1, 2, 3]);
+            }
+            let hash = keccak256(&root);
+            let all = [Bytes::from(root)].into_iter().chain(leaves.iter().cloned()).collect::<Vec<_>>();
+            let nodes = || Preimages::new(all.iter().cloned());
+            malformed(Trie::from_root(hash).get(&key(wrong), &mut nodes()).map(|_| ()));
+            malformed(Trie::from_root(hash).insert(&key(wrong), value(U256::ONE), &mut nodes()));
+            malformed(Trie::from_root(hash).remove(&key(wrong), &mut nodes()));
+            // All others removed: it is what is left.
+            let (mut trie, mut nodes) = (Trie::from_root(hash), nodes());
+            let mut removed = Ok(());
+            for first in (0..16).filter(|first| *first != wrong) {
+                if removed.is_ok() {
+                    removed = trie.remove(&key(first), &mut nodes);
+                }
+                trie.hash();
+            }
+            malformed(removed);
+        }
+    }
+    // The header and the end are those of no other node.
+    for (at, byte) in [(1, 0x03), (2, 0x10), (531, 0x81), (531, 0x00)] {
+        let mut root = root.to_vec();
+        root[at] = byte;
+        let mut trie = Trie::from_root(keccak256(&root));
+        malformed(trie.get(&key(3), &mut Preimages::new([Bytes::from(root)])).map(|_| ()));
+    }
+}
+
+/// A leaf with a path of 32 bytes that is as long as a full branch.
+#[test]
+fn a_leaf_as_long_as_a_full_branch_is_a_leaf() {
+    let mut key = keccak256(b"key");
+    key[0] = 0x30;
+    let mut trie = Trie::default();
+    let mut other = key;
+    other[0] = 0x40;
+    let long = Bytes::from(std::vec![0xa0; 493]);
+    trie.insert(&key, long.clone(), &mut Preimages::default()).unwrap();
+    trie.insert(&other, long.clone(), &mut Preimages::default()).unwrap();
+    let revealed = trie.revealed();
+    assert_eq!(revealed[1].len(), 532);
+    assert!(matches!(decode::node(&revealed[1]), Ok(Node::Leaf(_))));
+    let mut again = Trie::from_root(trie.hash());
+    assert_eq!(found(again.get(&key, &mut Preimages::new(revealed))), Some(long));
+}
+
 /// A branch below a path of 64 nibbles can't be part of a trie; reading on must not panic.
 #[test]
 fn tries_deeper_than_a_key_are_refused() {
@@ -185,9 +258,9 @@ fn tries_deeper_than_a_key_are_refused() {
     branch.extend(payload);
     let key = B256::ZERO;
     let mut extension = Vec::new();
-    let path = Path::new([0; KEY_NIBBLES].into_iter(), false);
+    let path = Path::encode([0; KEY_NIBBLES].into_iter(), false);
     let mut items = Vec::new();
-    path.encoded().encode(&mut items);
+    path[..].encode(&mut items);
     items.extend(&branch);
     alloy_rlp::Header { list: true, payload_length: items.len() }.encode(&mut extension);
     extension.extend(items);
@@ -246,7 +319,7 @@ fn a_moved_reference_is_kept_when_it_is_met() {
     for key in [c, d] {
         trie.insert(&key, value(U256::MAX), &mut nodes).unwrap();
         reference.insert(key, U256::MAX);
-        assert_eq!(trie.get(&a, &mut nodes).unwrap(), Some(&value(U256::MAX)));
+        assert_eq!(found(trie.get(&a, &mut nodes)), Some(value(U256::MAX)));
         assert_eq!(trie.hash(), reference_root(&reference));
     }
 }
