@@ -2,6 +2,7 @@
 
 use crate::words;
 use core::{cell::UnsafeCell, mem::MaybeUninit};
+use openvm_bigint_guest::{Int256Funct7, BEQ256_FUNCT3, INT256_FUNCT3};
 use openvm_keccak256_guest::{
     KECCAKF_FUNCT3, KECCAKF_FUNCT7, KECCAK_RATE, KECCAK_WIDTH_BYTES, OPCODE, XORIN_FUNCT3, XORIN_FUNCT7,
 };
@@ -44,7 +45,7 @@ static CACHE: Cache =
 #[no_mangle]
 #[expect(unsafe_code, reason = "the hook's signature, and words by address")]
 pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: *mut u8) {
-    if (len != 32 && len != 64) || bytes.addr() % 4 != 0 {
+    if (len != 32 && len != 64) || (bytes.addr() | output.addr()) % 4 != 0 {
         // SAFETY: as promised.
         return unsafe { hash(bytes, len, output) };
     }
@@ -56,19 +57,20 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
         let last = *words.add(count - 1) ^ *words.add(count / 2 - 1);
         let mixed = (last ^ (*words.add(count - 2)).rotate_left(7)).wrapping_mul(0x9e37_79b1);
         let place = (mixed >> (32 - KNOWN_BITS)) as usize;
-        let known = &mut *CACHE.0.get().cast::<Known>().add(place);
-        let mut index = 0;
-        if known.length == len {
-            while index < count && known.input[index] == *words.add(index) {
-                index += 1;
+        let known = CACHE.0.get().cast::<Known>().add(place);
+        let input = (&raw mut (*known).input).cast::<u8>();
+        let found =
+            (*known).length == len && same(input, bytes) && (len == 32 || same(input.add(32), bytes.add(32)));
+        let result = (&raw mut (*known).hash).cast::<u8>();
+        if !found {
+            hash(bytes, len, result);
+            copy(bytes, input);
+            if len == 64 {
+                copy(bytes.add(32), input.add(32));
             }
+            (*known).length = len;
         }
-        if index < count {
-            hash(bytes, len, known.hash.as_mut_ptr().cast());
-            known.length = len;
-            core::ptr::copy_nonoverlapping(words, known.input.as_mut_ptr(), count);
-        }
-        core::ptr::copy_nonoverlapping(known.hash.as_ptr().cast(), output, 32);
+        copy(result, output);
     }
 }
 
@@ -78,57 +80,75 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
 /// As [`native_keccak256`].
 #[expect(unsafe_code, reason = "the instructions take addresses")]
 unsafe fn hash(mut bytes: *const u8, mut len: usize, output: *mut u8) {
+    if (bytes.addr() | output.addr()) % 4 != 0 {
+        // SAFETY: as promised.
+        return unsafe { hash_unaligned(bytes, len, output) };
+    }
     let mut state = MaybeUninit::<State>::uninit();
     clear(&mut state);
     let sponge = state.as_mut_ptr().cast::<u8>();
     // SAFETY: `sponge` is a state of 200 aligned bytes; `bytes` and `len` move together within what the caller
-    // promises, and at most a block is copied into a block.
+    // promises.
     unsafe {
-        if bytes.addr() % 4 == 0 {
-            while len >= KECCAK_RATE {
-                xorin(sponge, bytes, KECCAK_RATE);
-                keccakf(sponge);
-                bytes = bytes.add(KECCAK_RATE);
-                len -= KECCAK_RATE;
-            }
-            // The instruction takes whole words; the up to three bytes behind them are added one by one.
-            let words = len & !3;
-            if words != 0 {
-                xorin(sponge, bytes, words);
-            }
-            for i in words..len {
-                *sponge.add(i) ^= *bytes.add(i);
-            }
-        } else {
-            let mut block = MaybeUninit::<Aligned<KECCAK_RATE>>::uninit();
-            let copy = block.as_mut_ptr().cast::<u8>();
-            while len >= KECCAK_RATE {
-                core::ptr::copy_nonoverlapping(bytes, copy, KECCAK_RATE);
-                xorin(sponge, copy, KECCAK_RATE);
-                keccakf(sponge);
-                bytes = bytes.add(KECCAK_RATE);
-                len -= KECCAK_RATE;
-            }
-            core::ptr::copy_nonoverlapping(bytes, copy, len);
-            let words = len & !3;
-            if words != 0 {
-                xorin(sponge, copy, words);
-            }
-            for i in words..len {
-                *sponge.add(i) ^= *copy.add(i);
-            }
+        while len >= KECCAK_RATE {
+            xorin(sponge, bytes, KECCAK_RATE);
+            keccakf(sponge);
+            bytes = bytes.add(KECCAK_RATE);
+            len -= KECCAK_RATE;
+        }
+        finish(sponge, bytes, len);
+        copy(sponge, output);
+    }
+}
+
+/// [`hash`], where an address is no multiple of four: by copies.
+///
+/// # Safety
+/// As [`native_keccak256`].
+#[inline(never)]
+#[expect(unsafe_code, reason = "the instructions take addresses")]
+unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) {
+    let mut state = MaybeUninit::<State>::uninit();
+    clear(&mut state);
+    let sponge = state.as_mut_ptr().cast::<u8>();
+    let mut block = MaybeUninit::<Aligned<KECCAK_RATE>>::uninit();
+    let aligned = block.as_mut_ptr().cast::<u8>();
+    // SAFETY: as in `hash`, and at most a block is copied into a block.
+    unsafe {
+        while len >= KECCAK_RATE {
+            core::ptr::copy_nonoverlapping(bytes, aligned, KECCAK_RATE);
+            xorin(sponge, aligned, KECCAK_RATE);
+            keccakf(sponge);
+            bytes = bytes.add(KECCAK_RATE);
+            len -= KECCAK_RATE;
+        }
+        core::ptr::copy_nonoverlapping(bytes, aligned, len);
+        finish(sponge, aligned, len);
+        core::ptr::copy_nonoverlapping(sponge, output, 32);
+    }
+}
+
+/// Adds the end of a message, less than a block, and permutes for the last time.
+///
+/// # Safety
+/// `sponge` must be a state, `bytes` readable for `len` bytes, both multiples of four, and `len` below [`KECCAK_RATE`].
+#[inline(always)]
+#[expect(unsafe_code, reason = "bytes by address")]
+unsafe fn finish(sponge: *mut u8, bytes: *const u8, len: usize) {
+    // SAFETY: as promised.
+    unsafe {
+        // The instruction takes whole words; the up to three bytes behind them are added one by one.
+        let words = len & !3;
+        if words != 0 {
+            xorin(sponge, bytes, words);
+        }
+        for i in words..len {
+            *sponge.add(i) ^= *bytes.add(i);
         }
         // Keccak's padding (not SHA-3's): a one bit behind the message, another at the block's end.
         *sponge.add(len) ^= 0x01;
         *sponge.add(KECCAK_RATE - 1) ^= 0x80;
         keccakf(sponge);
-        if output.addr() % 4 == 0 {
-            for i in 0..8 {
-                *output.cast::<u32>().add(i) = *sponge.cast::<u32>().add(i);
-            }
-        } else {
-            core::ptr::copy_nonoverlapping(sponge, output, 32);
-        }
     }
 }
 
@@ -175,6 +195,52 @@ unsafe fn keccakf(sponge: *mut u8) {
             options(nostack, preserves_flags),
         );
     }
+}
+
+/// Copies 32 bytes: the bitwise or of them and themselves.
+///
+/// # Safety
+/// `from` must be readable and `to` writable for 32 bytes, and both multiples of four.
+#[inline(always)]
+#[expect(unsafe_code, reason = "an instruction of the VM")]
+unsafe fn copy(from: *const u8, to: *mut u8) {
+    // SAFETY: as promised; the VM writes nothing but `to`.
+    unsafe {
+        core::arch::asm!(
+            ".insn r {opcode}, {funct3}, {funct7}, {to}, {from}, {from}",
+            opcode = const openvm_bigint_guest::OPCODE,
+            funct3 = const INT256_FUNCT3,
+            funct7 = const Int256Funct7::Or as u8,
+            to = in(reg) to,
+            from = in(reg) from,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Whether 32 bytes are the same, by an instruction that branches then.
+///
+/// # Safety
+/// Both must be readable for 32 bytes, and multiples of four.
+#[inline(always)]
+#[expect(unsafe_code, reason = "an instruction of the VM")]
+unsafe fn same(a: *const u8, b: *const u8) -> bool {
+    let same: u32;
+    // SAFETY: as promised; nothing is written, and what is branched to lies behind the instruction after the branch.
+    unsafe {
+        core::arch::asm!(
+            "li {same}, 1",
+            ".insn b {opcode}, {funct3}, {a}, {b}, 8",
+            "li {same}, 0",
+            opcode = const openvm_bigint_guest::OPCODE,
+            funct3 = const BEQ256_FUNCT3,
+            same = out(reg) same,
+            a = in(reg) a,
+            b = in(reg) b,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    same != 0
 }
 
 /// Zeros, by the instructions for 256-bit words and two stores.
