@@ -142,20 +142,22 @@ fn read(bytes: &[u8], slice: impl Fn(Range<usize>) -> Bytes) -> Result<Stateless
         chain: reader.bytes()?,
         block: reader.bytes()?,
         witness: Witness { headers: reader.list()?, codes: reader.list()?, state: reader.list()? },
-        public_keys: reader
-            .list()?
-            .iter()
-            .enumerate()
-            .map(|(index, key)| {
-                PublicKey::try_from(&key[..]).map_err(|_| InputError::PublicKey { index, length: key.len() })
-            })
-            .collect::<Result<_, _>>()?,
+        public_keys: public_keys(reader.list()?)?,
         destinations: reader.list()?,
     };
     match bytes.len() - reader.offset {
         0 => Ok(input),
         left => Err(InputError::TrailingBytes(left)),
     }
+}
+
+fn public_keys(items: Vec<Bytes>) -> Result<Vec<PublicKey>, InputError> {
+    let mut keys = Vec::with_capacity(items.len());
+    for (index, key) in items.iter().enumerate() {
+        let key = key[..].try_into().map_err(|_| InputError::PublicKey { index, length: key.len() })?;
+        keys.push(key);
+    }
+    Ok(keys)
 }
 
 fn put_u32(out: &mut Vec<u8>, value: usize) {
@@ -194,19 +196,27 @@ impl<F: Fn(Range<usize>) -> Bytes> Reader<'_, F> {
         Ok(u32::from_le_bytes(self.bytes[range].try_into().expect("four bytes were taken")))
     }
 
+    #[inline(always)]
     fn bytes(&mut self) -> Result<Bytes, InputError> {
         let length = self.u32()? as usize;
         let range = self.take(length)?;
-        let padding = self.take(length.wrapping_neg() % 4)?;
-        if !padding.is_empty() && self.bytes[padding.clone()].iter().any(|byte| *byte != 0) {
-            return Err(InputError::Padding(padding.start));
+        if !length.is_multiple_of(4) {
+            let padding = self.take(length.wrapping_neg() % 4)?;
+            if self.bytes[padding.clone()].iter().any(|byte| *byte != 0) {
+                return Err(InputError::Padding(padding.start));
+            }
         }
         Ok((self.slice)(range))
     }
 
     fn list(&mut self) -> Result<Vec<Bytes>, InputError> {
-        // The count is untrusted: memory grows with the items that are really there.
-        (0..self.u32()?).map(|_| self.bytes()).collect()
+        let count = self.u32()? as usize;
+        // The count is untrusted, and an item has four bytes at least.
+        let mut items = Vec::with_capacity(count.min((self.bytes.len() - self.offset) / 4));
+        for _ in 0..count {
+            items.push(self.bytes()?);
+        }
+        Ok(items)
     }
 }
 
