@@ -214,8 +214,8 @@ fn multiply_divide(a: u64, b: u32, c: u32) -> Option<u64> {
     let low = (a & LOW) * b;
     let high = (a >> 32) * b + (low >> 32);
     let quotient = high / c;
-    let rest = (high - quotient * c) << 32 | low & LOW;
-    (quotient <= LOW).then(|| quotient << 32 | rest / c)
+    let rest = ((high - quotient * c) << 32) | (low & LOW);
+    (quotient <= LOW).then(|| (quotient << 32) | (rest / c))
 }
 
 #[cfg(test)]

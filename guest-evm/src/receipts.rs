@@ -1,10 +1,12 @@
 //! Receipts as the header's root commits to them (EIP-2718, and the yellow paper, section 4.4.1).
 
-use crate::{bloom::Blooms, ordered::Items};
+use crate::{
+    bloom::Blooms,
+    ordered::{Items, Out, header_length, is_own_encoding},
+};
 use alloy_consensus::EthereumReceipt;
 use alloy_primitives::Log;
-use alloy_rlp::{EMPTY_LIST_CODE, EMPTY_STRING_CODE, length_of_length};
-use core::mem;
+use alloy_rlp::{EMPTY_LIST_CODE, EMPTY_STRING_CODE};
 
 /// The receipts of a block, and the blooms of those that were written.
 pub(crate) struct Receipts<'a> {
@@ -25,13 +27,12 @@ impl Items for Receipts<'_> {
     fn length(&self, index: usize) -> usize {
         let receipt = &self.receipts[index];
         let payload = payload_length(receipt, logs_length(&receipt.logs));
-        usize::from(!receipt.tx_type.is_legacy()) + length_of_length(payload) + payload
+        usize::from(!receipt.tx_type.is_legacy()) + header_length(payload) + payload
     }
 
-    fn write(&mut self, index: usize, out: &mut [u8]) {
+    fn write(&mut self, index: usize, mut out: Out<'_>) {
         let receipt = &self.receipts[index];
         let logs = logs_length(&receipt.logs);
-        let mut out = Out(out);
         if !receipt.tx_type.is_legacy() {
             out.put(&[receipt.tx_type.into()]);
         }
@@ -58,20 +59,20 @@ impl Items for Receipts<'_> {
 
 /// Whole zero bytes before a number's others.
 fn leading_zeros(number: u64) -> usize {
-    number.leading_zeros() as usize / 8
+    number.to_be_bytes().iter().take_while(|byte| **byte == 0).count()
 }
 
 /// The length of a receipt's fields, given that of its logs.
 fn payload_length(receipt: &EthereumReceipt, logs: usize) -> usize {
     let gas = receipt.cumulative_gas_used;
     let gas_length = if gas < 0x80 { 1 } else { 9 - leading_zeros(gas) };
-    1 + gas_length + length_of_length(BLOOM) + BLOOM + length_of_length(logs) + logs
+    1 + gas_length + header_length(BLOOM) + BLOOM + header_length(logs) + logs
 }
 
 fn logs_length(logs: &[Log]) -> usize {
     let lengths = logs.iter().map(|log| {
         let length = log_length(log);
-        length_of_length(length) + length
+        header_length(length) + length
     });
     lengths.sum()
 }
@@ -79,52 +80,8 @@ fn logs_length(logs: &[Log]) -> usize {
 /// The length of a log's fields.
 fn log_length(log: &Log) -> usize {
     let (topics, data) = (33 * log.topics().len(), &log.data.data);
-    let data_length = if is_own_encoding(data) { 1 } else { length_of_length(data.len()) + data.len() };
-    21 + length_of_length(topics) + topics + data_length
-}
-
-/// Whether a string is encoded without a header.
-fn is_own_encoding(string: &[u8]) -> bool {
-    matches!(string, [byte] if *byte < EMPTY_STRING_CODE)
-}
-
-/// Bytes to be written, all of them.
-struct Out<'a>(&'a mut [u8]);
-
-impl<'a> Out<'a> {
-    #[inline(always)]
-    fn take(&mut self, length: usize) -> &'a mut [u8] {
-        let (taken, rest) = mem::take(&mut self.0).split_at_mut(length);
-        self.0 = rest;
-        taken
-    }
-
-    #[inline(always)]
-    fn put(&mut self, bytes: &[u8]) {
-        self.take(bytes.len()).copy_from_slice(bytes);
-    }
-
-    /// A header of a string or list, whose code is that of the empty one.
-    #[inline(always)]
-    fn header(&mut self, code: u8, length: usize) {
-        if length < 56 {
-            return self.put(&[code + length as u8]);
-        }
-        let bytes = length_of_length(length) - 1;
-        let header = self.take(1 + bytes);
-        header[0] = code + 55 + bytes as u8;
-        for (index, byte) in header[1..].iter_mut().rev().enumerate() {
-            *byte = (length >> (8 * index)) as u8;
-        }
-    }
-
-    #[inline(always)]
-    fn string(&mut self, string: &[u8]) {
-        if !is_own_encoding(string) {
-            self.header(EMPTY_STRING_CODE, string.len());
-        }
-        self.put(string);
-    }
+    let data_length = if is_own_encoding(data) { 1 } else { header_length(data.len()) + data.len() };
+    21 + header_length(topics) + topics + data_length
 }
 
 #[cfg(test)]
@@ -164,7 +121,7 @@ mod tests {
         let mut items = Receipts::new(&receipts, &mut blooms);
         for (index, receipt) in all.iter().enumerate() {
             let mut out = alloc::vec![0; items.length(index)];
-            items.write(index, &mut out);
+            items.write(index, Out(&mut out));
             assert_eq!(out, receipt.encoded_2718(), "{receipt:?}");
         }
         assert_eq!(blooms.all(), all.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.logs_bloom));

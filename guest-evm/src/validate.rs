@@ -17,9 +17,8 @@ use crate::{
     trie::Preimages,
 };
 use alloc::vec::Vec;
-use alloy_consensus::{
-    EthereumTxEnvelope, Header, Transaction as _, TxEip4844, proofs::calculate_withdrawals_root,
-};
+use alloy_consensus::{EthereumTxEnvelope, Header, Transaction as _, TxEip4844};
+use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{B256, keccak256};
 
 /// A transaction of the execution layer, types 0 to 4, as blocks hold it (blobs without sidecars).
@@ -164,7 +163,7 @@ fn check_body(
     let transactions_root = ordered::root(transactions.len(), &transactions[..]);
     equal(Subject::TransactionsRoot, header.transactions_root, transactions_root)?;
     match (header.withdrawals_root, &body.withdrawals) {
-        (Some(root), Some(list)) => equal(Subject::WithdrawalsRoot, root, calculate_withdrawals_root(list))?,
+        (Some(root), Some(list)) => equal(Subject::WithdrawalsRoot, root, withdrawals_root(list))?,
         (Some(_), None) => return Err(ValidationError::Absent { subject: Subject::Withdrawals, fork }),
         (None, Some(_)) => return Err(ValidationError::Unexpected { subject: Subject::Withdrawals, fork }),
         (None, None) => {}
@@ -184,6 +183,12 @@ fn check_body(
         )?;
     }
     Ok(())
+}
+
+fn withdrawals_root(list: &[Withdrawal]) -> B256 {
+    let items = list.iter().map(alloy_rlp::encode).collect::<Vec<_>>();
+    let items = items.iter().map(Vec::as_slice).collect::<Vec<_>>();
+    ordered::root(items.len(), &items[..])
 }
 
 /// The header against what execution gave, but for the state root.

@@ -131,10 +131,17 @@ fn multiples<P: WeierstrassPoint, const N: usize>(point: &P) -> Box<[P; N]> {
     P::set_up_once();
     let mut table = Vec::with_capacity(N);
     table.push(point.clone());
-    // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < N.
-    table.push(unsafe { point.double_nonidentity::<false>() });
-    for i in 2..N {
-        table.push(unsafe { table[i - 1].add_ne_nonidentity::<false>(point) });
+    for i in 1..N {
+        // A copy of the one before, which is then added to where it is: what is pushed would be copied as well.
+        table.extend_from_within(i - 1..);
+        // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < N.
+        unsafe {
+            if i == 1 {
+                table[i].double_assign_nonidentity::<false>();
+            } else {
+                table[i].add_ne_assign_nonidentity::<false>(point);
+            }
+        }
     }
     match table.try_into() {
         Ok(table) => table,

@@ -45,11 +45,11 @@ static CACHE: Cache =
 #[no_mangle]
 #[expect(unsafe_code, reason = "the hook's signature, and words by address")]
 pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: *mut u8) {
-    if (len != 32 && len != 64) || (bytes.addr() | output.addr()) % 4 != 0 {
+    if (len != 32 && len != 64) || bytes.addr() % 4 != 0 {
         // SAFETY: as promised.
         return unsafe { hash(bytes, len, output) };
     }
-    // SAFETY: so many aligned words; nobody else refers to what is remembered, and any place is within it.
+    // SAFETY: so many aligned words, and any place is within what is remembered, to which nobody else refers.
     unsafe {
         let count = len / 4;
         let words = bytes.cast::<u32>();
@@ -58,19 +58,49 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
         let mixed = (last ^ (*words.add(count - 2)).rotate_left(7)).wrapping_mul(0x9e37_79b1);
         let place = (mixed >> (32 - KNOWN_BITS)) as usize;
         let known = CACHE.0.get().cast::<Known>().add(place);
-        let input = (&raw mut (*known).input).cast::<u8>();
-        let found =
-            (*known).length == len && same(input, bytes) && (len == 32 || same(input.add(32), bytes.add(32)));
-        let result = (&raw mut (*known).hash).cast::<u8>();
-        if !found {
-            hash(bytes, len, result);
-            copy(bytes, input);
-            if len == 64 {
-                copy(bytes.add(32), input.add(32));
-            }
-            (*known).length = len;
+        let input = (&raw const (*known).input).cast::<u8>();
+        if (*known).length == len && same(input, bytes) && (len == 32 || same(input.add(32), bytes.add(32))) {
+            copy_out((&raw const (*known).hash).cast(), output);
+        } else {
+            remember(known, bytes, len, output);
         }
-        copy(result, output);
+    }
+}
+
+/// Computes a hash that is not known, and remembers it.
+///
+/// # Safety
+/// As [`native_keccak256`], and `bytes` must be a multiple of four, `len` 32 or 64, and `known` to be written.
+#[inline(never)]
+#[expect(unsafe_code, reason = "words by address")]
+unsafe fn remember(known: *mut Known, bytes: *const u8, len: usize, output: *mut u8) {
+    // SAFETY: as promised.
+    unsafe {
+        let (input, result) = ((&raw mut (*known).input).cast::<u8>(), (&raw mut (*known).hash).cast::<u8>());
+        hash(bytes, len, result);
+        copy(bytes, input);
+        if len == 64 {
+            copy(bytes.add(32), input.add(32));
+        }
+        (*known).length = len;
+        copy_out(result, output);
+    }
+}
+
+/// Copies a hash, aligned itself, to any address.
+///
+/// # Safety
+/// `hash` must be readable and `output` writable for 32 bytes, and `hash` a multiple of four.
+#[inline(always)]
+#[expect(unsafe_code, reason = "bytes by address")]
+unsafe fn copy_out(hash: *const u8, output: *mut u8) {
+    // SAFETY: as promised.
+    unsafe {
+        if output.addr() % 4 == 0 {
+            copy(hash, output);
+        } else {
+            core::ptr::copy_nonoverlapping(hash, output, 32);
+        }
     }
 }
 
@@ -108,6 +138,14 @@ unsafe fn hash(mut bytes: *const u8, mut len: usize, output: *mut u8) {
 #[inline(never)]
 #[expect(unsafe_code, reason = "the instructions take addresses")]
 unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) {
+    if output.addr() % 4 != 0 {
+        let mut aligned = MaybeUninit::<Aligned<32>>::uninit();
+        // SAFETY: as promised, and the copy has 32 bytes.
+        return unsafe {
+            hash(bytes, len, aligned.as_mut_ptr().cast());
+            core::ptr::copy_nonoverlapping(aligned.as_ptr().cast(), output, 32);
+        };
+    }
     let mut state = MaybeUninit::<State>::uninit();
     clear(&mut state);
     let sponge = state.as_mut_ptr().cast::<u8>();
@@ -124,7 +162,7 @@ unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) 
         }
         core::ptr::copy_nonoverlapping(bytes, aligned, len);
         finish(sponge, aligned, len);
-        core::ptr::copy_nonoverlapping(sponge, output, 32);
+        copy(sponge, output);
     }
 }
 
