@@ -1,6 +1,6 @@
 //! Points on short Weierstrass curves, whichever the curve.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::ops::{Add, Mul};
 use openvm_algebra_guest::IntMod;
 use openvm_ecc_guest::{
@@ -129,23 +129,21 @@ impl<P: WeierstrassPoint + Group> Fixed<P> {
 fn multiples<P: WeierstrassPoint, const N: usize>(point: &P) -> Box<[P; N]> {
     const { assert!(N <= FIXED_MULTIPLES, "small multiples") };
     P::set_up_once();
-    let mut table = Vec::with_capacity(N);
-    table.push(point.clone());
+    let mut table = vec![point.clone(); N];
     for i in 1..N {
-        // A copy of the one before, which is then added to where it is: what is pushed would be copied as well.
-        table.extend_from_within(i - 1..);
+        let (smaller, rest) = table.split_at_mut(i);
         // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < N.
         unsafe {
             if i == 1 {
-                table[i].double_assign_nonidentity::<false>();
+                rest[0].double_assign_nonidentity::<false>();
             } else {
-                table[i].add_ne_assign_nonidentity::<false>(point);
+                rest[0].add_ne_assign_nonidentity::<false>(&smaller[i - 1]);
             }
         }
     }
     match table.try_into() {
         Ok(table) => table,
-        Err(_) => unreachable!("so many were pushed"),
+        Err(_) => unreachable!("there are so many"),
     }
 }
 

@@ -49,6 +49,17 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
         // SAFETY: as promised.
         return unsafe { hash(bytes, len, output) };
     }
+    // SAFETY: as promised, and checked.
+    unsafe { find(bytes, len, output) }
+}
+
+/// The hash of 32 or 64 bytes, remembered or computed.
+///
+/// # Safety
+/// As [`native_keccak256`], and `bytes` must be a multiple of four, `len` 32 or 64.
+#[inline(never)]
+#[expect(unsafe_code, reason = "words by address")]
+unsafe fn find(bytes: *const u8, len: usize, output: *mut u8) {
     // SAFETY: so many aligned words, and any place is within what is remembered, to which nobody else refers.
     unsafe {
         let count = len / 4;
@@ -70,7 +81,7 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
 /// Computes a hash that is not known, and remembers it.
 ///
 /// # Safety
-/// As [`native_keccak256`], and `bytes` must be a multiple of four, `len` 32 or 64, and `known` to be written.
+/// As [`find`], and `known` must be writable.
 #[inline(never)]
 #[expect(unsafe_code, reason = "words by address")]
 unsafe fn remember(known: *mut Known, bytes: *const u8, len: usize, output: *mut u8) {
