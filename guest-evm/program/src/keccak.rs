@@ -2,7 +2,7 @@
 
 use crate::words;
 use core::{cell::UnsafeCell, mem::MaybeUninit};
-use openvm_bigint_guest::{Int256Funct7, BEQ256_FUNCT3, INT256_FUNCT3};
+use openvm_bigint_guest::{Int256Funct7, INT256_FUNCT3};
 use openvm_keccak256_guest::{
     KECCAKF_FUNCT3, KECCAKF_FUNCT7, KECCAK_RATE, KECCAK_WIDTH_BYTES, OPCODE, XORIN_FUNCT3, XORIN_FUNCT7,
 };
@@ -246,6 +246,22 @@ unsafe fn keccakf(sponge: *mut u8) {
     }
 }
 
+/// One instruction for 256-bit integers: `result = a · b`, where all three are addresses of 32 bytes at multiples of four.
+macro_rules! instruction {
+    ($operation:ident, $result:expr, $a:expr, $b:expr) => {
+        core::arch::asm!(
+            ".insn r {opcode}, {funct3}, {funct7}, {result}, {a}, {b}",
+            opcode = const openvm_bigint_guest::OPCODE,
+            funct3 = const INT256_FUNCT3,
+            funct7 = const Int256Funct7::$operation as u8,
+            result = in(reg) $result,
+            a = in(reg) $a,
+            b = in(reg) $b,
+            options(nostack, preserves_flags),
+        )
+    };
+}
+
 /// Copies 32 bytes: the bitwise or of them and themselves.
 ///
 /// # Safety
@@ -254,42 +270,26 @@ unsafe fn keccakf(sponge: *mut u8) {
 #[expect(unsafe_code, reason = "an instruction of the VM")]
 unsafe fn copy(from: *const u8, to: *mut u8) {
     // SAFETY: as promised; the VM writes nothing but `to`.
-    unsafe {
-        core::arch::asm!(
-            ".insn r {opcode}, {funct3}, {funct7}, {to}, {from}, {from}",
-            opcode = const openvm_bigint_guest::OPCODE,
-            funct3 = const INT256_FUNCT3,
-            funct7 = const Int256Funct7::Or as u8,
-            to = in(reg) to,
-            from = in(reg) from,
-            options(nostack, preserves_flags),
-        );
-    }
+    unsafe { instruction!(Or, to, from, from) };
 }
 
-/// Whether 32 bytes are the same, by an instruction that branches then.
+/// Whether 32 bytes are the same: their difference is less than one. The VM has an instruction that compares, too, but a
+/// chip that no other code uses costs more.
 ///
 /// # Safety
 /// Both must be readable for 32 bytes, and multiples of four.
 #[inline(always)]
-#[expect(unsafe_code, reason = "an instruction of the VM")]
+#[expect(unsafe_code, reason = "instructions of the VM")]
 unsafe fn same(a: *const u8, b: *const u8) -> bool {
-    let same: u32;
-    // SAFETY: as promised; nothing is written, and what is branched to lies behind the instruction after the branch.
+    static ONE: [u32; 8] = [1, 0, 0, 0, 0, 0, 0, 0];
+    let mut word = MaybeUninit::<[u32; 8]>::uninit();
+    let result = word.as_mut_ptr();
+    // SAFETY: as promised; the VM writes nothing but the word, all of it.
     unsafe {
-        core::arch::asm!(
-            "li {same}, 1",
-            ".insn b {opcode}, {funct3}, {a}, {b}, 8",
-            "li {same}, 0",
-            opcode = const openvm_bigint_guest::OPCODE,
-            funct3 = const BEQ256_FUNCT3,
-            same = out(reg) same,
-            a = in(reg) a,
-            b = in(reg) b,
-            options(nostack, preserves_flags, readonly),
-        );
+        instruction!(Xor, result, a, b);
+        instruction!(Sltu, result, result, ONE.as_ptr());
+        word.assume_init()[0] != 0
     }
-    same != 0
 }
 
 /// Zeros, by the instructions for 256-bit words and two stores.
