@@ -15,7 +15,7 @@ impl Bits {
     }
 
     #[inline(always)]
-    fn set(self, bloom: &mut Bloom) {
+    fn set(self, bloom: &mut [u8; 256]) {
         for bit in self.0.map(usize::from) {
             // The lowest bit is in the last byte.
             bloom[255 - bit / 8] |= 1 << (bit % 8);
@@ -53,14 +53,14 @@ impl Blooms {
         Self { addresses: Recent::new(), topics: Recent::new(), all: Bloom::ZERO }
     }
 
-    /// Adds one receipt's logs to its bloom: where that will stay, because it is large.
-    pub(crate) fn add(&mut self, logs: &[Log], bloom: &mut Bloom) {
+    /// Adds one receipt's logs to its bloom: where that is hashed, because it is large.
+    pub(crate) fn add(&mut self, logs: &[Log], bloom: &mut [u8; 256]) {
         for log in logs {
             let address = self.addresses.bits(&log.address);
             let topics = log.topics().iter().map(|topic| self.topics.bits(topic));
             for bits in core::iter::once(address).chain(topics) {
                 bits.set(bloom);
-                bits.set(&mut self.all);
+                bits.set(&mut self.all.0.0);
             }
         }
     }
@@ -94,7 +94,7 @@ mod tests {
                 })
                 .collect::<Vec<_>>();
             let mut bloom = Bloom::ZERO;
-            blooms.add(&logs, &mut bloom);
+            blooms.add(&logs, &mut bloom.0.0);
             assert_eq!(bloom, logs_bloom(&logs));
             all.extend(logs);
             assert_eq!(blooms.all(), logs_bloom(&all));

@@ -4,6 +4,7 @@ use crate::{
     chain::{ChainSpec, Fork},
     collision::StorageCollisions,
     error::{Subject, ValidationError, equal},
+    header::blob_fee,
     instructions::{self, Portable, Words},
     jumps::Jumps,
     state::{StateError, WitnessState},
@@ -24,7 +25,7 @@ use alloy_evm::{
     },
 };
 use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, Log, b256};
-use revm::{Database, DatabaseCommit};
+use revm::{Database, DatabaseCommit, context_interface::block::BlobExcessGasAndPrice};
 
 /// What execution gives, to be compared with the header.
 #[derive(Clone, Debug)]
@@ -104,7 +105,14 @@ pub(crate) fn execute_with<W: Words, S: State>(
     jumps: Option<Jumps>,
 ) -> Result<Outcome, ValidationError> {
     let header = &block.header;
-    let env = EvmEnv::for_eth_block(header, chain, chain.chain_id, chain.blob_params_at(header.timestamp));
+    let mut env = EvmEnv::for_eth_block(header, chain, chain.chain_id, None);
+    // What it would do with the parameters, but for how the price is computed.
+    if let Some(params) = chain.blob_params_at(header.timestamp) {
+        env.cfg_env.set_max_blobs_per_tx(params.max_blobs_per_tx);
+        env.block_env.blob_excess_gas_and_price = header.excess_blob_gas.map(|excess_blob_gas| {
+            BlobExcessGasAndPrice { excess_blob_gas, blob_gasprice: blob_fee(&params, excess_blob_gas) }
+        });
+    }
     let context = EthBlockExecutionCtx {
         parent_hash: header.parent_hash,
         parent_beacon_block_root: header.parent_beacon_block_root,

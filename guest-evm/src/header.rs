@@ -171,7 +171,7 @@ fn next_excess_blob_gas(params: &BlobParams, fork: Fork, parent: &Header) -> U25
         // rebate, so that the blob fee catches up.
         let execution =
             U256::from(params.blob_base_cost) * U256::from(parent.base_fee_per_gas.unwrap_or_default());
-        let blobs = U256::from(DATA_GAS_PER_BLOB) * U256::from(params.calc_blob_fee(parent_excess));
+        let blobs = U256::from(DATA_GAS_PER_BLOB) * U256::from(blob_fee(params, parent_excess));
         if execution > blobs {
             let above_target = U256::from(params.max_blob_count - params.target_blob_count);
             return U256::from(parent_excess)
@@ -181,9 +181,93 @@ fn next_excess_blob_gas(params: &BlobParams, fork: Fork, parent: &Header) -> U25
     total - target
 }
 
+/// [`BlobParams::calc_blob_fee`], the price of blob gas, where 64 bits suffice without the 512 of its arithmetic.
+pub(crate) fn blob_fee(params: &BlobParams, excess: u64) -> u128 {
+    match small_exponential(params.min_blob_fee, excess, params.update_fraction) {
+        Some(fee) => fee.into(),
+        None => params.calc_blob_fee(excess),
+    }
+}
+
+/// EIP-4844's `fake_exponential`, unless a number on the way is too large.
+fn small_exponential(factor: u128, numerator: u64, denominator: u128) -> Option<u64> {
+    let (numerator, denominator) = (u32::try_from(numerator).ok()?, u32::try_from(denominator).ok()?);
+    if denominator == 0 {
+        return None;
+    }
+    let mut output = 0_u64;
+    let mut term = u64::try_from(factor).ok()?.checked_mul(denominator.into())?;
+    let mut divisor = denominator;
+    while term > 0 {
+        output = output.checked_add(term)?;
+        term = multiply_divide(term, numerator, divisor)?;
+        divisor = divisor.checked_add(denominator)?;
+    }
+    Some(output / u64::from(denominator))
+}
+
+/// `a · b / c`, rounded down, if it fits; `c` is not zero.
+fn multiply_divide(a: u64, b: u32, c: u32) -> Option<u64> {
+    const LOW: u64 = u32::MAX as u64;
+    let (b, c) = (u64::from(b), u64::from(c));
+    // The product has 96 bits: the lower 32 of `low` behind `high`. Long division by digits of 32 bits.
+    let low = (a & LOW) * b;
+    let high = (a >> 32) * b + (low >> 32);
+    let quotient = high / c;
+    let rest = ((high - quotient * c) << 32) | (low & LOW);
+    (quotient <= LOW).then(|| (quotient << 32) | (rest / c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    #[test]
+    fn blob_fees_are_those_of_alloy() {
+        let mut rng = StdRng::seed_from_u64(13);
+        let mut small = 0;
+        let mut check = |params: &BlobParams, excess| {
+            assert_eq!(blob_fee(params, excess), params.calc_blob_fee(excess), "{params:?} {excess}");
+            let price = small_exponential(params.min_blob_fee, excess, params.update_fraction);
+            small += usize::from(price.is_some());
+        };
+        for params in [BlobParams::cancun(), BlobParams::prague(), BlobParams::osaka(), BlobParams::bpo2()] {
+            for ratio in 0..90_000 {
+                let excess = (params.update_fraction as u64 * ratio) / 1000;
+                check(&params, excess + rng.random_range(0..2));
+            }
+            for excess in [0, 1, u64::from(u32::MAX), 1 << 32, u64::MAX] {
+                check(&params, excess);
+            }
+            for _ in 0..3000 {
+                let fraction = (rng.random::<u64>() >> rng.random_range(0..64)).max(1).into();
+                let min_blob_fee = (rng.random::<u128>()).checked_shr(rng.random_range(0..130)).unwrap_or(0);
+                let params = BlobParams { update_fraction: fraction, min_blob_fee, ..params };
+                // Alloy's steps grow with the ratio until its numbers do not fit.
+                let ratio = rng.random_range(0..100_u64);
+                check(
+                    &params,
+                    (fraction as u64).saturating_mul(ratio).saturating_add(rng.random_range(0..3)),
+                );
+            }
+        }
+        assert!(small > 50_000, "{small}");
+    }
+
+    #[test]
+    fn products_are_divided() {
+        let mut rng = StdRng::seed_from_u64(14);
+        for _ in 0..100_000 {
+            let (a, b, c) = (
+                rng.random::<u64>() >> rng.random_range(0..64),
+                rng.random::<u32>() >> rng.random_range(0..32),
+                (rng.random::<u32>() >> rng.random_range(0..32)).max(1),
+            );
+            let expected = u64::try_from(u128::from(a) * u128::from(b) / u128::from(c)).ok();
+            assert_eq!(multiply_divide(a, b, c), expected, "{a} {b} {c}");
+        }
+    }
 
     /// The vectors of EIP-1559's reference, as go-ethereum tests them.
     #[test]

@@ -12,7 +12,6 @@
 
 use alloc::vec::Vec;
 use alloy_primitives::{B512, Bytes};
-use core::ops::Range;
 
 /// First four bytes of an encoded input.
 pub const MAGIC: [u8; 4] = *b"ZENO";
@@ -113,7 +112,7 @@ impl StatelessInput {
     /// # Errors
     /// [`InputError`] if the bytes are not exactly one input.
     pub fn decode(bytes: &Bytes) -> Result<Self, InputError> {
-        read(bytes, |range| bytes.slice(range))
+        read(bytes, |part| bytes.slice_ref(part))
     }
 
     /// [`decode`](Self::decode), where the memory is never freed: nobody has to count who has a part of it.
@@ -122,15 +121,14 @@ impl StatelessInput {
     /// As [`decode`](Self::decode).
     #[inline(never)]
     pub fn decode_static(bytes: &'static [u8]) -> Result<Self, InputError> {
-        read(bytes, |range| Bytes::from_static(&bytes[range]))
+        read(bytes, Bytes::from_static)
     }
 }
 
 /// Reads an input from bytes, parts of which are given by a function.
-fn read(bytes: &[u8], slice: impl Fn(Range<usize>) -> Bytes) -> Result<StatelessInput, InputError> {
-    let mut reader = Reader { bytes, slice, offset: 0 };
-    let magic = reader.take(4)?;
-    let magic = bytes[magic].try_into().expect("four bytes were taken");
+fn read<'a>(bytes: &'a [u8], share: impl Fn(&'a [u8]) -> Bytes) -> Result<StatelessInput, InputError> {
+    let mut reader = Reader { length: bytes.len(), rest: bytes, share };
+    let magic = *reader.array()?;
     if magic != MAGIC {
         return Err(InputError::Magic(magic));
     }
@@ -142,20 +140,22 @@ fn read(bytes: &[u8], slice: impl Fn(Range<usize>) -> Bytes) -> Result<Stateless
         chain: reader.bytes()?,
         block: reader.bytes()?,
         witness: Witness { headers: reader.list()?, codes: reader.list()?, state: reader.list()? },
-        public_keys: reader
-            .list()?
-            .iter()
-            .enumerate()
-            .map(|(index, key)| {
-                PublicKey::try_from(&key[..]).map_err(|_| InputError::PublicKey { index, length: key.len() })
-            })
-            .collect::<Result<_, _>>()?,
+        public_keys: public_keys(reader.list()?)?,
         destinations: reader.list()?,
     };
-    match bytes.len() - reader.offset {
+    match reader.rest.len() {
         0 => Ok(input),
         left => Err(InputError::TrailingBytes(left)),
     }
+}
+
+fn public_keys(items: Vec<Bytes>) -> Result<Vec<PublicKey>, InputError> {
+    let mut keys = Vec::with_capacity(items.len());
+    for (index, key) in items.iter().enumerate() {
+        let key = key[..].try_into().map_err(|_| InputError::PublicKey { index, length: key.len() })?;
+        keys.push(key);
+    }
+    Ok(keys)
 }
 
 fn put_u32(out: &mut Vec<u8>, value: usize) {
@@ -171,42 +171,76 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// A position in the bytes of an input.
 struct Reader<'a, F> {
-    bytes: &'a [u8],
-    slice: F,
-    offset: usize,
+    /// That of the whole input.
+    length: usize,
+    rest: &'a [u8],
+    share: F,
 }
 
-impl<F: Fn(Range<usize>) -> Bytes> Reader<'_, F> {
-    /// Where the next `length` bytes are.
+impl<'a, F: Fn(&'a [u8]) -> Bytes> Reader<'a, F> {
+    /// The next `length` bytes.
     #[inline(always)]
-    fn take(&mut self, length: usize) -> Result<Range<usize>, InputError> {
-        let offset = self.offset;
-        let left = self.bytes.len() - offset;
-        if length > left {
-            return Err(InputError::Truncated { offset, needed: length, left });
-        }
-        self.offset += length;
-        Ok(offset..self.offset)
+    fn take(&mut self, length: usize) -> Result<&'a [u8], InputError> {
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            return Err(self.truncated(length));
+        };
+        self.rest = rest;
+        Ok(taken)
     }
 
+    #[cold]
+    fn truncated(&self, needed: usize) -> InputError {
+        let left = self.rest.len();
+        InputError::Truncated { offset: self.length - left, needed, left }
+    }
+
+    #[inline(always)]
+    fn array(&mut self) -> Result<&'a [u8; 4], InputError> {
+        Ok(self.take(4)?.try_into().expect("four bytes were taken"))
+    }
+
+    #[inline(always)]
     fn u32(&mut self) -> Result<u32, InputError> {
-        let range = self.take(4)?;
-        Ok(u32::from_le_bytes(self.bytes[range].try_into().expect("four bytes were taken")))
+        let bytes = self.array()?;
+        if bytes.as_ptr().addr().is_multiple_of(4) {
+            // In the zkVM they always are, and each of its loads is proven. The compiler would make both ways one, byte by
+            // byte, if it were not a volatile read.
+            #[expect(unsafe_code, reason = "four bytes as one word")]
+            // SAFETY: an aligned word, of which every value is one.
+            return Ok(u32::from_le(unsafe { bytes.as_ptr().cast::<u32>().read_volatile() }));
+        }
+        Ok(u32::from_le_bytes(*bytes))
+    }
+
+    /// The next item, without its length and padding.
+    #[inline(always)]
+    fn item(&mut self) -> Result<&'a [u8], InputError> {
+        let length = self.u32()? as usize;
+        let item = self.take(length)?;
+        if !length.is_multiple_of(4) {
+            let padding = self.take(length.wrapping_neg() % 4)?;
+            if padding.iter().any(|byte| *byte != 0) {
+                return Err(InputError::Padding(self.length - self.rest.len() - padding.len()));
+            }
+        }
+        Ok(item)
     }
 
     fn bytes(&mut self) -> Result<Bytes, InputError> {
-        let length = self.u32()? as usize;
-        let range = self.take(length)?;
-        let padding = self.take(length.wrapping_neg() % 4)?;
-        if !padding.is_empty() && self.bytes[padding.clone()].iter().any(|byte| *byte != 0) {
-            return Err(InputError::Padding(padding.start));
-        }
-        Ok((self.slice)(range))
+        self.item().map(&self.share)
     }
 
     fn list(&mut self) -> Result<Vec<Bytes>, InputError> {
-        // The count is untrusted: memory grows with the items that are really there.
-        (0..self.u32()?).map(|_| self.bytes()).collect()
+        let count = self.u32()? as usize;
+        // The count is untrusted, and an item has four bytes at least.
+        let mut items = Vec::with_capacity(count.min(self.rest.len() / 4));
+        // Another reader, so that where it is need not be in memory.
+        let mut reader = Reader { length: self.length, rest: self.rest, share: &self.share };
+        for _ in 0..count {
+            items.push((self.share)(reader.item()?));
+        }
+        self.rest = reader.rest;
+        Ok(items)
     }
 }
 

@@ -23,6 +23,8 @@ mod bloom;
 #[cfg(feature = "evm")]
 mod bytecode;
 #[cfg(feature = "evm")]
+mod canonical;
+#[cfg(feature = "evm")]
 mod collision;
 #[cfg(feature = "evm")]
 mod error;
@@ -34,6 +36,10 @@ mod header;
 mod instructions;
 #[cfg(feature = "evm")]
 mod jumps;
+#[cfg(feature = "evm")]
+mod ordered;
+#[cfg(feature = "evm")]
+mod receipts;
 #[cfg(feature = "evm")]
 mod senders;
 #[cfg(feature = "evm")]

@@ -1,6 +1,7 @@
 //! Who sent a transaction: public keys as hints, checked against signatures.
 
 use crate::{
+    canonical::Encoded,
     error::ValidationError,
     input::PublicKey,
     validate::{Block, Transaction},
@@ -46,29 +47,28 @@ pub fn public_keys(block: &Block) -> Result<Vec<PublicKey>, ValidationError> {
 #[inline(never)]
 pub(crate) fn check(
     transactions: &[Transaction],
+    encodings: &[Encoded<'_>],
     keys: &[PublicKey],
     verify: SignatureVerifier,
 ) -> Result<Vec<Address>, ValidationError> {
     if keys.len() != transactions.len() {
         return Err(ValidationError::PublicKeyCount { keys: keys.len(), transactions: transactions.len() });
     }
-    transactions
-        .iter()
-        .zip(keys)
-        .enumerate()
-        .map(|(index, (transaction, key))| {
-            let signature = transaction.signature();
-            let (r, s) = (signature.r(), signature.s());
-            if r.is_zero() || r >= ORDER || s.is_zero() || s > MAX_S {
-                return Err(range_error(index, signature));
-            }
-            let address = Address::from_slice(&keccak256(key)[12..]);
-            if !verify(key, signature, &transaction.signature_hash()) {
-                return Err(ValidationError::PublicKey { index, address });
-            }
-            Ok(address)
-        })
-        .collect()
+    let mut senders = Vec::with_capacity(transactions.len());
+    let mut payload = Vec::new();
+    for (index, ((transaction, encoding), key)) in transactions.iter().zip(encodings).zip(keys).enumerate() {
+        let signature = transaction.signature();
+        let (r, s) = (signature.r(), signature.s());
+        if r.is_zero() || r >= ORDER || s.is_zero() || s > MAX_S {
+            return Err(range_error(index, signature));
+        }
+        let address = Address::from_slice(&keccak256(key)[12..]);
+        if !verify(key, signature, &encoding.signature_hash(transaction, &mut payload)) {
+            return Err(ValidationError::PublicKey { index, address });
+        }
+        senders.push(address);
+    }
+    Ok(senders)
 }
 
 fn range_error(index: usize, signature: &Signature) -> ValidationError {

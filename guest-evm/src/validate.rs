@@ -4,23 +4,22 @@ use crate::chain::Fork;
 use crate::{
     ChainClaim, ChainSpec, StatelessInput,
     bloom::Blooms,
+    canonical::{self, Encoded},
     error::{Subject, ValidationError, bounded, equal},
     execute::{Outcome, execute_with},
     header,
     instructions::{Portable, Words},
     jumps::Jumps,
+    ordered,
+    receipts::Receipts,
     senders::{self, SignatureVerifier, verify_signature},
     state::{WitnessState, preimages},
     trie::Preimages,
 };
 use alloc::vec::Vec;
-use alloy_consensus::{
-    EthereumTxEnvelope, Header, ReceiptWithBloom, Transaction as _, TxEip4844,
-    proofs::{calculate_receipt_root, calculate_withdrawals_root},
-};
-use alloy_primitives::{B256, Bloom, keccak256};
-use alloy_rlp::{self as rlp, Encodable};
-use alloy_trie::root::ordered_trie_root_with_encoder;
+use alloy_consensus::{EthereumTxEnvelope, Header, Transaction as _, TxEip4844};
+use alloy_eips::eip4895::Withdrawal;
+use alloy_primitives::{B256, keccak256};
 
 /// A transaction of the execution layer, types 0 to 4, as blocks hold it (blobs without sidecars).
 pub type Transaction = EthereumTxEnvelope<TxEip4844>;
@@ -34,17 +33,23 @@ const MAX_BLOCK_LENGTH: usize = (10 << 20) - (2 << 20);
 ///
 /// # Errors
 /// [`ValidationError::BlockRlp`] if it is not exactly one block.
-#[inline(never)]
 pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
+    decode_block_and_encodings(rlp).map(|(block, _)| block)
+}
+
+/// [`decode_block`], and the encodings of the transactions.
+#[inline(never)]
+fn decode_block_and_encodings(rlp: &[u8]) -> Result<(Block, Vec<Encoded<'_>>), ValidationError> {
     let block: Block = alloy_rlp::decode_exact(rlp).map_err(ValidationError::BlockRlp)?;
     // The decoder overlooks wrong lengths of the strings around typed transactions.
-    let mut again = Vec::with_capacity(rlp.len());
-    block.encode(&mut again);
-    if again != rlp {
-        let error = alloy_rlp::Error::Custom("it differs from the encoding of the block that it decodes to");
-        return Err(ValidationError::BlockRlp(error));
+    match canonical::transactions(&block, rlp) {
+        Some(encodings) => Ok((block, encodings)),
+        None => {
+            let error =
+                alloy_rlp::Error::Custom("it differs from the encoding of the block that it decodes to");
+            Err(ValidationError::BlockRlp(error))
+        }
     }
-    Ok(block)
 }
 
 /// Checks that the input's block is valid by every rule of the execution layer, and answers with
@@ -56,7 +61,7 @@ pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
 /// # Errors
 /// [`ValidationError`] with the rule that is broken, and both values where there are two.
 pub fn validate(input: &StatelessInput) -> Result<ChainClaim, ValidationError> {
-    validate_with::<Portable>(input, verify_signature)
+    validate_with::<Portable>(input.clone(), verify_signature)
 }
 
 /// [`validate`], with another way to check signatures and other arithmetic on words: the zkVM's.
@@ -64,7 +69,7 @@ pub fn validate(input: &StatelessInput) -> Result<ChainClaim, ValidationError> {
 /// # Errors
 /// As [`validate`].
 pub fn validate_with<W: Words>(
-    input: &StatelessInput,
+    input: StatelessInput,
     verify: SignatureVerifier,
 ) -> Result<ChainClaim, ValidationError> {
     let (claim, state) = run::<W>(input, verify, None)?;
@@ -81,7 +86,7 @@ pub fn validate_with<W: Words>(
 /// # Errors
 /// As [`validate`].
 pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), ValidationError> {
-    run::<Portable>(input, verify_signature, None)
+    run::<Portable>(input.clone(), verify_signature, None)
 }
 
 /// Validates the input, and answers with what is left of it without the parts of the witness that
@@ -92,32 +97,32 @@ pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), 
 /// As [`validate`].
 pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
     let jumps = Jumps::default();
-    let (claim, state) = run::<Portable>(input, verify_signature, Some(jumps.clone()))?;
+    let (claim, state) = run::<Portable>(input.clone(), verify_signature, Some(jumps.clone()))?;
     let witness = state.into_witness();
     let destinations = witness.codes.iter().map(|code| jumps.hints(code)).collect();
     Ok((StatelessInput { witness, destinations, ..input.clone() }, claim))
 }
 
 fn run<W: Words>(
-    input: &StatelessInput,
+    input: StatelessInput,
     verify: SignatureVerifier,
     jumps: Option<Jumps>,
 ) -> Result<(ChainClaim, WitnessState), ValidationError> {
     let chain = ChainSpec::decode(&input.chain)?;
-    let block = decode_block(&input.block)?;
+    let (block, encodings) = decode_block_and_encodings(&input.block)?;
     let header = &block.header;
     header::check_supported(&chain, header)?;
 
     let mut headers = preimages(&input.witness.headers);
     let parent = parent(&mut headers, header.parent_hash)?;
     header::check(&chain, header, &parent)?;
-    check_body(&chain, &block, &input.block)?;
-    let senders = senders::check(&block.body.transactions, &input.public_keys, verify)?;
+    check_body(&chain, &block, &encodings, input.block.len())?;
+    let senders = senders::check(&block.body.transactions, &encodings, &input.public_keys, verify)?;
 
-    let nodes = preimages(&input.witness.state);
-    let codes = preimages(&input.witness.codes);
+    let nodes = Preimages::new(input.witness.state);
+    let codes = Preimages::new(input.witness.codes);
     // Revm's instructions, by which jumps are noted, take what hints lack for no destination.
-    let destinations = if jumps.is_some() { Vec::new() } else { input.destinations.clone() };
+    let destinations = if jumps.is_some() { Vec::new() } else { input.destinations };
     let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers)
         .with_destinations::<W>(destinations);
     let outcome = execute_with::<W, _>(&chain, &block, &senders, &mut state, jumps)?;
@@ -143,35 +148,22 @@ fn parent(headers: &mut Preimages, hash: B256) -> Result<Header, ValidationError
     alloy_rlp::decode_exact(bytes).map_err(|error| ValidationError::MalformedHeader { hash, error })
 }
 
-/// The transactions of a block that [`decode_block`] decoded, each encoded as by EIP-2718.
-fn encoded_transactions(rlp: &[u8]) -> alloy_rlp::Result<Vec<&[u8]>> {
-    let mut block = rlp::Header::decode_bytes(&mut &rlp[..], true)?;
-    let _header = rlp::Header::decode_bytes(&mut block, true)?;
-    let mut rest = rlp::Header::decode_bytes(&mut block, true)?;
-    let mut transactions = Vec::new();
-    while !rest.is_empty() {
-        let whole = rest;
-        let item = rlp::Header::decode(&mut rest)?;
-        let (payload, behind) = rest.split_at(item.payload_length);
-        // One of the first type is a list, the others are strings.
-        transactions.push(if item.list { &whole[..whole.len() - behind.len()] } else { payload });
-        rest = behind;
-    }
-    Ok(transactions)
-}
-
-/// The body against the header. `rlp` is what the block was decoded from.
+/// The body against the header. `length` is that of the block's RLP.
 #[inline(never)]
-fn check_body(chain: &ChainSpec, block: &Block, rlp: &[u8]) -> Result<(), ValidationError> {
+fn check_body(
+    chain: &ChainSpec,
+    block: &Block,
+    encodings: &[Encoded<'_>],
+    length: usize,
+) -> Result<(), ValidationError> {
     let (header, body) = (&block.header, &block.body);
     let fork = chain.fork_at(header.timestamp);
     equal(Subject::Ommers, body.ommers.len() as u64, 0)?;
-    let transactions = encoded_transactions(rlp).map_err(ValidationError::BlockRlp)?;
-    let transactions_root =
-        ordered_trie_root_with_encoder(&transactions, |bytes, out| out.extend_from_slice(bytes));
+    let transactions = encodings.iter().map(|encoding| encoding.bytes).collect::<Vec<_>>();
+    let transactions_root = ordered::root(transactions.len(), &transactions[..]);
     equal(Subject::TransactionsRoot, header.transactions_root, transactions_root)?;
     match (header.withdrawals_root, &body.withdrawals) {
-        (Some(root), Some(list)) => equal(Subject::WithdrawalsRoot, root, calculate_withdrawals_root(list))?,
+        (Some(root), Some(list)) => equal(Subject::WithdrawalsRoot, root, withdrawals_root(list))?,
         (Some(_), None) => return Err(ValidationError::Absent { subject: Subject::Withdrawals, fork }),
         (None, Some(_)) => return Err(ValidationError::Unexpected { subject: Subject::Withdrawals, fork }),
         (None, None) => {}
@@ -182,7 +174,6 @@ fn check_body(chain: &ChainSpec, block: &Block, rlp: &[u8]) -> Result<(), Valida
         equal(Subject::BlobGasUsed, header.blob_gas_used.unwrap_or_default(), used)?;
     }
     if fork >= Fork::Osaka {
-        let length = rlp.len();
         bounded(
             length <= MAX_BLOCK_LENGTH,
             Subject::BlockLength,
@@ -194,6 +185,12 @@ fn check_body(chain: &ChainSpec, block: &Block, rlp: &[u8]) -> Result<(), Valida
     Ok(())
 }
 
+fn withdrawals_root(list: &[Withdrawal]) -> B256 {
+    let items = list.iter().map(alloy_rlp::encode).collect::<Vec<_>>();
+    let items = items.iter().map(Vec::as_slice).collect::<Vec<_>>();
+    ordered::root(items.len(), &items[..])
+}
+
 /// The header against what execution gave, but for the state root.
 #[inline(never)]
 fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Result<(), ValidationError> {
@@ -202,14 +199,10 @@ fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Resul
     if fork >= Fork::Cancun {
         equal(Subject::BlobGasUsed, header.blob_gas_used.unwrap_or_default(), outcome.blob_gas_used)?;
     }
-    let without = |receipt| ReceiptWithBloom::new(receipt, Bloom::ZERO);
-    let mut receipts = outcome.receipts.iter().map(without).collect::<Vec<_>>();
     let mut blooms = Blooms::new();
-    for ReceiptWithBloom { receipt, logs_bloom } in &mut receipts {
-        blooms.add(&receipt.logs, logs_bloom);
-    }
+    let root = ordered::root(outcome.receipts.len(), Receipts::new(&outcome.receipts, &mut blooms));
     equal(Subject::LogsBloom, header.logs_bloom, blooms.all())?;
-    equal(Subject::ReceiptsRoot, header.receipts_root, calculate_receipt_root(&receipts))?;
+    equal(Subject::ReceiptsRoot, header.receipts_root, root)?;
     if fork >= Fork::Prague {
         equal(Subject::RequestsHash, header.requests_hash.unwrap_or_default(), requests_hash(outcome))?;
     }

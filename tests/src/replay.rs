@@ -158,7 +158,7 @@ impl ReplayNode {
         // What was recorded ends somewhere, as the state of a pruned node does.
         let value =
             trie.get(&key, &mut nodes).map_err(|error| (-32000, format!("missing trie node: {error}")))?;
-        Ok((value.cloned(), trie.revealed()))
+        Ok((value.map(Bytes::copy_from_slice), trie.revealed()))
     }
 
     fn account(

@@ -1,6 +1,6 @@
 //! Points on short Weierstrass curves, whichever the curve.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::ops::{Add, Mul};
 use openvm_algebra_guest::IntMod;
 use openvm_ecc_guest::{
@@ -71,58 +71,116 @@ fn windowed_multiply<P: WeierstrassPoint + Group>(terms: &[(&[u8], &P)]) -> P {
     let tables: Vec<_> = terms
         .iter()
         .filter(|(_, point)| !point.is_identity())
-        .map(|&(scalar, point)| (scalar, multiples(point)))
+        .map(|&(scalar, point)| (scalar, multiples::<P, MULTIPLES>(point)))
         .collect();
-    let mut sum: Option<P> = None;
+    let (mut sum, mut empty) = (<P as Group>::IDENTITY, true);
     let length = tables.iter().map(|(scalar, _)| scalar.len()).max().unwrap_or(0);
     for place in (0..length).rev() {
         for shift in [4, 0] {
-            if let Some(sum) = &mut sum {
-                for _ in 0..4 {
-                    double(sum);
-                }
-            }
+            double_four_times(&mut sum, empty);
             for (scalar, table) in &tables {
-                let window = scalar[place] >> shift & 0xf;
-                if window != 0 {
-                    add(&mut sum, &table[usize::from(window) - 1]);
-                }
+                add(&mut sum, &mut empty, table, scalar[place] >> shift & 0xf);
             }
         }
     }
-    sum.unwrap_or(<P as Group>::IDENTITY)
+    if empty {
+        <P as Group>::IDENTITY
+    } else {
+        sum
+    }
 }
 
-/// P, 2P, … 15P of a point of a large prime order.
-#[expect(unsafe_code, reason = "the unchecked group law")]
-fn multiples<P: WeierstrassPoint>(point: &P) -> Vec<P> {
-    P::set_up_once();
-    let mut table = Vec::with_capacity(MULTIPLES);
-    table.push(point.clone());
-    // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < 15.
-    table.push(unsafe { point.double_nonidentity::<false>() });
-    for i in 2..MULTIPLES {
-        table.push(unsafe { table[i - 1].add_ne_nonidentity::<false>(point) });
+/// How many multiples there are of a [`Fixed`] point: one for each byte that is not zero.
+const FIXED_MULTIPLES: usize = 255;
+
+/// A point of a large prime order that is in many products, by its small multiples.
+pub(crate) struct Fixed<P>(Box<[P; FIXED_MULTIPLES]>);
+
+impl<P: WeierstrassPoint + Group> Fixed<P> {
+    /// Computes the multiples. The point must not be the identity.
+    pub(crate) fn new(point: &P) -> Self {
+        Self(multiples(point))
     }
-    table
+
+    /// `scalars[0] · self + scalars[1] · point`. The point must be of the same order, and not the identity; a scalar
+    /// is little-endian and may be any integer.
+    ///
+    /// As [`windowed_multiply`], but the fixed point's scalar goes by whole bytes.
+    pub(crate) fn multiply_with(&self, point: &P, scalars: [&[u8; 32]; 2]) -> P {
+        let (fixed, table) = (&*self.0, &*multiples::<P, MULTIPLES>(point));
+        let (mut sum, mut empty) = (<P as Group>::IDENTITY, true);
+        for (a, b) in scalars[0].iter().zip(scalars[1]).rev() {
+            double_four_times(&mut sum, empty);
+            add(&mut sum, &mut empty, table, b >> 4);
+            double_four_times(&mut sum, empty);
+            add(&mut sum, &mut empty, table, b & 0xf);
+            add(&mut sum, &mut empty, fixed, *a);
+        }
+        if empty {
+            <P as Group>::IDENTITY
+        } else {
+            sum
+        }
+    }
+}
+
+/// P, 2P, … NP of a point of a large prime order that is not the identity.
+#[expect(unsafe_code, reason = "the unchecked group law")]
+fn multiples<P: WeierstrassPoint, const N: usize>(point: &P) -> Box<[P; N]> {
+    const { assert!(N <= FIXED_MULTIPLES, "small multiples") };
+    P::set_up_once();
+    let mut table = vec![point.clone(); N];
+    for i in 1..N {
+        let (smaller, rest) = table.split_at_mut(i);
+        // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < N.
+        unsafe {
+            if i == 1 {
+                rest[0].double_assign_nonidentity::<false>();
+            } else {
+                rest[0].add_ne_assign_nonidentity::<false>(&smaller[i - 1]);
+            }
+        }
+    }
+    match table.try_into() {
+        Ok(table) => table,
+        Err(_) => unreachable!("there are so many"),
+    }
 }
 
 /// Doubles a point of odd order that is not the identity.
 #[expect(unsafe_code, reason = "the unchecked group law")]
+#[inline(always)]
 fn double<P: WeierstrassPoint>(point: &mut P) {
     // SAFETY: neither the point nor its double is the identity; a point means that `multiples` did the set-up.
     unsafe { point.double_assign_nonidentity::<false>() };
 }
 
-/// Adds a point that is not the identity to a sum that is if there is none.
+/// `16 · sum`, where the sum is the identity, whatever its coordinates, if it is empty.
+#[inline(always)]
+fn double_four_times<P: WeierstrassPoint>(sum: &mut P, empty: bool) {
+    if !empty {
+        for _ in 0..4 {
+            double(sum);
+        }
+    }
+}
+
+/// Adds a multiple of a point to a sum, which is the identity, whatever its coordinates, if it is empty.
 #[expect(unsafe_code, reason = "the unchecked group law")]
-fn add<P: WeierstrassPoint>(sum: &mut Option<P>, point: &P) {
-    match sum {
-        None => *sum = Some(point.clone()),
+#[inline(always)]
+fn add<P: WeierstrassPoint, const N: usize>(sum: &mut P, empty: &mut bool, table: &[P; N], multiple: u8) {
+    let Some(place) = usize::from(multiple).checked_sub(1) else { return };
+    let point = &table[place];
+    if *empty {
+        *sum = point.clone();
+        *empty = false;
+    } else if sum.x() != point.x() {
         // SAFETY: neither is the identity and the x differ.
-        Some(sum) if sum.x() != point.x() => unsafe { sum.add_ne_assign_nonidentity::<false>(point) },
-        Some(sum) if sum.y() == point.y() => double(sum),
-        Some(_) => *sum = None,
+        unsafe { sum.add_ne_assign_nonidentity::<false>(point) };
+    } else if sum.y() == point.y() {
+        double(sum);
+    } else {
+        *empty = true;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::words;
 use core::{cell::UnsafeCell, mem::MaybeUninit};
+use openvm_bigint_guest::{Int256Funct7, INT256_FUNCT3};
 use openvm_keccak256_guest::{
     KECCAKF_FUNCT3, KECCAKF_FUNCT7, KECCAK_RATE, KECCAK_WIDTH_BYTES, OPCODE, XORIN_FUNCT3, XORIN_FUNCT7,
 };
@@ -48,7 +49,18 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
         // SAFETY: as promised.
         return unsafe { hash(bytes, len, output) };
     }
-    // SAFETY: so many aligned words; nobody else refers to what is remembered, and any place is within it.
+    // SAFETY: as promised, and checked.
+    unsafe { find(bytes, len, output) }
+}
+
+/// The hash of 32 or 64 bytes, remembered or computed.
+///
+/// # Safety
+/// As [`native_keccak256`], and `bytes` must be a multiple of four, `len` 32 or 64.
+#[inline(never)]
+#[expect(unsafe_code, reason = "words by address")]
+unsafe fn find(bytes: *const u8, len: usize, output: *mut u8) {
+    // SAFETY: so many aligned words, and any place is within what is remembered, to which nobody else refers.
     unsafe {
         let count = len / 4;
         let words = bytes.cast::<u32>();
@@ -56,19 +68,50 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
         let last = *words.add(count - 1) ^ *words.add(count / 2 - 1);
         let mixed = (last ^ (*words.add(count - 2)).rotate_left(7)).wrapping_mul(0x9e37_79b1);
         let place = (mixed >> (32 - KNOWN_BITS)) as usize;
-        let known = &mut *CACHE.0.get().cast::<Known>().add(place);
-        let mut index = 0;
-        if known.length == len {
-            while index < count && known.input[index] == *words.add(index) {
-                index += 1;
-            }
+        let known = CACHE.0.get().cast::<Known>().add(place);
+        let input = (&raw const (*known).input).cast::<u8>();
+        if (*known).length == len && same(input, bytes) && (len == 32 || same(input.add(32), bytes.add(32))) {
+            copy_out((&raw const (*known).hash).cast(), output);
+        } else {
+            remember(known, bytes, len, output);
         }
-        if index < count {
-            hash(bytes, len, known.hash.as_mut_ptr().cast());
-            known.length = len;
-            core::ptr::copy_nonoverlapping(words, known.input.as_mut_ptr(), count);
+    }
+}
+
+/// Computes a hash that is not known, and remembers it.
+///
+/// # Safety
+/// As [`find`], and `known` must be writable.
+#[inline(never)]
+#[expect(unsafe_code, reason = "words by address")]
+unsafe fn remember(known: *mut Known, bytes: *const u8, len: usize, output: *mut u8) {
+    // SAFETY: as promised.
+    unsafe {
+        let (input, result) = ((&raw mut (*known).input).cast::<u8>(), (&raw mut (*known).hash).cast::<u8>());
+        hash(bytes, len, result);
+        copy(bytes, input);
+        if len == 64 {
+            copy(bytes.add(32), input.add(32));
         }
-        core::ptr::copy_nonoverlapping(known.hash.as_ptr().cast(), output, 32);
+        (*known).length = len;
+        copy_out(result, output);
+    }
+}
+
+/// Copies a hash, aligned itself, to any address.
+///
+/// # Safety
+/// `hash` must be readable and `output` writable for 32 bytes, and `hash` a multiple of four.
+#[inline(always)]
+#[expect(unsafe_code, reason = "bytes by address")]
+unsafe fn copy_out(hash: *const u8, output: *mut u8) {
+    // SAFETY: as promised.
+    unsafe {
+        if output.addr() % 4 == 0 {
+            copy(hash, output);
+        } else {
+            core::ptr::copy_nonoverlapping(hash, output, 32);
+        }
     }
 }
 
@@ -78,57 +121,83 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
 /// As [`native_keccak256`].
 #[expect(unsafe_code, reason = "the instructions take addresses")]
 unsafe fn hash(mut bytes: *const u8, mut len: usize, output: *mut u8) {
+    if (bytes.addr() | output.addr()) % 4 != 0 {
+        // SAFETY: as promised.
+        return unsafe { hash_unaligned(bytes, len, output) };
+    }
     let mut state = MaybeUninit::<State>::uninit();
     clear(&mut state);
     let sponge = state.as_mut_ptr().cast::<u8>();
     // SAFETY: `sponge` is a state of 200 aligned bytes; `bytes` and `len` move together within what the caller
-    // promises, and at most a block is copied into a block.
+    // promises.
     unsafe {
-        if bytes.addr() % 4 == 0 {
-            while len >= KECCAK_RATE {
-                xorin(sponge, bytes, KECCAK_RATE);
-                keccakf(sponge);
-                bytes = bytes.add(KECCAK_RATE);
-                len -= KECCAK_RATE;
-            }
-            // The instruction takes whole words; the up to three bytes behind them are added one by one.
-            let words = len & !3;
-            if words != 0 {
-                xorin(sponge, bytes, words);
-            }
-            for i in words..len {
-                *sponge.add(i) ^= *bytes.add(i);
-            }
-        } else {
-            let mut block = MaybeUninit::<Aligned<KECCAK_RATE>>::uninit();
-            let copy = block.as_mut_ptr().cast::<u8>();
-            while len >= KECCAK_RATE {
-                core::ptr::copy_nonoverlapping(bytes, copy, KECCAK_RATE);
-                xorin(sponge, copy, KECCAK_RATE);
-                keccakf(sponge);
-                bytes = bytes.add(KECCAK_RATE);
-                len -= KECCAK_RATE;
-            }
-            core::ptr::copy_nonoverlapping(bytes, copy, len);
-            let words = len & !3;
-            if words != 0 {
-                xorin(sponge, copy, words);
-            }
-            for i in words..len {
-                *sponge.add(i) ^= *copy.add(i);
-            }
+        while len >= KECCAK_RATE {
+            xorin(sponge, bytes, KECCAK_RATE);
+            keccakf(sponge);
+            bytes = bytes.add(KECCAK_RATE);
+            len -= KECCAK_RATE;
+        }
+        finish(sponge, bytes, len);
+        copy(sponge, output);
+    }
+}
+
+/// [`hash`], where an address is no multiple of four: by copies.
+///
+/// # Safety
+/// As [`native_keccak256`].
+#[inline(never)]
+#[expect(unsafe_code, reason = "the instructions take addresses")]
+unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) {
+    if output.addr() % 4 != 0 {
+        let mut aligned = MaybeUninit::<Aligned<32>>::uninit();
+        // SAFETY: as promised, and the copy has 32 bytes.
+        return unsafe {
+            hash(bytes, len, aligned.as_mut_ptr().cast());
+            core::ptr::copy_nonoverlapping(aligned.as_ptr().cast(), output, 32);
+        };
+    }
+    let mut state = MaybeUninit::<State>::uninit();
+    clear(&mut state);
+    let sponge = state.as_mut_ptr().cast::<u8>();
+    let mut block = MaybeUninit::<Aligned<KECCAK_RATE>>::uninit();
+    let aligned = block.as_mut_ptr().cast::<u8>();
+    // SAFETY: as in `hash`, and at most a block is copied into a block.
+    unsafe {
+        while len >= KECCAK_RATE {
+            core::ptr::copy_nonoverlapping(bytes, aligned, KECCAK_RATE);
+            xorin(sponge, aligned, KECCAK_RATE);
+            keccakf(sponge);
+            bytes = bytes.add(KECCAK_RATE);
+            len -= KECCAK_RATE;
+        }
+        core::ptr::copy_nonoverlapping(bytes, aligned, len);
+        finish(sponge, aligned, len);
+        copy(sponge, output);
+    }
+}
+
+/// Adds the end of a message, less than a block, and permutes for the last time.
+///
+/// # Safety
+/// `sponge` must be a state, `bytes` readable for `len` bytes, both multiples of four, and `len` below [`KECCAK_RATE`].
+#[inline(always)]
+#[expect(unsafe_code, reason = "bytes by address")]
+unsafe fn finish(sponge: *mut u8, bytes: *const u8, len: usize) {
+    // SAFETY: as promised.
+    unsafe {
+        // The instruction takes whole words; the up to three bytes behind them are added one by one.
+        let words = len & !3;
+        if words != 0 {
+            xorin(sponge, bytes, words);
+        }
+        for i in words..len {
+            *sponge.add(i) ^= *bytes.add(i);
         }
         // Keccak's padding (not SHA-3's): a one bit behind the message, another at the block's end.
         *sponge.add(len) ^= 0x01;
         *sponge.add(KECCAK_RATE - 1) ^= 0x80;
         keccakf(sponge);
-        if output.addr() % 4 == 0 {
-            for i in 0..8 {
-                *output.cast::<u32>().add(i) = *sponge.cast::<u32>().add(i);
-            }
-        } else {
-            core::ptr::copy_nonoverlapping(sponge, output, 32);
-        }
     }
 }
 
@@ -174,6 +243,52 @@ unsafe fn keccakf(sponge: *mut u8) {
             sponge = in(reg) sponge,
             options(nostack, preserves_flags),
         );
+    }
+}
+
+/// One instruction for 256-bit integers: `result = a · b`, where all three are addresses of 32 bytes at multiples of four.
+macro_rules! instruction {
+    ($operation:ident, $result:expr, $a:expr, $b:expr) => {
+        core::arch::asm!(
+            ".insn r {opcode}, {funct3}, {funct7}, {result}, {a}, {b}",
+            opcode = const openvm_bigint_guest::OPCODE,
+            funct3 = const INT256_FUNCT3,
+            funct7 = const Int256Funct7::$operation as u8,
+            result = in(reg) $result,
+            a = in(reg) $a,
+            b = in(reg) $b,
+            options(nostack, preserves_flags),
+        )
+    };
+}
+
+/// Copies 32 bytes: the bitwise or of them and themselves.
+///
+/// # Safety
+/// `from` must be readable and `to` writable for 32 bytes, and both multiples of four.
+#[inline(always)]
+#[expect(unsafe_code, reason = "an instruction of the VM")]
+unsafe fn copy(from: *const u8, to: *mut u8) {
+    // SAFETY: as promised; the VM writes nothing but `to`.
+    unsafe { instruction!(Or, to, from, from) };
+}
+
+/// Whether 32 bytes are the same: their difference is less than one. The VM has an instruction that compares, too, but a
+/// chip that no other code uses costs more.
+///
+/// # Safety
+/// Both must be readable for 32 bytes, and multiples of four.
+#[inline(always)]
+#[expect(unsafe_code, reason = "instructions of the VM")]
+unsafe fn same(a: *const u8, b: *const u8) -> bool {
+    static ONE: [u32; 8] = [1, 0, 0, 0, 0, 0, 0, 0];
+    let mut word = MaybeUninit::<[u32; 8]>::uninit();
+    let result = word.as_mut_ptr();
+    // SAFETY: as promised; the VM writes nothing but the word, all of it.
+    unsafe {
+        instruction!(Xor, result, a, b);
+        instruction!(Sltu, result, result, ONE.as_ptr());
+        word.assume_init()[0] != 0
     }
 }
 

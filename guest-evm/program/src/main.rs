@@ -12,9 +12,7 @@ fn main() {
     zeno_guest::install();
     let input = StatelessInput::decode_static(read_vec().leak())
         .unwrap_or_else(|error| panic!("the input can't be read: {error}"));
-    let claim = validate_with::<zeno_guest::words::Accelerated>(&input, zeno_guest::verify_signature)
+    let claim = validate_with::<zeno_guest::words::Accelerated>(input, zeno_guest::verify_signature)
         .unwrap_or_else(|error| panic!("the block is invalid: {error}"));
     reveal_bytes32(claim.digest().0);
-    // The run ends here: freeing every part on its own would only be proven too.
-    core::mem::forget(input);
 }

@@ -1,16 +1,14 @@
 //! ECDSA on secp256k1: transaction signatures by hinted public key, and recovery for `ecrecover` and EIP-7702.
 
 use crate::{
-    curve::{known_point, multi_multiply, on_curve},
+    curve::{known_point, on_curve, Fixed},
     field::{is_odd, reversed, to_be},
 };
-use alloy_primitives::{keccak256, Address, Signature, B256, B512};
+use alloc::boxed::Box;
+use alloy_primitives::{keccak256, Address, Signature, B256, B512, U256};
 use hex_literal::hex;
 use openvm_algebra_guest::{DivUnsafe, IntMod, Sqrt};
-use openvm_ecc_guest::{
-    weierstrass::{IntrinsicCurve, WeierstrassPoint},
-    Group,
-};
+use openvm_ecc_guest::{once_cell::race::OnceBox, weierstrass::WeierstrassPoint, Group};
 
 pub(crate) use types::{Field, Scalar, Secp256k1Point};
 
@@ -32,18 +30,6 @@ mod types {
     }
 }
 
-/// The curve, for the generic algorithms.
-struct Secp256k1;
-
-impl IntrinsicCurve for Secp256k1 {
-    type Scalar = Scalar;
-    type Point = Secp256k1Point;
-
-    fn msm(scalars: &[Scalar], points: &[Secp256k1Point]) -> Secp256k1Point {
-        multi_multiply::<Self>(scalars, points)
-    }
-}
-
 /// The base point (SEC 2, section 2.4.1).
 fn generator() -> Secp256k1Point {
     const X: Field = Field::from_const_bytes(reversed(hex!(
@@ -55,17 +41,23 @@ fn generator() -> Secp256k1Point {
     known_point(X, Y)
 }
 
+/// The base point's multiples, once they were needed.
+static GENERATOR: OnceBox<Fixed<Secp256k1Point>> = OnceBox::new();
+
+/// `scalars[0] · G + scalars[1] · point`. The point must not be the identity.
+fn multiply(scalars: [&Scalar; 2], point: &Secp256k1Point) -> Secp256k1Point {
+    let bytes =
+        scalars.map(|scalar| <&[u8; 32]>::try_from(scalar.as_le_bytes()).expect("a scalar has 32 bytes"));
+    GENERATOR.get_or_init(|| Box::new(Fixed::new(&generator()))).multiply_with(point, bytes)
+}
+
 /// Whether `ecrecover(hash, signature)` gives this key: `r` and `s` in 1..n, and the signature's point R, whose x is
 /// `r` as an integer and whose y has the stated parity. High `s` is accepted, as by the precompile.
 ///
 /// Checking R's y matters: two keys satisfy the same (r, s), one for either parity. An x of R that was reduced
 /// modulo n on signing would need a recovery id that no transaction can state.
 pub fn verify_signature(public_key: &B512, signature: &Signature, hash: &B256) -> bool {
-    let (Some(r), Some(s)) =
-        (scalar(&signature.r().to_be_bytes::<32>()), scalar(&signature.s().to_be_bytes::<32>()))
-    else {
-        return false;
-    };
+    let (Some(r), Some(s)) = (number(&signature.r()), number(&signature.s())) else { return false };
     let Some(key) = decode_key(&public_key.0) else { return false };
     match signature_point(key, &r, &s, &hash.0) {
         Some((x, y)) => {
@@ -93,10 +85,7 @@ pub(crate) fn recover(r: &[u8], s: &[u8], odd: bool, hash: &[u8; 32]) -> Option<
     // Q = (s·R − z·G) / r. Neither divisor nor the points' order (n, a prime) leaves a special case.
     let z = Scalar::from_be_bytes_unchecked(hash);
     let minus_z = Scalar::ZERO - &z;
-    let key = multi_multiply::<Secp256k1>(
-        &[minus_z.div_unsafe(&r_scalar), s.div_unsafe(&r_scalar)],
-        &[generator(), point],
-    );
+    let key = multiply([&minus_z.div_unsafe(&r_scalar), &s.div_unsafe(&r_scalar)], &point);
     if key.is_identity() {
         return None;
     }
@@ -105,6 +94,11 @@ pub(crate) fn recover(r: &[u8], s: &[u8], odd: bool, hash: &[u8; 32]) -> Option<
     bytes[..32].copy_from_slice(&to_be(&x));
     bytes[32..].copy_from_slice(&to_be(&y));
     Some(Address::from_slice(&keccak256(bytes)[12..]))
+}
+
+/// [`scalar`] of a number.
+fn number(value: &U256) -> Option<Scalar> {
+    Scalar::from_le_bytes(value.as_le_slice()).filter(|_| !value.is_zero())
 }
 
 /// A signature's r or s: an integer in 1..n.
@@ -128,6 +122,6 @@ fn lift(x: Field, odd: bool) -> Option<Secp256k1Point> {
 /// R = (z·G + r·Q) / s, unless it is the identity.
 fn signature_point(key: Secp256k1Point, r: &Scalar, s: &Scalar, hash: &[u8; 32]) -> Option<(Field, Field)> {
     let z = Scalar::from_be_bytes_unchecked(hash);
-    let point = multi_multiply::<Secp256k1>(&[z.div_unsafe(s), r.div_unsafe(s)], &[generator(), key]);
+    let point = multiply([&z.div_unsafe(s), &r.div_unsafe(s)], &key);
     (!point.is_identity()).then(|| point.into_coords())
 }
