@@ -1,6 +1,6 @@
 //! Contract code, ready to run.
 
-use crate::instructions::{Portable, Words};
+use crate::words::{Portable, Words};
 use alloc::{vec, vec::Vec};
 use alloy_primitives::Bytes;
 use revm::bytecode::{JumpTable, eip7702::EIP7702_MAGIC_BYTES, opcode};
@@ -177,7 +177,7 @@ static BOUNDS: [([u32; WORDS], u32); 4] = {
 fn is_beginning<W: Words>(code: &[u32], at: usize) -> bool {
     let end = at / 4 + 1;
     let window = end.checked_sub(WORDS + 1).and_then(|start| code.get(start..end)?.split_last_chunk());
-    let Some(([words @ ..], [own])) = window else { return false };
+    let Some((words, [own])) = window else { return false };
     let (bounds, bound) = &BOUNDS[at % 4];
     words.first_chunk().is_some_and(|words| W::bytes_are_below(words, bounds))
         && bytes_are_below(u32::from_le(*own), *bound)
@@ -187,7 +187,7 @@ fn is_beginning<W: Words>(code: &[u32], at: usize) -> bool {
 #[inline(always)]
 pub(crate) fn bytes_are_below(word: u32, bounds: u32) -> bool {
     // No byte borrows from the next.
-    (bounds - (word & 0x7f7f_7f7f) | word) & 0x8080_8080 == 0x8080_8080
+    ((bounds - (word & 0x7f7f_7f7f)) | word) & 0x8080_8080 == 0x8080_8080
 }
 
 /// Bytes as the machine's words, up to three less; none if they are not aligned.
@@ -202,7 +202,7 @@ fn words(bytes: &[u8]) -> Option<&[u32]> {
 /// all of them be found, if one is not, or if that costs less.
 pub(crate) fn hints(code: &[u8], destinations: impl IntoIterator<Item = u32>) -> Vec<u8> {
     /// What it takes to look for a beginning, to follow an instruction, and to search a byte.
-    const LOOK: usize = 80;
+    const LOOK: usize = 32;
     const STEP: usize = 7;
     const SEARCHED: usize = 3;
     let mut padded = code.to_vec();

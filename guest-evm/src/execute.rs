@@ -5,10 +5,11 @@ use crate::{
     collision::StorageCollisions,
     error::{Subject, ValidationError, equal},
     header::blob_fee,
-    instructions::{self, Portable, Words},
+    instructions,
     jumps::Jumps,
     state::{StateError, WitnessState},
     validate::{Block, Transaction},
+    words::{Portable, Words},
 };
 use alloc::{borrow::Cow, boxed::Box, string::ToString, vec::Vec};
 use alloy_consensus::{EthereumReceipt, TxType, transaction::Recovered};

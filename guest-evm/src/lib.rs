@@ -48,6 +48,8 @@ pub mod state;
 pub mod trie;
 #[cfg(feature = "evm")]
 mod validate;
+#[cfg(feature = "evm")]
+mod words;
 
 pub use chain::ChainSpec;
 pub use claim::ChainClaim;
@@ -57,7 +59,7 @@ pub use input::{InputError, PublicKey, StatelessInput, Witness};
 pub use self::{
     error::{Subject, ValidationError, Value},
     execute::{Outcome, State, execute},
-    instructions::{Portable, Words, apply},
     senders::{SignatureVerifier, public_keys, verify_signature},
     validate::{Block, Transaction, decode_block, minimize, transition, validate, validate_with},
+    words::{Portable, Words, apply},
 };

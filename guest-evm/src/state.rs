@@ -3,8 +3,8 @@
 use crate::{
     bytecode::{self, Hinted},
     input::Witness,
-    instructions::{Portable, Words, from_be_bytes},
     trie::{Preimages, Trie, TrieError},
+    words::{Portable, Words, from_be_bytes},
 };
 use alloc::{boxed::Box, vec::Vec};
 use alloy_consensus::Header;
@@ -502,7 +502,7 @@ fn account(rlp: &[u8]) -> Option<TrieAccount> {
         let (first, rest) = fields.split_first()?;
         let length = match *first {
             0 => return None,
-            ..EMPTY_STRING_CODE => {
+            1..EMPTY_STRING_CODE => {
                 fields = rest;
                 return Some(U256::from(*first));
             }

@@ -8,13 +8,13 @@ use crate::{
     error::{Subject, ValidationError, bounded, equal},
     execute::{Outcome, execute_with},
     header,
-    instructions::{Portable, Words},
     jumps::Jumps,
     ordered,
     receipts::Receipts,
     senders::{self, SignatureVerifier, verify_signature},
     state::{WitnessState, preimages},
     trie::Preimages,
+    words::{Portable, Words},
 };
 use alloc::vec::Vec;
 use alloy_consensus::{EthereumTxEnvelope, Header, Transaction as _, TxEip4844};

@@ -1,8 +1,9 @@
 //! Instructions against revm's.
 
 use super::*;
+use crate::words::Portable;
 use alloc::vec::Vec;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, Bytes, U256};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use revm::{
     bytecode::Bytecode,
@@ -68,7 +69,7 @@ fn word(rng: &mut StdRng) -> U256 {
 fn program(rng: &mut StdRng) -> Bytes {
     let mut code = Vec::new();
     for _ in 0..rng.random_range(1..120) {
-        match rng.random_range(0..10) {
+        match rng.random_range(0..13) {
             0 => code.push(opcode::JUMPDEST),
             1 => {
                 if rng.random() {
@@ -85,8 +86,24 @@ fn program(rng: &mut StdRng) -> Bytes {
                 // If run, as code that was skipped may be, these ask no host.
                 code.extend((0..length).map(|_| rng.random::<u8>() & 0x9f));
             }
+            // What is run at once with what comes before it.
+            3 => code.extend([
+                opcode::PUSH1,
+                rng.random_range(0..100),
+                *[
+                    0x01, 0x04, 0x06, 0x0a, 0x0b, 0x1a, 0x1b, 0x1c, 0x20, 0x35, 0x50, 0x51, 0x52, 0x53, 0x56,
+                    0x60, 0x80,
+                ]
+                .get(rng.random_range(0..17))
+                .expect("one of them"),
+            ]),
+            4 => code.extend([opcode::SWAP1 + rng.random_range(0..16), opcode::POP]),
+            5 => {
+                let target = rng.random_range(0..opcode::DIFFICULTY);
+                code.extend([opcode::ISZERO, opcode::PUSH2, 0, target, opcode::JUMPI]);
+            }
             // What asks the host is left out: the tests' has no block.
-            3 => code.push(
+            6 => code.push(
                 *[
                     0x05, 0x09, 0x20, 0x53, 0x59, 0x5f, 0xf3, 0xfe, 0x0a, 0x30, 0x33, 0x34, 0x35, 0x36, 0x3d,
                     0x51, 0x52,

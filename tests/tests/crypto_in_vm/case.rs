@@ -79,7 +79,7 @@ impl Case {
         Self { name: format!("function {function} of {a:#x} and {b:#x}"), operation: 5, input, expected }
     }
 
-    /// Bytes that are copied between two offsets, and compared there with every one of them changed in turn.
+    /// Bytes that are copied between two offsets, compared there with every one of them changed in turn, and cleared.
     pub(crate) fn memory(to: u8, from: u8, bytes: &[u8]) -> Self {
         let input = [&[to, from], bytes].concat();
         let mut expected = vec![0xbb; 400];
@@ -89,6 +89,9 @@ impl Case {
             let order = (byte ^ 1).cmp(byte);
             expected.extend([order as u8 & 3, order.reverse() as u8]);
         }
+        let mut cleared = [0xbb; 400];
+        cleared[to.into()..usize::from(to) + bytes.len()].fill(0);
+        expected.extend(cleared);
         let name = format!("copy of {} bytes from offset {from} to {to}", bytes.len());
         Self { name, operation: 6, input, expected }
     }

@@ -8,17 +8,23 @@ use alloy_primitives::U256;
 use rand::{Rng, rngs::StdRng};
 
 /// How many functions `Words` has.
-const FUNCTIONS: u8 = 25;
+const FUNCTIONS: u8 = 31;
 /// Of these `a` is a number of bits below 256.
 const SHIFTS: std::ops::RangeInclusive<u8> = 9..=11;
+/// These divide, and have many cases.
+const DIVISIONS: std::ops::RangeInclusive<u8> = 25..=28;
 
 fn word(rng: &mut StdRng) -> U256 {
     let random = U256::from_limbs(rng.random());
-    match rng.random_range(0..6) {
+    match rng.random_range(0..7) {
         0 => U256::from(rng.random_range(0..3u32)),
         1 => U256::MAX - U256::from(rng.random_range(0..3u32)),
         2 => (U256::ONE << 255) - U256::from(rng.random_range(0..3u32)),
         3 => random >> rng.random_range(0..256usize),
+        // Where digits of 32 bits begin and end.
+        4 => (U256::ONE << (32 * rng.random_range(0..8usize)))
+            .wrapping_add(U256::from(rng.random_range(0..5u32)))
+            .wrapping_sub(U256::from(2)),
         _ => random,
     }
 }
@@ -28,7 +34,7 @@ fn words() {
     let mut rng = seeded(70);
     let mut cases = Vec::new();
     for function in 0..FUNCTIONS {
-        for turn in 0..60u32 {
+        for turn in 0..if DIVISIONS.contains(&function) { 1500 } else { 60u32 } {
             let b = word(&mut rng);
             let a = match turn {
                 _ if SHIFTS.contains(&function) => match turn {

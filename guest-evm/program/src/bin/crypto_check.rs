@@ -72,7 +72,7 @@ fn word(input: &[u8]) -> Vec<u8> {
     [a.to_be_bytes::<32>(), b.to_be_bytes::<32>()].concat()
 }
 
-/// Two offsets below 8, then bytes: they are copied from the one to the other, and compared there.
+/// Two offsets below 8, then bytes: they are copied from the one to the other, compared there, and cleared.
 fn memory(input: &[u8]) -> Vec<u8> {
     let (to, from) = (usize::from(input[0]), usize::from(input[1]));
     let bytes = &input[2..];
@@ -91,6 +91,8 @@ fn memory(input: &[u8]) -> Vec<u8> {
         outcome.push(source.cmp(changed) as u8);
         target[to + place] ^= 1;
     }
+    black_box(&mut target[to..end]).fill(0);
+    outcome.extend_from_slice(target);
     outcome
 }
 
