@@ -89,7 +89,8 @@ fn program(rng: &mut StdRng) -> Bytes {
             // What is run at once with what comes before it.
             3 => code.extend([
                 opcode::PUSH1,
-                rng.random_range(0..100),
+                // As code these ask no host.
+                rng.random_range(0..0x20) + [0, 0x60][rng.random_range(0..2)],
                 *[
                     0x01, 0x04, 0x06, 0x0a, 0x0b, 0x1a, 0x1b, 0x1c, 0x20, 0x35, 0x50, 0x51, 0x52, 0x53, 0x56,
                     0x60, 0x80,
