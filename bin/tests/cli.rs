@@ -185,15 +185,18 @@ fn signal_at(folder: &Path, args: &[&str], at: &str, signal: &str) -> (Option<i3
 fn proves_and_verifies_the_example() {
     let folder = tempfile::tempdir().unwrap();
     let prove = ["--cache-dir", "cache", "prove", "--out", "example.proof"];
-    let (status, said) = signal_at(folder.path(), &prove, "proving segment 2", "INT");
+    let (status, said) = signal_at(folder.path(), &prove, "aggregating proof 1", "INT");
     assert_eq!(status, Some(130), "{said:?}");
     assert!(said.last().is_some_and(|line| line.contains("interrupted")), "{said:?}");
-    let (status, said) = signal_at(folder.path(), &prove, "aggregating proof 1", "KILL");
+    let (status, said) = signal_at(folder.path(), &prove, "aggregating proof 2", "KILL");
     assert_eq!(status, None, "ended by the signal: {said:?}");
     let (proved, status) = json(folder.path(), &prove);
     assert_eq!(status, 0, "{proved}");
     assert_eq!(proved["proof_kind"], "stark");
-    assert_eq!(proved["stages"]["restored"], 2, "both segments' proofs were found: {proved}");
+    assert_eq!(
+        proved["stages"]["restored"], 2,
+        "the segment's and the first aggregation's were found: {proved}"
+    );
     let work = std::fs::read_dir(folder.path().join("cache/work")).unwrap().count();
     assert_eq!(work, 0, "what was kept for the second run is removed at its end");
 

@@ -59,8 +59,8 @@ pub trait Words: 'static {
     fn eq(a: &U256, b: &mut U256);
     /// 1 for zero, else 0.
     fn is_zero(b: &mut U256);
-    /// Whether each byte that is below 128 is also by 127 less than its bound, which is 128 or more. Bytes as the machine has
-    /// them.
+    /// Whether each byte that is below 128 is also less than its bound by more than 127; the bounds are 128 or more. Bytes as
+    /// the machine has them.
     fn bytes_are_below(a: &[u32; 8], bounds: &[u32; 8]) -> bool;
 }
 
