@@ -148,7 +148,7 @@ pub(crate) fn hinted<W: Words>(padded: &[u8], length: usize, hints: &[u32]) -> V
 
 /// The bytes before a place that a `PUSH` among them could take it, if each is one.
 const REACH: usize = 32;
-/// As many words of 32 bits hold them, wherever the place is within its own, and that.
+/// As many words of 32 bits, and the place's own, hold them, wherever the place is within that.
 const WORDS: usize = REACH / 4;
 
 /// For each place within a word, what the bytes of the words before it, and of its own, have to be less than if they are

@@ -1,7 +1,7 @@
 //! Division of 256-bit words, and by the largest of them.
 //!
-//! Long division by digits of 32 bits (Knuth, The Art of Computer Programming, 4.3.1, algorithm
-//! D), with the products and differences of all digits at once by the VM's instructions.
+//! Long division by digits of 32 bits (Knuth, The Art of Computer Programming, 4.3.1, algorithm D), with the products and
+//! differences of all digits at once by the VM's instructions.
 //!
 //! A digit is never estimated too high: by the 64 bits of what is left that are above the divisor's 32 highest bits, and one
 //! more than those, which is at most three too low. So no difference is negative, and what is missing is found by

@@ -1,8 +1,7 @@
 //! Keccak-256, behind alloy-primitives' `native-keccak` hook: tries, code hashes, transaction hashes and the opcode.
 
-use crate::words;
+use crate::words::{self, instruction};
 use core::{cell::UnsafeCell, mem::MaybeUninit};
-use openvm_bigint_guest::{Int256Funct7, INT256_FUNCT3};
 use openvm_keccak256_guest::{
     KECCAKF_FUNCT3, KECCAKF_FUNCT7, KECCAK_RATE, KECCAK_WIDTH_BYTES, OPCODE, XORIN_FUNCT3, XORIN_FUNCT7,
 };
@@ -246,31 +245,14 @@ unsafe fn keccakf(sponge: *mut u8) {
     }
 }
 
-/// One instruction for 256-bit integers: `result = a · b`, where all three are addresses of 32 bytes at multiples of four.
-macro_rules! instruction {
-    ($operation:ident, $result:expr, $a:expr, $b:expr) => {
-        core::arch::asm!(
-            ".insn r {opcode}, {funct3}, {funct7}, {result}, {a}, {b}",
-            opcode = const openvm_bigint_guest::OPCODE,
-            funct3 = const INT256_FUNCT3,
-            funct7 = const Int256Funct7::$operation as u8,
-            result = in(reg) $result,
-            a = in(reg) $a,
-            b = in(reg) $b,
-            options(nostack, preserves_flags),
-        )
-    };
-}
-
 /// Copies 32 bytes: the bitwise or of them and themselves.
 ///
 /// # Safety
 /// `from` must be readable and `to` writable for 32 bytes, and both multiples of four.
 #[inline(always)]
-#[expect(unsafe_code, reason = "an instruction of the VM")]
+#[expect(unsafe_code, reason = "a function that promises what its caller does")]
 unsafe fn copy(from: *const u8, to: *mut u8) {
-    // SAFETY: as promised; the VM writes nothing but `to`.
-    unsafe { instruction!(Or, to, from, from) };
+    instruction!(Or, to.cast(), from.cast(), from.cast());
 }
 
 /// Whether 32 bytes are the same: their difference is less than one. The VM has an instruction that compares, too, but a
@@ -279,17 +261,15 @@ unsafe fn copy(from: *const u8, to: *mut u8) {
 /// # Safety
 /// Both must be readable for 32 bytes, and multiples of four.
 #[inline(always)]
-#[expect(unsafe_code, reason = "instructions of the VM")]
+#[expect(unsafe_code, reason = "a word that an instruction wrote")]
 unsafe fn same(a: *const u8, b: *const u8) -> bool {
     static ONE: [u32; 8] = [1, 0, 0, 0, 0, 0, 0, 0];
     let mut word = MaybeUninit::<[u32; 8]>::uninit();
     let result = word.as_mut_ptr();
-    // SAFETY: as promised; the VM writes nothing but the word, all of it.
-    unsafe {
-        instruction!(Xor, result, a, b);
-        instruction!(Sltu, result, result, ONE.as_ptr());
-        word.assume_init()[0] != 0
-    }
+    instruction!(Xor, result.cast(), a.cast(), b.cast());
+    instruction!(Sltu, result.cast(), result.cast(), ONE.as_ptr().cast());
+    // SAFETY: it was written, all of it.
+    unsafe { word.assume_init()[0] != 0 }
 }
 
 /// Zeros, by the instructions for 256-bit words and two stores.

@@ -20,7 +20,8 @@ static BOUND: U256 = U256::from_limbs([1 << 32, 0, 0, 0]);
 /// One instruction: `result = a · b`, where all three are addresses of words, in any combination the same.
 macro_rules! instruction {
     ($operation:ident, $result:expr, $a:expr, $b:expr) => {{
-        let (result, a, b): (*mut U256, *const U256, *const U256) = ($result, $a, $b);
+        let result: *mut alloy_primitives::U256 = $result;
+        let (a, b): (*const alloy_primitives::U256, *const alloy_primitives::U256) = ($a, $b);
         // SAFETY: all are addresses of words, by their types; the VM writes nothing but the result.
         #[expect(unsafe_code, reason = "an instruction of the VM")]
         unsafe {

@@ -1,6 +1,6 @@
-//! [`follow`](super::step::follow) for the zkVM: each instruction of the EVM is a function that ends in a jump to the next one's, and all of
-//! them keep a run's state in the same registers. So to find the next one takes six instructions, where a loop over one
-//! large `match` takes twice as many and moves registers around.
+//! [`follow`](super::step::follow) for the zkVM: each instruction of the EVM is a function that ends in a jump to the next
+//! one's, and all of them keep a run's state in the same registers. So to find the next one takes six instructions, where a
+//! loop over one large `match` takes twice as many and moves registers around.
 //!
 //! The compiler promises these jumps under a name that isn't stable yet (`explicit_tail_calls`), as the flags that the
 //! guest is built with aren't either; without it every instruction would leave a frame on the call stack.
