@@ -9,7 +9,8 @@ use std::path::PathBuf;
 /// A block comes from a node (BLOCK and --rpc-url), from a file that `zeno fetch` wrote (--input), or,
 /// with neither, is the example that is built in.
 ///
-/// Exit status: 0 good, 1 the block or the proof is invalid, 2 anything else.
+/// Exit status: 0 good, 1 the block or the proof is invalid, 2 anything else, among it a fork, release, rules or SRS that
+/// are not known or not accepted.
 #[derive(Debug, Parser)]
 #[command(
     version,

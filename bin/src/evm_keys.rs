@@ -10,7 +10,7 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
 };
-use zeno_verifier::{EvmVerifyingKey, VerifyingKey, contracts::INSECURE_DEV_HALO2_VERIFIER};
+use zeno_verifier::{EvmVerifyingKey, Release, VerifyingKey, contracts::INSECURE_DEV_HALO2_VERIFIER};
 
 /// The names of the files in a folder of keys.
 const VERIFYING_KEY: &str = "verifying-key";
@@ -63,7 +63,10 @@ impl EvmKeys {
         wanted: impl Fn(&EvmVerifyingKey) -> bool,
     ) -> Result<Self, Failure> {
         if let Some(folder) = &args.keys {
-            return Self::read(folder.clone());
+            let keys = Self::read(folder.clone())?;
+            Release::refuse_withdrawn(keys.key.app_exe_commitment())
+                .map_err(|error| Failure::file(folder, format_args!("the key is not accepted: {error}")))?;
+            return Ok(keys);
         }
         let guest = VerifyingKey::committed().map_err(Failure::other)?;
         let built_in = EvmVerifyingKey::insecure_dev().map_err(Failure::other)?;

@@ -10,10 +10,11 @@ use zeno_witness_fetch::FetchError;
 /// Why a command failed: a sentence that names the thing, its value and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The block is invalid, or the proof.
+    /// The block is invalid, or the proof: it was judged by rules that this program knows and breaks one.
     #[error("{0}")]
     Invalid(String),
-    /// Anything else: usage, network, files.
+    /// Anything else: usage, network, files, and what this program does not know or does not accept, be it a fork, a
+    /// release, rules or an SRS.
     #[error("{0}")]
     Other(String),
 }
@@ -53,7 +54,10 @@ impl From<ValidationError> for Failure {
 impl From<ProverError> for Failure {
     fn from(error: ProverError) -> Self {
         match error {
-            ProverError::Refused(_) => Self::Invalid(error.to_string()),
+            // Native validation comes first, and ends a command whose block is invalid.
+            ProverError::Refused(_) => Self::Other(format!(
+                "{error}; native validation accepts the block, so this says nothing against it"
+            )),
             _ => Self::other(error),
         }
     }
@@ -78,6 +82,23 @@ impl From<SrsError> for Failure {
 
 impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
-        Self::Invalid(format!("the proof is invalid: {error}"))
+        if error.blames_proof() {
+            Self::Invalid(format!("the proof is invalid: {error}"))
+        } else {
+            Self::Other(format!("the proof is not accepted: {error}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The guest refuses for other reasons than an invalid block, so its refusal alone is no verdict.
+    #[test]
+    fn a_refusal_by_the_guest_alone_is_no_verdict() {
+        let failure = Failure::from(ProverError::Refused("out of memory".to_owned()));
+        assert_eq!(failure.status(), 2);
+        assert!(failure.to_string().contains("out of memory"), "{failure}");
     }
 }

@@ -7,6 +7,7 @@ use std::{fmt::Write, path::PathBuf};
 use zeno_guest_evm::ChainClaim;
 use zeno_prover::{Cost, Execution, Profile, Timings};
 use zeno_srs::Srs;
+use zeno_verifier::Release;
 
 /// Everything a command found out. What doesn't apply is absent.
 #[derive(Debug, Default, Serialize)]
@@ -57,6 +58,12 @@ pub(crate) struct Report {
     /// The SRS that an EVM proof says it was made under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) proof_srs: Option<String>,
+    /// The release of the guest program, by its commitment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) release: Option<u32>,
+    /// Why that release's proofs are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) withdrawn: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) app_exe_commitment: Option<B256>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -246,6 +253,15 @@ impl Report {
         self.claim = Some(claim.into());
     }
 
+    /// Takes over which guest and machine something is of, and the release that they are, if it is known.
+    pub(crate) fn set_origin(&mut self, app_exe_commitment: B256, app_vm_commitment: B256) {
+        self.app_exe_commitment = Some(app_exe_commitment);
+        self.app_vm_commitment = Some(app_vm_commitment);
+        let release = Release::of(app_exe_commitment, app_vm_commitment);
+        self.release = release.map(|release| release.number);
+        self.withdrawn = release.and_then(|release| release.withdrawn);
+    }
+
     /// Takes over what a run of the guest took.
     pub(crate) fn set_execution(&mut self, execution: &Execution) {
         self.instructions = Some(execution.instructions);
@@ -338,6 +354,14 @@ impl Report {
             fact("chain rules", Some(claim.chain_spec.to_string()));
             fact("claim digest", Some(claim.digest.to_string()));
         }
+        fact(
+            "release",
+            self.app_exe_commitment.map(|_| match (self.release, self.withdrawn) {
+                (Some(number), None) => format!("{number} of the EVM program"),
+                (Some(number), Some(_)) => format!("{number} of the EVM program, withdrawn"),
+                (None, _) => "not known to this program".to_owned(),
+            }),
+        );
         fact("guest", self.app_exe_commitment.map(|hash| hash.to_string()));
         fact("machine", self.app_vm_commitment.map(|hash| hash.to_string()));
         fact(

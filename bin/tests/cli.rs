@@ -205,6 +205,7 @@ fn proves_and_verifies_the_example() {
     assert_eq!(verified["valid"], true);
     assert_eq!(verified["claim"], proved["claim"]);
     assert_eq!(verified["proof_bytes"], proved["proof_bytes"]);
+    assert_eq!((&verified["release"], verified.get("withdrawn")), (&2.into(), None), "{verified}");
     let (inspected, status) = json(folder.path(), &["inspect", "example.proof"]);
     assert_eq!(status, 0);
     assert_eq!(inspected["claim"], proved["claim"]);
@@ -225,22 +226,99 @@ fn proves_and_verifies_the_example() {
     refused("another state root", &alter(&|file| file.claim.last_state_root.0[31] ^= 1));
     refused("another chain", &alter(&|file| file.claim.chain_id += 1));
     refused("more blocks", &alter(&|file| file.claim.block_count += 1));
-    refused("another guest", &alter(&|file| file.app_exe_commitment.0[0] ^= 1));
-    refused("another machine", &alter(&|file| file.app_vm_commitment.0[0] ^= 1));
     for part in 0..8 {
         let at = proof.proof.len() * part / 8 + 16;
         refused("altered proof bytes", &alter(&|file| file.proof[at] ^= 1));
     }
     refused("a shorter proof", &alter(&|file| file.proof.truncate(file.proof.len() - 1)));
 
+    // What is not known here is not invalid.
+    let undecided = |what: &str, altered: &zeno_verifier::ProofFile| {
+        altered.write(folder.path().join("altered.proof")).unwrap();
+        let (value, status) = json(folder.path(), &["verify", "altered.proof"]);
+        assert_eq!((status, value.get("valid")), (2, None), "{what}: {value}");
+    };
+    undecided("another guest", &alter(&|file| file.app_exe_commitment.0[0] ^= 1));
+    undecided("another machine", &alter(&|file| file.app_vm_commitment.0[0] ^= 1));
+    undecided("another proof system", &alter(&|file| file.proof_system = "openvm 1.4".to_owned()));
+
     let bytes = std::fs::read(folder.path().join("example.proof")).unwrap();
-    for (name, bytes) in [
-        ("truncated", &bytes[..bytes.len() / 2]),
-        ("foreign", &[&b"PROOF"[..], &bytes].concat()[..]),
-        ("trailing", &[&bytes[..], b"\n"].concat()[..]),
+    let mut newer = bytes.clone();
+    newer[8] = 9;
+    for (name, bytes, expected) in [
+        ("truncated", &bytes[..bytes.len() / 2], 1),
+        ("trailing", &[&bytes[..], b"\n"].concat()[..], 1),
+        ("foreign", &[&b"PROOF"[..], &bytes].concat()[..], 2),
+        ("newer", &newer[..], 2),
     ] {
         std::fs::write(folder.path().join(name), bytes).unwrap();
         let (value, status) = json(folder.path(), &["verify", name]);
-        assert_eq!(status, 1, "{name}: {value}");
+        assert_eq!(status, expected, "{name}: {value}");
+        assert_eq!(value.get("valid").is_some(), status == 1, "{name}: {value}");
     }
+}
+
+/// Proofs of a release that was withdrawn are refused with the reason, whatever else is asked, before any node is.
+#[test]
+fn refuses_a_withdrawn_release() {
+    let folder = tempfile::tempdir().unwrap();
+    let withdrawn = "0x0092bba94352fa67f2b4b3af1168ee784c328457949fc3b45f690728d2696cab".parse().unwrap();
+    let evm = zeno_verifier::ProofFile::decode(include_bytes!(
+        "../../verifier-contract/contracts/test/fixtures/block.proof"
+    ))
+    .unwrap();
+    let evm = zeno_verifier::ProofFile { app_exe_commitment: withdrawn, ..evm };
+    evm.write(folder.path().join("evm.proof")).unwrap();
+    let stark = zeno_verifier::ProofFile { kind: zeno_verifier::ProofKind::Stark, srs: None, ..evm.clone() };
+    stark.write(folder.path().join("stark.proof")).unwrap();
+    let contract = "0x0000000000000000000000000000000000000001";
+    for args in [
+        &["verify", "stark.proof"][..],
+        &["verify", "evm.proof"],
+        &["verify", "evm.proof", "--allow-insecure"],
+        &["verify", "evm.proof", "--contract", contract],
+        &["contract", "submit", "evm.proof", "--contract", contract, "--allow-insecure"],
+        &["contract", "submit", "stark.proof", "--contract", contract],
+    ] {
+        let (value, status) = json(folder.path(), args);
+        assert_eq!((status, value.get("valid")), (2, None), "{args:?}: {value}");
+        assert_eq!(value["release"], 1, "{args:?}: {value}");
+        let error = value["error"].as_str().unwrap();
+        assert!(
+            error.contains("release 1 of the EVM program is withdrawn: any claim can be forged"),
+            "{error}"
+        );
+    }
+    for name in ["stark.proof", "evm.proof"] {
+        let (value, status) = json(folder.path(), &["inspect", name]);
+        assert_eq!((status, &value["release"]), (0, &1.into()), "{value}");
+        assert!(value["withdrawn"].as_str().unwrap().contains("prove the block again"), "{value}");
+        let text = String::from_utf8(zeno(folder.path(), &["inspect", name]).stdout).unwrap();
+        assert!(text.contains("NOT ACCEPTED") && text.contains("1 of the EVM program, withdrawn"), "{text}");
+    }
+    // A key of it is refused as well.
+    let mut key = include_bytes!("../../config/guest/evm/2/evm-verifying-key-insecure-dev").to_vec();
+    let end = key.len() - 32;
+    key[9..41].copy_from_slice(evm.app_exe_commitment.as_slice());
+    let checksum = alloy_primitives::keccak256(&key[..end]);
+    key[end..].copy_from_slice(checksum.as_slice());
+    std::fs::create_dir(folder.path().join("keys")).unwrap();
+    std::fs::write(folder.path().join("keys/verifying-key"), key).unwrap();
+    let export = ["contract", "export", "--keys", "keys", "--allow-insecure", "--out", "contracts"];
+    let (value, status) = json(folder.path(), &export);
+    assert_eq!(status, 2, "{value}");
+    assert!(value["error"].as_str().unwrap().contains("release 1"), "{value}");
+    assert!(!folder.path().join("contracts").exists());
+}
+
+/// A guest that refuses a block which native validation accepts is no verdict.
+#[test]
+fn a_refusal_by_the_guest_alone_exits_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    // This one is for tests of the cryptography, and takes no blocks.
+    let guest = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/guest/evm/2/crypto-check.elf");
+    let (value, status) = json(folder.path(), &["execute", "--guest", guest]);
+    assert_eq!((status, &value["valid"]), (2, &Value::Bool(true)), "{value}");
+    let error = value["error"].as_str().unwrap();
+    assert!(error.contains("the guest refused the input") && error.contains("native validation"), "{error}");
 }

@@ -20,7 +20,7 @@ use std::{
 use wrapper::{APP_EXE, APP_VM, Wrapper};
 use zeno_guest_evm::{ChainSpec, StatelessInput, Witness};
 use zeno_verifier::{
-    ChainClaim, EvmVerifyingKey, InsecureSrs, ProofFile,
+    ChainClaim, EvmVerifyingKey, InsecureSrs, PROOF_SYSTEM, ProofFile, ProofKind,
     contracts::{
         IZenoVerifier, SourceFile, ZenoLightClient, ZenoLightClient::ZenoLightClientErrors, solidity_sources,
     },
@@ -282,6 +282,8 @@ fn follows_a_chain_on_another() {
     let mut unproven = first_proof.clone();
     unproven.claim = claim(&second, &third);
     submit_fails(&zeno.write("unproven.proof", &unproven), &["--allow-insecure"], 1, "ProofRefused");
+    let other_guest = ProofFile { app_exe_commitment: APP_VM, ..unproven };
+    submit_fails(&zeno.write("guest.proof", &other_guest), &["--allow-insecure"], 2, "another guest");
 
     submits(&next);
     assert_eq!((head().number, head().blockHash), (3, third.hash_slow()));
@@ -322,6 +324,45 @@ fn follows_a_chain_on_another() {
     zeno.fails(&["verify", &first, "--contract", &client_text, "--allow-insecure"], 2, "APP_EXE_COMMIT");
 
     agree(&anvil, &wrapper.key, verifier, &first_proof, &sources);
+}
+
+/// A verifier of a withdrawn release is refused, whatever it would say, and so is a light client over it.
+#[test]
+fn refuses_contracts_of_a_withdrawn_release() {
+    let Some(anvil) = Anvil::start() else { return };
+    let zeno = Zeno { folder: tempfile::tempdir().unwrap(), url: anvil.url.clone() };
+    let withdrawn: B256 =
+        "0x0092bba94352fa67f2b4b3af1168ee784c328457949fc3b45f690728d2696cab".parse().unwrap();
+    // Contracts that answer everything with one word: PUSH32 it, PUSH0, MSTORE, and return 32 bytes.
+    let [verifier, client] = [Address::repeat_byte(0x11), Address::repeat_byte(0x22)];
+    for (contract, word) in [(verifier, withdrawn), (client, verifier.into_word())] {
+        let code = [&[0x7f], &word[..], &[0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3]].concat();
+        anvil.ask("anvil_setCode", json!([contract, Bytes::from(code)]));
+    }
+    let file = ProofFile {
+        kind: ProofKind::Evm,
+        claim: ChainClaim {
+            chain_id: 31337,
+            chain_spec: B256::ZERO,
+            first_parent_hash: B256::ZERO,
+            last_block_hash: B256::ZERO,
+            last_block_number: 1,
+            last_state_root: B256::ZERO,
+            last_receipts_root: B256::ZERO,
+            last_timestamp: 0,
+            block_count: 1,
+        },
+        app_exe_commitment: APP_EXE,
+        app_vm_commitment: APP_VM,
+        proof_system: PROOF_SYSTEM.to_owned(),
+        prover: "test".to_owned(),
+        srs: Some("unknown".to_owned()),
+        proof: Vec::new(),
+    };
+    let name = zeno.write("any.proof", &file);
+    let says = "release 1 of the EVM program is withdrawn";
+    zeno.fails(&["verify", &name, "--contract", &verifier.to_string()], 2, says);
+    zeno.fails(&["contract", "submit", &name, "--contract", &client.to_string()], 2, says);
 }
 
 /// The same corrupted proofs, natively, in an EVM in memory, and on anvil.
@@ -365,7 +406,7 @@ fn advances_by_the_real_proof() {
     let zeno = Zeno { folder: tempfile::tempdir().unwrap(), url: anvil.url.clone() };
     std::fs::create_dir(zeno.path("keys")).unwrap();
     let copy = |from: &str, to: &str| std::fs::copy(root.join(from), zeno.path(to)).unwrap();
-    copy("config/guest/evm-verifying-key-insecure-dev", "keys/verifying-key");
+    copy("config/guest/evm/2/evm-verifying-key-insecure-dev", "keys/verifying-key");
     copy("verifier-contract/contracts/generated/Halo2Verifier.sol", "keys/Halo2Verifier.sol");
     copy("config/example/input.zeno", "input.zeno");
     std::fs::copy(&fixture, zeno.path("block.proof")).unwrap();

@@ -6,6 +6,10 @@ use alloy_primitives::Bytes;
 use revm::bytecode::{JumpTable, eip7702::EIP7702_MAGIC_BYTES, opcode};
 use revm::state::Bytecode;
 
+/// Longest code of the state that is run, in bytes: hints name places in it by 24 bits. Since EIP-170 none that is deployed
+/// has more than 24,576, but whoever proves makes up the state.
+pub(crate) const MAX_CODE: usize = 1 << 24;
+
 /// Zeros behind a code: what the longest `PUSH` takes, were it the last byte, and a `STOP`.
 const PADDING: usize = 33;
 
@@ -13,10 +17,11 @@ const PADDING: usize = 33;
 pub(crate) type Hinted = fn(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8>;
 
 /// The code of an account, with its jump destinations (yellow paper, section 9.4.3), or with those alone that the hints
-/// name: see [`hints`].
-pub(crate) fn analyse(code: Bytes, hints: &[u8], hinted: Hinted) -> Bytecode {
-    // What looks like a delegation (EIP-7702) but isn't one was deployed before EIP-3541.
-    if code.starts_with(EIP7702_MAGIC_BYTES)
+/// name: see [`hints`]. Whether there are delegations (EIP-7702) is for the fork to say.
+pub(crate) fn analyse(code: Bytes, hints: &[u8], hinted: Hinted, delegations: bool) -> Bytecode {
+    // What looks like a delegation but isn't one was deployed before EIP-3541.
+    if delegations
+        && code.starts_with(EIP7702_MAGIC_BYTES)
         && let Ok(delegation) = Bytecode::new_raw_checked(code.clone())
     {
         return delegation;
@@ -99,7 +104,7 @@ fn is_partial(table: &JumpTable, code: usize) -> bool {
 fn ready(padded: Vec<u8>, length: usize, table: JumpTable) -> Bytecode {
     #[expect(unsafe_code, reason = "revm's own analysis takes twice as long")]
     // SAFETY: an instruction begins at the code's last byte at the latest, and has 32 bytes after it at most; the next
-    // is among the zeros, so stops.
+    // is among the zeros, so stops. All callers put 33 zeros behind the code, and the table has a bit for each of its bytes.
     unsafe {
         Bytecode::new_analyzed(padded.into(), length, table)
     }
@@ -259,7 +264,7 @@ mod tests {
             });
             let code = code.collect::<Bytes>();
             let (ours, theirs) =
-                (analyse(code.clone(), &[], hinted::<Portable>), Bytecode::new_legacy(code.clone()));
+                (analyse(code.clone(), &[], hinted::<Portable>, true), Bytecode::new_legacy(code.clone()));
             assert_eq!(ours.legacy_jump_table(), theirs.legacy_jump_table(), "{code}");
             assert_eq!(ours.original_bytes(), code);
             assert_eq!(ours.hash_slow(), theirs.hash_slow());
@@ -295,7 +300,7 @@ mod tests {
                 .collect::<Vec<_>>();
             let mut hints = hints(&code, some.iter().copied());
             let check = |hints: &[u8], named: &[u32]| {
-                let ours = analyse(code.clone(), hints, super::hinted::<Portable>);
+                let ours = analyse(code.clone(), hints, super::hinted::<Portable>, true);
                 let table = ours.legacy_jump_table().unwrap();
                 assert!(is_partial(table, code.len()));
                 let mut found = 0;
@@ -357,9 +362,11 @@ mod tests {
     #[test]
     fn delegations_are_told_from_old_codes() {
         let delegation = [&[0xef, 0x01, 0x00][..], &[7; 20]].concat();
-        assert!(analyse(delegation.clone().into(), &[], hinted::<Portable>).is_eip7702());
-        assert!(analyse(delegation[..22].to_vec().into(), &[], hinted::<Portable>).is_legacy());
-        assert!(analyse(Bytes::from_static(&[0xef, 0x01, 0x01]), &[], hinted::<Portable>).is_legacy());
-        assert_eq!(analyse(Bytes::new(), &[], hinted::<Portable>), Bytecode::default());
+        assert!(analyse(delegation.clone().into(), &[], hinted::<Portable>, true).is_eip7702());
+        assert!(analyse(delegation[..22].to_vec().into(), &[], hinted::<Portable>, true).is_legacy());
+        assert!(analyse(Bytes::from_static(&[0xef, 0x01, 0x01]), &[], hinted::<Portable>, true).is_legacy());
+        assert_eq!(analyse(Bytes::new(), &[], hinted::<Portable>, true), Bytecode::default());
+        // Before Prague there are none.
+        assert!(analyse(delegation.into(), &[], hinted::<Portable>, false).is_legacy());
     }
 }

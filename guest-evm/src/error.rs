@@ -1,11 +1,16 @@
 //! What can be wrong with a block or its witness.
 
 use crate::{
+    bytecode,
     chain::{ChainSpecError, Fork},
+    execute,
     input::InputError,
+    instructions::bound,
+    modexp,
     state::StateError,
 };
-use alloc::{boxed::Box, string::String};
+use alloc::boxed::Box;
+use alloy_evm::block::BlockExecutionError;
 use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
 use core::fmt;
 
@@ -35,7 +40,10 @@ pub enum ValidationError {
     },
     /// The state can't be read or updated from the witness.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(StateError),
+    /// The block takes more than this program supports.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// There must be as many public keys as transactions.
     #[error("the input has {keys} public keys for {transactions} transactions")]
     PublicKeyCount {
@@ -130,20 +138,20 @@ pub enum ValidationError {
 
     // Execution.
     /// A transaction can't be part of this block.
-    #[error("transaction {index} is invalid: {reason}")]
+    #[error("transaction {index} is invalid: {error}")]
     Transaction {
         /// Position of the transaction in the block.
         index: usize,
         /// Why, from the executor.
-        reason: String,
+        error: BlockExecutionError,
     },
     /// What comes before or after the transactions failed: system calls, requests, withdrawals.
-    #[error("the block's {stage} failed: {reason}")]
+    #[error("the block's {stage} failed: {error}")]
     System {
         /// Which part.
         stage: &'static str,
         /// Why, from the executor.
-        reason: String,
+        error: BlockExecutionError,
     },
     /// A deposit log isn't laid out as EIP-6110 demands.
     #[error("the deposit contract's log has a malformed layout (EIP-6110): {0}")]
@@ -161,12 +169,66 @@ impl ValidationError {
                 | Self::MissingParent(_)
                 | Self::MalformedHeader { .. }
                 | Self::State(_)
+                | Self::Unsupported(_)
                 | Self::PublicKeyCount { .. }
                 | Self::PublicKey { .. }
                 | Self::BeforeMerge { .. }
                 | Self::UnsupportedFork { .. }
         )
     }
+}
+
+/// What a block takes that this program does not support, whatever the rules of its chain say: the zkVM has 2^29 bytes of
+/// memory. It says nothing about the block's validity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsupported {
+    /// The EVM's memory.
+    #[error(
+        "the block pays for more than {} bytes of memory in one call and its callers, which this program does not support",
+        bound::LIMIT
+    )]
+    Memory,
+    /// The lengths of a modular exponentiation (EIP-198).
+    #[error(
+        "the block pays for a modular exponentiation of longer numbers than this program supports: of {} bytes at most, and \
+         an exponent of {}",
+        modexp::MAX_NUMBER,
+        modexp::MAX_EXPONENT
+    )]
+    Modexp,
+    /// A code of the state.
+    #[error(
+        "the block runs the code with hash {hash}, which has {length} bytes: this program supports {} at most",
+        bytecode::MAX_CODE
+    )]
+    CodeLength {
+        /// The code's hash.
+        hash: B256,
+        /// How many bytes it has.
+        length: usize,
+    },
+    /// The input of a transaction.
+    #[error(
+        "the input of transaction {index} has {length} bytes: this program supports {} at most",
+        execute::MAX_INPUT
+    )]
+    InputLength {
+        /// Position of the transaction in the block.
+        index: usize,
+        /// How many bytes it has.
+        length: usize,
+    },
+    /// The chain does not say which block was the merge, and the parent is a block of proof of work.
+    #[error(
+        "the parent of block {number} did work (difficulty {difficulty}), and the chain's rules do not name the merge block: \
+         only blocks behind the merge are supported then"
+    )]
+    UnknownMerge {
+        /// The block's number.
+        number: u64,
+        /// The parent's difficulty.
+        difficulty: U256,
+    },
 }
 
 /// A value that a rule is about.
@@ -342,8 +404,17 @@ pub(crate) fn bounded<T: Into<Value>>(
     Err(ValidationError::OutOfBounds { subject, actual: actual.into(), bound, limit: limit.into() })
 }
 
+impl From<StateError> for ValidationError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Unsupported(unsupported) => Self::Unsupported(unsupported),
+            error => Self::State(error),
+        }
+    }
+}
+
 impl From<Box<StateError>> for ValidationError {
     fn from(error: Box<StateError>) -> Self {
-        Self::State(*error)
+        Self::from(*error)
     }
 }

@@ -3,7 +3,8 @@
 use crate::{
     chain::{ChainSpec, Fork},
     collision::StorageCollisions,
-    error::{Subject, ValidationError, equal},
+    error::{Subject, Unsupported, ValidationError, equal},
+    evm::BlockEvm,
     header::blob_fee,
     instructions,
     jumps::Jumps,
@@ -11,22 +12,26 @@ use crate::{
     validate::{Block, Transaction},
     words::{Portable, Words},
 };
-use alloc::{borrow::Cow, boxed::Box, string::ToString, vec::Vec};
-use alloy_consensus::{EthereumReceipt, TxType, transaction::Recovered};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use alloy_consensus::{EthereumReceipt, Transaction as _, TxType, transaction::Recovered};
 use alloy_eips::{
-    eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
-    eip7685::Requests,
+    eip6110::DEPOSIT_REQUEST_TYPE, eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+    eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, eip7685::Requests,
 };
 use alloy_evm::{
-    Evm, EvmEnv, EvmFactory,
+    Evm, EvmEnv,
     block::{BlockExecutionError, BlockExecutionResult, BlockExecutor},
     eth::{
-        EthBlockExecutionCtx, EthBlockExecutor, EthEvm, EthEvmFactory,
+        EthBlockExecutionCtx, EthBlockExecutor,
         receipt_builder::{ReceiptBuilder, ReceiptBuilderCtx},
     },
 };
 use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, Log, b256};
 use revm::{Database, DatabaseCommit, context_interface::block::BlobExcessGasAndPrice};
+
+/// Longest input of a transaction, in bytes: it may be code, and what code costs between two jumps is counted in 32 bits. No
+/// block of 300 million gas has a longer one: a byte costs 4 at least.
+pub(crate) const MAX_INPUT: usize = 1 << 27;
 
 /// What execution gives, to be compared with the header.
 #[derive(Clone, Debug)]
@@ -46,6 +51,9 @@ pub trait State: Database<Error = Box<StateError>> + DatabaseCommit + core::fmt:
     /// The first error there was, if any.
     fn take_error(&mut self) -> Option<StateError>;
 
+    /// Keeps an error that is not the state's own, as [`take_error`](Self::take_error) gives it, unless there was one.
+    fn keep_error(&mut self, error: StateError);
+
     /// Those accounts read so far that have storage, but neither code nor nonce (EIP-7610).
     fn storage_only(&self) -> &[Address];
 }
@@ -53,6 +61,10 @@ pub trait State: Database<Error = Box<StateError>> + DatabaseCommit + core::fmt:
 impl State for WitnessState {
     fn take_error(&mut self) -> Option<StateError> {
         self.take_error()
+    }
+
+    fn keep_error(&mut self, error: StateError) {
+        self.keep_error(error);
     }
 
     fn storage_only(&self) -> &[Address] {
@@ -106,6 +118,12 @@ pub(crate) fn execute_with<W: Words, S: State>(
     jumps: Option<Jumps>,
 ) -> Result<Outcome, ValidationError> {
     let header = &block.header;
+    for (index, transaction) in block.body.transactions.iter().enumerate() {
+        let length = transaction.input().len();
+        if length > MAX_INPUT {
+            return Err(Unsupported::InputLength { index, length }.into());
+        }
+    }
     let mut env = EvmEnv::for_eth_block(header, chain, chain.chain_id, None);
     // What it would do with the parameters, but for how the price is computed.
     if let Some(params) = chain.blob_params_at(header.timestamp) {
@@ -123,21 +141,16 @@ pub(crate) fn execute_with<W: Words, S: State>(
         tx_count_hint: Some(senders.len()),
         slot_number: None,
     };
-    let evm = EthEvmFactory::default().create_evm_with_inspector(
-        &mut *state,
-        env,
-        StorageCollisions { jumps: jumps.clone() },
-    );
-    let mut evm = evm.into_inner();
+    let inspect = jumps.is_some();
+    let mut evm = BlockEvm::new(&mut *state, env, StorageCollisions { jumps }, inspect);
     // An inspector sees revm's instructions only.
-    let inspecting = jumps.is_some();
-    if !inspecting {
-        instructions::install::<W, _>(&mut evm.instruction);
+    if inspect {
+        instructions::bound::install(evm.instructions());
+    } else {
+        instructions::install::<W, _>(evm.instructions());
     }
-    let evm = EthEvm::new(evm, inspecting);
     let mut executor = EthBlockExecutor::new(evm, context, chain, Receipts);
-    let outcome =
-        run::<_, S>(&mut executor, block, senders, inspecting).and_then(|()| finish(chain, block, executor));
+    let outcome = run(&mut executor, block, senders).and_then(|()| finish(chain, block, executor));
     // A witness that lacks something says nothing about the block, whatever the executor made of it.
     match state.take_error() {
         Some(error) => Err(error.into()),
@@ -145,57 +158,50 @@ pub(crate) fn execute_with<W: Words, S: State>(
     }
 }
 
-fn run<'a, E, S: State + 'a>(
-    executor: &mut E,
+/// Executes blocks on a state.
+type Executor<'a, 'b, S> = EthBlockExecutor<'a, BlockEvm<'b, S>, &'a ChainSpec, Receipts>;
+
+fn run<S: State>(
+    executor: &mut Executor<'_, '_, S>,
     block: &Block,
     senders: &[Address],
-    mut inspecting: bool,
-) -> Result<(), ValidationError>
-where
-    E: BlockExecutor<Transaction = Transaction>,
-    E::Evm: Evm<DB = &'a mut S>,
-{
+) -> Result<(), ValidationError> {
     executor.apply_pre_execution_changes().map_err(system("system calls before the transactions"))?;
     for (index, (transaction, sender)) in block.body.transactions.iter().zip(senders).enumerate() {
-        let invalid =
-            |error: BlockExecutionError| ValidationError::Transaction { index, reason: error.to_string() };
         let transaction = Recovered::new_unchecked(transaction, *sender);
-        let mut result = executor.execute_transaction_without_commit(transaction).map_err(invalid)?;
-        if !inspecting && !executor.evm().db().storage_only().is_empty() {
-            // Nothing is committed yet: once more, and with collisions noticed.
-            inspecting = true;
-            executor.evm_mut().enable_inspector();
-            result = executor.execute_transaction_without_commit(transaction).map_err(invalid)?;
-        }
+        let result = executor
+            .execute_transaction_without_commit(transaction)
+            .map_err(|error| ValidationError::Transaction { index, error })?;
         executor.commit_transaction(result);
     }
     Ok(())
 }
 
-fn finish<'a, E, S: State + 'a>(
+fn finish<S: State>(
     chain: &ChainSpec,
     block: &Block,
-    executor: E,
-) -> Result<Outcome, ValidationError>
-where
-    E: BlockExecutor<Receipt = EthereumReceipt>,
-    E::Evm: Evm<DB = &'a mut S>,
-{
+    mut executor: Executor<'_, '_, S>,
+) -> Result<Outcome, ValidationError> {
     let fork = chain.fork_at(block.header.timestamp);
-    if fork >= Fork::Prague {
-        check_deposit_layout(chain, executor.receipts())?;
-    }
+    // Taken from the executor, which then finds no deposits: its decoder takes any ABI encoding, and only logs of one topic.
+    let receipts = core::mem::take(&mut executor.receipts);
+    let deposits = if fork >= Fork::Prague { deposits(chain, &receipts)? } else { Vec::new() };
     let (mut evm, result) =
         executor.finish().map_err(system("system calls, requests or withdrawals after the transactions"))?;
     if fork >= Fork::Prague {
-        check_request_contracts::<S>(evm.db_mut())?;
+        check_request_contracts(*evm.db_mut())?;
     }
-    let BlockExecutionResult { receipts, requests, gas_used, blob_gas_used } = result;
+    let BlockExecutionResult { requests: others, gas_used, blob_gas_used, .. } = result;
+    let mut requests = Requests::default();
+    if !deposits.is_empty() {
+        requests.push_request_with_type(DEPOSIT_REQUEST_TYPE, deposits);
+    }
+    requests.extend(others);
     Ok(Outcome { receipts, requests, gas_used, blob_gas_used })
 }
 
-fn system<E: core::fmt::Display>(stage: &'static str) -> impl FnOnce(E) -> ValidationError {
-    move |error| ValidationError::System { stage, reason: error.to_string() }
+fn system(stage: &'static str) -> impl FnOnce(BlockExecutionError) -> ValidationError {
+    move |error| ValidationError::System { stage, error }
 }
 
 /// EIP-7002 and EIP-7251: where the contract has no code, the block is invalid. A call to an account
@@ -214,37 +220,46 @@ fn check_request_contracts<S: State>(state: &mut S) -> Result<(), ValidationErro
     Ok(())
 }
 
-/// EIP-6110's `is_valid_deposit_event_data`: the log of a deposit has exactly one layout. The
-/// executor's decoder takes any ABI encoding.
-fn check_deposit_layout(chain: &ChainSpec, receipts: &[EthereumReceipt]) -> Result<(), ValidationError> {
-    let Some(contract) = chain.deposit_contract else { return Ok(()) };
-    let deposits = receipts
+/// EIP-6110's `parse_deposit_data` of all receipts: the fields of each deposit's log, one behind the other.
+///
+/// The first topic says what a log is; whether it has more does not matter.
+fn deposits(chain: &ChainSpec, receipts: &[EthereumReceipt]) -> Result<Vec<u8>, ValidationError> {
+    let mut requests = Vec::new();
+    let Some(contract) = chain.deposit_contract else { return Ok(requests) };
+    let logs = receipts
         .iter()
         .flat_map(|receipt| &receipt.logs)
         .filter(|log| log.address == contract && log.topics().first() == Some(&DEPOSIT_TOPIC));
-    for Log { data, .. } in deposits {
+    for Log { data, .. } in logs {
         if !is_deposit_layout(&data.data) {
             return Err(ValidationError::DepositLayout(data.data.clone()));
         }
+        let mut offset = 32 * DEPOSIT_LENGTHS.len();
+        for length in DEPOSIT_LENGTHS {
+            requests.extend_from_slice(&data.data[offset + 32..offset + 32 + length]);
+            offset += 32 + length.next_multiple_of(32);
+        }
     }
-    Ok(())
+    Ok(requests)
 }
 
 /// keccak256 of `DepositEvent(bytes,bytes,bytes,bytes,bytes)`.
 const DEPOSIT_TOPIC: alloy_primitives::B256 =
     b256!("0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5");
 
-/// Five dynamic `bytes` of fixed lengths: their offsets, then each with its length before it.
+/// Bytes of a deposit's public key, withdrawal credentials, amount, signature and index.
+const DEPOSIT_LENGTHS: [usize; 5] = [48, 32, 8, 96, 8];
+
+/// EIP-6110's `is_valid_deposit_event_data`: five dynamic `bytes` of fixed lengths, their offsets first, then each with its
+/// length before it.
 fn is_deposit_layout(data: &Bytes) -> bool {
-    /// Public key, withdrawal credentials, amount, signature, index.
-    const LENGTHS: [usize; 5] = [48, 32, 8, 96, 8];
     let word = |at: usize, value: usize| {
         data.get(at..at + 32).is_some_and(|word| {
             word[..24].iter().all(|byte| *byte == 0) && word[24..] == (value as u64).to_be_bytes()
         })
     };
-    let mut offset = 32 * LENGTHS.len();
-    for (index, length) in LENGTHS.into_iter().enumerate() {
+    let mut offset = 32 * DEPOSIT_LENGTHS.len();
+    for (index, length) in DEPOSIT_LENGTHS.into_iter().enumerate() {
         if !word(32 * index, offset) || !word(offset, length) {
             return false;
         }

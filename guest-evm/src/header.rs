@@ -2,7 +2,7 @@
 
 use crate::{
     chain::{ChainSpec, Fork},
-    error::{Subject, ValidationError, bounded, equal},
+    error::{Subject, Unsupported, ValidationError, bounded, equal},
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::{eip1559::BaseFeeParams, eip4844::DATA_GAS_PER_BLOB, eip7840::BlobParams};
@@ -104,14 +104,14 @@ fn check_proof_of_stake(chain: &ChainSpec, header: &Header, parent: &Header) -> 
     equal(Subject::Nonce, U256::from(u64::from(header.nonce)), U256::from(u64::from(B64::ZERO)))?;
     equal(Subject::OmmersHash, header.ommers_hash, EMPTY_OMMER_ROOT_HASH)?;
     // The parent may have done work only where the merge happened, or in the genesis block.
-    let may_be_last_work = match chain.merge_block {
-        Some(merge) => header.number <= merge.max(1),
-        None => true,
-    };
-    if !may_be_last_work {
-        equal(Subject::ParentDifficulty, parent.difficulty, U256::ZERO)?;
+    if header.number <= chain.merge_block.unwrap_or(0).max(1) || parent.difficulty.is_zero() {
+        return Ok(());
     }
-    Ok(())
+    if chain.merge_block.is_none() {
+        let (number, difficulty) = (header.number, parent.difficulty);
+        return Err(Unsupported::UnknownMerge { number, difficulty }.into());
+    }
+    equal(Subject::ParentDifficulty, parent.difficulty, U256::ZERO)
 }
 
 /// Each fork's header fields are there, and no later ones.
@@ -149,7 +149,8 @@ fn check_blob_gas(
     equal(Subject::BlobGasUsed, used, multiple)?;
     let excess = header.excess_blob_gas.unwrap_or_default();
     equal(Subject::ExcessBlobGas, U256::from(excess), next_excess_blob_gas(params, fork, parent))?;
-    // The executor prices blob gas in 128 bits; no chain comes near. Below e^88, whatever it is, it fits.
+    // The executor prices blob gas in 128 bits. Below e^88, whatever it is, it fits; where it would not, alloy answers with the
+    // largest number, which is refused.
     if u128::from(excess) < 88 * params.update_fraction {
         return Ok(());
     }

@@ -232,7 +232,7 @@ impl<'a, F: Fn(&'a [u8]) -> Bytes> Reader<'a, F> {
 
     fn list(&mut self) -> Result<Vec<Bytes>, InputError> {
         let count = self.u32()? as usize;
-        // The count is untrusted, and an item has four bytes at least.
+        // The count is untrusted, and an item has four bytes at least. If even so many do not fit into memory, the run ends.
         let mut items = Vec::with_capacity(count.min(self.rest.len() / 4));
         // Another reader, so that where it is need not be in memory.
         let mut reader = Reader { length: self.length, rest: self.rest, share: &self.share };

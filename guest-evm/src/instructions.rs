@@ -6,12 +6,14 @@
 //! instructions of revm's table, each would fetch and store all of it. What they do, cost and how they fail is revm's; the
 //! tests compare.
 
+pub(crate) mod bound;
 mod step;
 #[cfg(target_os = "zkvm")]
 mod threaded;
 
 use crate::{bytecode, words::Words};
-use core::{marker::PhantomData, mem::MaybeUninit, ops::Range};
+use bound::Stop;
+use core::{marker::PhantomData, mem::MaybeUninit};
 use revm::{
     bytecode::opcode,
     handler::instructions::EthInstructions,
@@ -31,14 +33,15 @@ use step::{End, Ended, Frame, Run, memory_of};
 use threaded::follow;
 
 type Context<'a, H> = InstructionContext<'a, H, EthInterpreter>;
-type Table<H> = EthInstructions<EthInterpreter, H>;
+pub(crate) type Table<H> = EthInstructions<EthInterpreter, H>;
 
 /// Puts [`run`] in the place of revm's instructions that it knows. It takes their gas itself, and runs the others.
 ///
 /// # Panics
 /// If the table's other instructions don't cost what they do since the merge.
-pub(crate) fn install<W: Words, H: Host>(table: &mut Table<H>) {
+pub(crate) fn install<W: Words, H: Host + Stop>(table: &mut Table<H>) {
     assert_eq!(*table.gas_table(), GAS, "the forks from the merge to Osaka have the same static gas");
+    bound::install(table);
     for opcode in 0..=u8::MAX {
         if is_known(opcode) {
             table.insert_instruction(opcode, Instruction::new(run::<W, H>), 0);
@@ -70,17 +73,21 @@ fn is_known(opcode: u8) -> bool {
 /// Runs instructions, beginning with the one that the interpreter has just read: its own in runs, between which nothing
 /// is stored and loaded again (where the code goes on, the gas that is left, the height of the stack), and revm's one by
 /// one, until one of them ends the frame or suspends it.
-fn run<W: Words, H: Host>(context: Context<'_, H>) -> InstructionExecResult {
+fn run<W: Words, H: Host + Stop>(context: Context<'_, H>) -> InstructionExecResult {
     let InstructionContext { interpreter, host } = context;
     if interpreter.stack.data_mut().capacity() < STACK_LIMIT {
         return Err(InstructionResult::StackOverflow);
     }
     let others = const { &Revm::<H>::INSTRUCTIONS };
     interpreter.bytecode.relative_jump(-1);
+    let may_cross = bound::may_cross(interpreter);
     loop {
-        let opcode = usize::from(stretch::<W>(interpreter)?);
+        let opcode = stretch::<W>(interpreter)?;
+        if may_cross {
+            bound::check(interpreter, host, opcode)?;
+        }
         let context = InstructionContext { interpreter: &mut *interpreter, host: &mut *host };
-        others[opcode].execute(context)?;
+        others[usize::from(opcode)].execute(context)?;
     }
 }
 
@@ -100,7 +107,10 @@ static GAS: GasTable = gas_table_spec(SpecId::OSAKA);
 #[expect(unsafe_code, reason = "words by address")]
 fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8, InstructionResult> {
     loop {
-        let Range { start: words, end: top } = interpreter.stack.data_mut().as_mut_ptr_range();
+        // By way of the vector: its pointer is good for all words that there is room for, a slice's for those in use.
+        let stack = interpreter.stack.data_mut();
+        let words = stack.as_mut_ptr();
+        let top = words.wrapping_add(stack.len());
         let all = interpreter.gas.remaining();
         let budget = i32::try_from(all).unwrap_or(MOST).min(MOST);
         let code = interpreter.bytecode.bytes_ref().as_ptr();
@@ -135,16 +145,16 @@ fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8
                 _ => break ended,
             }
         };
-        // SAFETY: both are of the stack, and as many words were written.
+        // SAFETY: a run keeps `top` between `words` and `limit`, for which the stack has room, and has written what is below.
         unsafe { interpreter.stack.data_mut().set_len(top.offset_from_unsigned(words)) };
-        // No code is so long that more could be spent between two jumps.
+        // What was spent is less than 2^32: see `Run::gas`.
         let spent = u64::from(budget.wrapping_sub(gas).cast_unsigned());
-        let at_pc = at.addr() - code.addr();
+        let at_pc = at.addr().wrapping_sub(code.addr());
         if let End::Other | End::Grow = end {
-            // SAFETY: an instruction of the code.
+            // SAFETY: a run ends at an instruction that it has read.
             let opcode = unsafe { *at };
-            interpreter.bytecode.absolute_jump(at_pc + 1);
-            if interpreter.gas.record_cost_unsafe(spent + u64::from(GAS[usize::from(opcode)])) {
+            interpreter.bytecode.absolute_jump(at_pc.wrapping_add(1));
+            if interpreter.gas.record_cost_unsafe(spent.wrapping_add(u64::from(GAS[usize::from(opcode)]))) {
                 return Err(InstructionResult::OutOfGas);
             }
             return Ok(opcode);

@@ -13,12 +13,16 @@ use revm::{
     },
 };
 
+/// A place in no code, for which [`bytecode::hints`] gives none for the whole code.
+const NOWHERE: u32 = u32::MAX;
+
 /// Destinations of jumps, by the hash of the code. Clones note into the same.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Jumps(Rc<RefCell<B256Map<BTreeSet<u32>>>>);
 
 impl Jumps {
-    /// Notes where the next instruction of an interpreter jumps to, if it does: a `JUMPDEST`, or what looks like one.
+    /// Notes where the next instruction of an interpreter jumps to, if it does: a `JUMPDEST`, or what looks like one. Of any
+    /// other place it notes that there is one: hints would lack it, so each call that jumps there would search the code anew.
     pub(crate) fn note(&self, interpreter: &Interpreter<EthInterpreter>) {
         let code = &interpreter.bytecode;
         let target = match (code.opcode(), &interpreter.stack.data()[..]) {
@@ -27,10 +31,10 @@ impl Jumps {
             _ => return,
         };
         // What is deployed by the block has no hash yet, nor a place in the witness.
-        let (Some(hash), Ok(target)) = (code.hash(), u32::try_from(*target)) else { return };
-        if code.bytecode_slice().get(target as usize) == Some(&opcode::JUMPDEST) {
-            self.0.borrow_mut().entry(hash).or_default().insert(target);
-        }
+        let Some(hash) = code.hash() else { return };
+        let target = u32::try_from(*target).unwrap_or(NOWHERE);
+        let is_there = code.bytecode_slice().get(target as usize) == Some(&opcode::JUMPDEST);
+        self.0.borrow_mut().entry(hash).or_default().insert(if is_there { target } else { NOWHERE });
     }
 
     /// The hints for a code.
@@ -38,6 +42,48 @@ impl Jumps {
         match self.0.borrow().get(&keccak256(code)) {
             Some(destinations) => bytecode::hints(code, destinations.iter().copied()).into(),
             None => Bytes::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{vec, vec::Vec};
+    use revm::{
+        bytecode::Bytecode,
+        interpreter::{InputsImpl, SharedMemory, interpreter::ExtBytecode},
+        primitives::hardfork::SpecId,
+    };
+
+    /// The hints for a code of a `JUMP` and one destination, after jumps to these places.
+    fn hints(targets: &[U256]) -> Bytes {
+        let mut code = vec![0; 3000];
+        (code[0], code[5]) = (opcode::JUMP, opcode::JUMPDEST);
+        let code = Bytes::from(code);
+        let jumps = Jumps::default();
+        for target in targets {
+            let bytecode = ExtBytecode::new_with_hash(Bytecode::new_legacy(code.clone()), keccak256(&code));
+            let (memory, inputs) = (SharedMemory::new(), InputsImpl::default());
+            let mut interpreter =
+                Interpreter::<EthInterpreter>::new(memory, bytecode, inputs, false, SpecId::OSAKA, 100);
+            interpreter.stack.data_mut().push(*target);
+            jumps.note(&interpreter);
+        }
+        jumps.hints(&code)
+    }
+
+    /// Hints never have such a place, and without it each call that jumps there would search the whole code.
+    #[test]
+    fn a_code_that_jumps_to_no_destination_has_no_hints() {
+        let there = U256::from(5);
+        assert_eq!(hints(&[there]).len(), 4);
+        for nowhere in [U256::from(6), U256::from(3000), U256::from(1 << 24), U256::from(u64::MAX), U256::MAX]
+        {
+            let orders: [Vec<U256>; 2] = [vec![there, nowhere], vec![nowhere, there]];
+            for order in orders {
+                assert!(hints(&order).is_empty(), "{order:?}");
+            }
         }
     }
 }

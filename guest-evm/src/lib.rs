@@ -29,6 +29,8 @@ mod collision;
 #[cfg(feature = "evm")]
 mod error;
 #[cfg(feature = "evm")]
+mod evm;
+#[cfg(feature = "evm")]
 mod execute;
 #[cfg(feature = "evm")]
 mod header;
@@ -36,6 +38,8 @@ mod header;
 mod instructions;
 #[cfg(feature = "evm")]
 mod jumps;
+#[cfg(feature = "evm")]
+mod modexp;
 #[cfg(feature = "evm")]
 mod ordered;
 #[cfg(feature = "evm")]
@@ -57,9 +61,9 @@ pub use input::{InputError, PublicKey, StatelessInput, Witness};
 
 #[cfg(feature = "evm")]
 pub use self::{
-    error::{Subject, ValidationError, Value},
+    error::{Subject, Unsupported, ValidationError, Value},
     execute::{Outcome, State, execute},
     senders::{SignatureVerifier, public_keys, verify_signature},
-    validate::{Block, Transaction, decode_block, minimize, transition, validate, validate_with},
+    validate::{Block, Seed, Transaction, decode_block, minimize, transition, validate, validate_with},
     words::{Portable, Words, apply},
 };

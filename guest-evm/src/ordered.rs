@@ -10,7 +10,7 @@ use core::mem;
 
 /// The items of a list, each longer than one byte.
 pub(crate) trait Items {
-    /// How many bytes an item has.
+    /// How many bytes an item has. It takes as much memory itself, so a sum of lengths is a usize.
     fn length(&self, index: usize) -> usize;
 
     /// Writes an item over as many zeros.

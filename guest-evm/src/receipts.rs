@@ -69,6 +69,8 @@ fn payload_length(receipt: &EthereumReceipt, logs: usize) -> usize {
     1 + gas_length + header_length(BLOOM) + BLOOM + header_length(logs) + logs
 }
 
+/// The length of logs. A log has topics and data of its own, and takes more memory than its encoding has bytes: so the sum is
+/// a usize.
 fn logs_length(logs: &[Log]) -> usize {
     let lengths = logs.iter().map(|log| {
         let length = log_length(log);

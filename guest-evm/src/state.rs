@@ -2,6 +2,8 @@
 
 use crate::{
     bytecode::{self, Hinted},
+    chain::Fork,
+    error::Unsupported,
     input::Witness,
     trie::{Preimages, Trie, TrieError},
     words::{Portable, Words, from_be_bytes},
@@ -62,6 +64,9 @@ pub enum StateError {
     /// The witness lacks a code.
     #[error("the witness lacks the code with hash {0}")]
     MissingCode(B256),
+    /// The state is not at fault: the block takes more than this program supports.
+    #[error(transparent)]
+    Unsupported(Unsupported),
     /// The witness lacks a header that `BLOCKHASH` needs.
     #[error("the witness lacks the header of block {number} with hash {hash}, which BLOCKHASH needs")]
     MissingHeader {
@@ -117,6 +122,8 @@ pub struct WitnessState {
     /// Hints to the destinations of the codes' jumps, in the order of the codes, and what follows them.
     destinations: Vec<Bytes>,
     hinted: Hinted,
+    /// Whether codes may be delegations (EIP-7702).
+    delegations: bool,
     headers: Preimages,
     /// Codes that were loaded, analysed once, and those that this block deployed, which the witness
     /// need not have.
@@ -182,6 +189,7 @@ impl WitnessState {
             codes,
             destinations: Vec::new(),
             hinted: bytecode::hinted::<Portable>,
+            delegations: true,
             headers,
             bytecodes: B256Map::with_capacity_and_hasher(CODES, Default::default()),
             trie: Trie::from_root(parent.state_root),
@@ -203,6 +211,12 @@ impl WitnessState {
         self
     }
 
+    /// Under the rules of this fork, not of the last.
+    pub fn at_fork(mut self, fork: Fork) -> Self {
+        self.delegations = fork >= Fork::Prague;
+        self
+    }
+
     /// Adds to the witness, so that what was missing can be asked for again.
     pub fn add(&mut self, more: Witness) {
         let Witness { headers, codes, state } = more;
@@ -216,6 +230,11 @@ impl WitnessState {
     /// The first error there was, if any.
     pub fn take_error(&mut self) -> Option<StateError> {
         self.error.take().map(|error| *error)
+    }
+
+    /// Keeps an error, unless there was one before.
+    pub(crate) fn keep_error(&mut self, error: StateError) {
+        self.error.get_or_insert_with(|| Box::new(error));
     }
 
     /// Those accounts read so far that have storage, but neither code nor nonce: nothing can be
@@ -318,9 +337,14 @@ impl WitnessState {
             return Ok(code.clone());
         }
         let bytes = self.codes.get(&hash).ok_or_else(|| Box::new(StateError::MissingCode(hash)))?;
+        if bytes.len() > bytecode::MAX_CODE {
+            let length = bytes.len();
+            return Err(Box::new(StateError::Unsupported(Unsupported::CodeLength { hash, length })));
+        }
         let bytes = bytes.clone();
         let hints = self.codes.last_used().and_then(|index| self.destinations.get(index));
-        let code = bytecode::analyse(bytes, hints.map_or(&[], |hints| &hints[..]), self.hinted);
+        let hints = hints.map_or(&[][..], |hints| &hints[..]);
+        let code = bytecode::analyse(bytes, hints, self.hinted, self.delegations);
         self.bytecodes.insert(hash, code.clone());
         Ok(code)
     }

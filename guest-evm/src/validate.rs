@@ -61,18 +61,25 @@ fn decode_block_and_encodings(rlp: &[u8]) -> Result<(Block, Vec<Encoded<'_>>), V
 /// # Errors
 /// [`ValidationError`] with the rule that is broken, and both values where there are two.
 pub fn validate(input: &StatelessInput) -> Result<ChainClaim, ValidationError> {
-    validate_with::<Portable>(input.clone(), verify_signature)
+    validate_with::<Portable>(input.clone(), verify_signature, no_seed)
 }
 
-/// [`validate`], with another way to check signatures and other arithmetic on words: the zkVM's.
+/// Takes the block's hash, before there is any map: a seed for their hashers, which the author of a transaction can't know.
+pub type Seed = fn(&[u8; 32]);
+
+/// Native hashers have seeds of their own.
+fn no_seed(_: &[u8; 32]) {}
+
+/// [`validate`], with another way to check signatures, other arithmetic on words, and other maps: the zkVM's.
 ///
 /// # Errors
 /// As [`validate`].
 pub fn validate_with<W: Words>(
     input: StatelessInput,
     verify: SignatureVerifier,
+    seed: Seed,
 ) -> Result<ChainClaim, ValidationError> {
-    let (claim, state) = run::<W>(input, verify, None)?;
+    let (claim, state) = run::<W>(input, verify, seed, None)?;
     // The zkVM's run ends here: freeing every node on its own would only be proven too.
     #[cfg(target_os = "zkvm")]
     core::mem::forget(state);
@@ -86,7 +93,7 @@ pub fn validate_with<W: Words>(
 /// # Errors
 /// As [`validate`].
 pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), ValidationError> {
-    run::<Portable>(input.clone(), verify_signature, None)
+    run::<Portable>(input.clone(), verify_signature, no_seed, None)
 }
 
 /// Validates the input, and answers with what is left of it without the parts of the witness that
@@ -97,7 +104,7 @@ pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), 
 /// As [`validate`].
 pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
     let jumps = Jumps::default();
-    let (claim, state) = run::<Portable>(input.clone(), verify_signature, Some(jumps.clone()))?;
+    let (claim, state) = run::<Portable>(input.clone(), verify_signature, no_seed, Some(jumps.clone()))?;
     let witness = state.into_witness();
     let destinations = witness.codes.iter().map(|code| jumps.hints(code)).collect();
     Ok((StatelessInput { witness, destinations, ..input.clone() }, claim))
@@ -106,11 +113,14 @@ pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), 
 fn run<W: Words>(
     input: StatelessInput,
     verify: SignatureVerifier,
+    seed: Seed,
     jumps: Option<Jumps>,
 ) -> Result<(ChainClaim, WitnessState), ValidationError> {
     let chain = ChainSpec::decode(&input.chain)?;
     let (block, encodings) = decode_block_and_encodings(&input.block)?;
     let header = &block.header;
+    let hash = keccak256(alloy_rlp::encode(header));
+    seed(&hash.0);
     header::check_supported(&chain, header)?;
 
     let mut headers = preimages(&input.witness.headers);
@@ -124,7 +134,8 @@ fn run<W: Words>(
     // Revm's instructions, by which jumps are noted, take what hints lack for no destination.
     let destinations = if jumps.is_some() { Vec::new() } else { input.destinations };
     let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers)
-        .with_destinations::<W>(destinations);
+        .with_destinations::<W>(destinations)
+        .at_fork(chain.fork_at(header.timestamp));
     let outcome = execute_with::<W, _>(&chain, &block, &senders, &mut state, jumps)?;
     check_outcome(&chain, header, &outcome)?;
     equal(Subject::StateRoot, header.state_root, state.root()?)?;
@@ -133,7 +144,7 @@ fn run<W: Words>(
         chain_id: chain.chain_id,
         chain_spec: chain.hash(),
         first_parent_hash: header.parent_hash,
-        last_block_hash: keccak256(alloy_rlp::encode(header)),
+        last_block_hash: hash,
         last_block_number: header.number,
         last_state_root: header.state_root,
         last_receipts_root: header.receipts_root,

@@ -9,7 +9,8 @@ use zeno_verifier::{EvmKeyError, KeyError, ProofFileError, VerifyError};
 /// Why there is no execution or no proof.
 #[derive(Debug, Error)]
 pub enum ProverError {
-    /// The guest refused its input: an invalid block, or an input that can't be read.
+    /// The guest refused its input, or ended in a trap. That alone says nothing about the block: the input may be at fault,
+    /// or the block asks for what the guest does not support. Whether a block is invalid, native validation decides.
     #[error("the guest refused the input: {0}")]
     Refused(String),
     /// The guest revealed another claim than the one that was to be proven.

@@ -93,7 +93,11 @@ pub(crate) fn execute(vm: &Vm, guest: &Guest, input: &[u8]) -> Result<Execution,
 /// Why a run ended: the guest's own last words, where there are any.
 fn refusal(error: &ExecutionError, output: &Output) -> ProverError {
     let said = output.text();
-    let said = said.trim();
+    // The guest is built without the places of panics.
+    let said = match said.trim().split_once('\n') {
+        Some((place, reason)) if place.starts_with("panicked at ") => reason,
+        _ => said.trim(),
+    };
     match error {
         ExecutionError::FailedWithExitCode(code) if said.is_empty() => {
             ProverError::Refused(format!("exit code {code}, and no message"))

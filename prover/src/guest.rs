@@ -3,6 +3,11 @@
 use std::sync::Arc;
 
 use alloy_primitives::{B256, keccak256};
+use elf::{
+    ElfBytes,
+    abi::{PF_X, PT_LOAD},
+    endian::LittleEndian,
+};
 use openvm_circuit::arch::instructions::{
     LocalOpcode, SystemOpcode, instruction::Instruction, program::Program,
 };
@@ -12,8 +17,8 @@ use openvm_transpiler::{FromElf, elf::Elf, openvm_platform::memory::MEM_SIZE};
 
 use crate::{ProverError, machine::Exe, vm_config};
 
-/// The guest's ELF file, made by `scripts/build-guest`.
-static COMMITTED: &[u8] = include_bytes!("../../config/guest/zeno-guest.elf");
+/// The ELF file of the current release, made by `scripts/build-guest`.
+static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/2/zeno-guest.elf");
 
 /// A program for the virtual machine.
 #[derive(Clone)]
@@ -48,13 +53,92 @@ impl Guest {
     /// A guest from its ELF file, compiled for RV32IM and linked for OpenVM.
     ///
     /// # Errors
-    /// [`ProverError::Elf`] when the file is not such a program.
+    /// [`ProverError::Elf`] when the file is not such a program, or has [aborts that do
+    /// nothing](make_aborts_traps).
     pub fn from_elf(elf: &[u8]) -> Result<Self, ProverError> {
+        if let Some(offset) = instructions(elf)?.find(|at| is_idle_abort(elf, *at)) {
+            return Err(ProverError::Elf(format!(
+                "the instruction at offset {offset:#x} is an abort that the machine takes for nothing to do; build the guest \
+                 by scripts/build-guest"
+            )));
+        }
         let decoded =
             Elf::decode(elf, MEM_SIZE as u32).map_err(|error| ProverError::Elf(format!("{error:#}")))?;
         let transpiler = TranspilerConfig::<F>::transpiler(&vm_config()?);
         let exe =
             Exe::from_elf(decoded, transpiler).map_err(|error| ProverError::Elf(format!("{error:#}")))?;
         Ok(Self { exe: Arc::new(exe), hash: keccak256(elf) })
+    }
+}
+
+impl Guest {
+    /// How many instructions the program has. Its table has a row for each, up to a power of two.
+    pub fn instructions(&self) -> usize {
+        self.exe.program.num_defined_instructions()
+    }
+}
+
+/// What an abort becomes: the end of the run with exit code 1, as of a panic (`TERMINATE_FUNCT3` of `SYSTEM_OPCODE`).
+const TRAP: u32 = 0x0010_000b;
+
+/// Makes each abort of a program end the run, and says how many there were.
+///
+/// The compiler aborts by `unimp`, which is `csrrw x0, cycle, x0`, and OpenVM 2.0 takes every `csrrw x0, csr, x0` for a reset of
+/// a register that it does not have: it goes on behind it, which is another function (GHSA-6p9w-9j7q-867r).
+///
+/// # Errors
+/// [`ProverError::Elf`] when the file is none.
+pub fn make_aborts_traps(elf: &mut [u8]) -> Result<usize, ProverError> {
+    let aborts = instructions(elf)?.filter(|at| is_idle_abort(elf, *at)).collect::<Vec<_>>();
+    for at in &aborts {
+        elf[*at..at + 4].copy_from_slice(&TRAP.to_le_bytes());
+    }
+    Ok(aborts.len())
+}
+
+/// Whether the four bytes here are `csrrw x0, csr, x0`.
+fn is_idle_abort(elf: &[u8], at: usize) -> bool {
+    const CSR_AND_REGISTERS: u32 = 0xfff0_0000;
+    const CSRRW: u32 = 0x0000_1073;
+    elf[at..].first_chunk().is_some_and(|word| u32::from_le_bytes(*word) & !CSR_AND_REGISTERS == CSRRW)
+}
+
+/// Where the file has its instructions: the words of segments that may be executed, all of which the machine takes for such.
+fn instructions(elf: &[u8]) -> Result<impl Iterator<Item = usize> + use<>, ProverError> {
+    let bad = |error: &dyn std::fmt::Display| ProverError::Elf(error.to_string());
+    let file = ElfBytes::<LittleEndian>::minimal_parse(elf).map_err(|error| bad(&error))?;
+    let segments = file.segments().ok_or_else(|| bad(&"it has no segments"))?;
+    let mut ranges = Vec::new();
+    for segment in segments.iter().filter(|segment| segment.p_type == PT_LOAD && segment.p_flags & PF_X != 0)
+    {
+        let range = file.segment_data(&segment).map_err(|error| bad(&error))?.as_ptr_range();
+        let start = range.start.addr() - elf.as_ptr().addr();
+        ranges.push(start..start + (range.end.addr() - range.start.addr()));
+    }
+    Ok(ranges.into_iter().flat_map(|range| range.step_by(4)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aborts_are_traps() {
+        let mut elf = COMMITTED.to_vec();
+        assert_eq!(make_aborts_traps(&mut elf).unwrap(), 0);
+        // One in the place of the first instruction: refused, until it is made a trap.
+        let at = instructions(&elf).unwrap().next().unwrap();
+        for abort in [0xc000_1073_u32, 0x0000_1073, 0xfff0_1073] {
+            elf[at..at + 4].copy_from_slice(&abort.to_le_bytes());
+            let error = Guest::from_elf(&elf).err().unwrap();
+            assert!(error.to_string().contains("is an abort"), "{error}");
+            assert_eq!(make_aborts_traps(&mut elf).unwrap(), 1);
+            assert_eq!(elf[at..at + 4], TRAP.to_le_bytes());
+            assert_eq!(make_aborts_traps(&mut elf).unwrap(), 0);
+        }
+        // The program that ends so at once reveals nothing.
+        let error = crate::execute::run(&Guest::from_elf(&elf).unwrap(), &[]).unwrap_err();
+        assert!(matches!(error, ProverError::Refused(_)), "{error}");
+        assert!(make_aborts_traps(&mut [0; 16]).is_err());
     }
 }

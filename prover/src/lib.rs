@@ -36,7 +36,7 @@ pub use cache::default_cache_folder;
 pub use error::ProverError;
 pub use evm::Setup;
 pub use execute::Execution;
-pub use guest::Guest;
+pub use guest::{Guest, make_aborts_traps};
 pub use machine::{LOG_STACKED_HEIGHT, SEGMENT_MEMORY, vm_config};
 pub use profile::{Cost, Profile};
 pub use progress::{Progress, Step};

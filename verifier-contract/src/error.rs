@@ -13,6 +13,14 @@ pub const PROOF_SYSTEM: &str = "openvm 2.0";
 /// Why a proof does not establish its claim.
 #[derive(Debug, Error)]
 pub enum VerifyError {
+    /// The proof, or what it is checked against, is of a release of the guest program that was withdrawn.
+    #[error("release {release} of the EVM program is withdrawn: {reason}")]
+    Withdrawn {
+        /// The release's number.
+        release: u32,
+        /// Why it is, and what to do.
+        reason: &'static str,
+    },
     /// The proof is of another kind.
     #[error("the proof is of kind {}, and this checks kind {}", .actual.name(), .expected.name())]
     WrongKind {
@@ -25,7 +33,7 @@ pub enum VerifyError {
     #[error("the proof is of {0:?}, and this program checks {PROOF_SYSTEM:?}")]
     ProofSystem(String),
     /// Another guest program made the proof.
-    #[error("proof of another guest program: its commitment is {proof}, this program trusts {expected}")]
+    #[error("proof of another guest program: its commitment is {proof}, expected {expected}")]
     OtherGuest {
         /// The commitment in the file.
         proof: B256,
@@ -33,7 +41,7 @@ pub enum VerifyError {
         expected: B256,
     },
     /// Another virtual machine, or one with other parameters, made the proof.
-    #[error("proof of another virtual machine: its commitment is {proof}, this program trusts {expected}")]
+    #[error("proof of another virtual machine: its commitment is {proof}, expected {expected}")]
     OtherMachine {
         /// The commitment in the file.
         proof: B256,
@@ -50,7 +58,7 @@ pub enum VerifyError {
     Stark(#[source] Box<openvm_verify_stark_host::error::VerifyStarkError>),
     /// The verifier of the proof system gave up on the proof.
     #[cfg(feature = "stark")]
-    #[error("invalid proof: the verifier stopped with {0:?}")]
+    #[error("the proof system's verifier stopped with {0:?} and has not decided; please report it")]
     Stopped(String),
     /// The STARK verifies and is of another claim.
     #[cfg(feature = "stark")]
@@ -109,4 +117,24 @@ pub enum VerifyError {
     #[cfg(feature = "evm")]
     #[error("invalid proof: its accumulator fails the pairing check")]
     Accumulator,
+}
+
+impl VerifyError {
+    /// Whether the proof is invalid. Otherwise it is of a guest, a machine, a proof system or an SRS that is not known or
+    /// not accepted here, and nothing is said about its validity.
+    pub fn blames_proof(&self) -> bool {
+        match self {
+            Self::Withdrawn { .. }
+            | Self::WrongKind { .. }
+            | Self::ProofSystem(_)
+            | Self::OtherGuest { .. }
+            | Self::OtherMachine { .. } => false,
+            #[cfg(feature = "stark")]
+            Self::Stopped(_) => false,
+            #[cfg(feature = "evm")]
+            Self::Insecure => false,
+            #[cfg(any(feature = "evm", feature = "stark"))]
+            _ => true,
+        }
+    }
 }

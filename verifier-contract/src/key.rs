@@ -6,8 +6,8 @@ use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config, Dig
 use openvm_verify_stark_host::vk::VmStarkVerifyingKey;
 use thiserror::Error;
 
-/// The key of the guest in `config/guest`, made by `prover`'s example `guest-commitments`.
-static COMMITTED: &[u8] = include_bytes!("../../config/guest/verifying-key");
+/// The key of the release in `config/guest/evm/2`, made by `prover`'s example `guest-commitments`.
+static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/2/verifying-key");
 /// The first eight bytes of every verifying key.
 const MAGIC: [u8; 8] = *b"ZENOVK\x01\0";
 
@@ -34,7 +34,7 @@ impl VerifyingKey {
     /// The key of the guest that this program was built with.
     ///
     /// # Errors
-    /// [`KeyError`] when the file `config/guest/verifying-key` was not a key at build time.
+    /// [`KeyError`] when the file `config/guest/evm/2/verifying-key` was not a key at build time.
     pub fn committed() -> Result<Self, KeyError> {
         Self::decode(COMMITTED)
     }

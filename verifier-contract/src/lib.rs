@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A proof file comes from a stranger. Every length in it is bounded before memory is taken for it, and
-//! whatever is wrong with it ends in an error that says so.
+//! whatever is wrong with it ends in an error that says so. [`VerifyError::blames_proof`] tells a proof that is invalid
+//! from one that can't be judged here, because its program is withdrawn or not known.
 //!
 //! # Features
 //!
@@ -33,6 +34,7 @@ mod evm;
 #[cfg(feature = "stark")]
 mod key;
 mod proof_file;
+mod release;
 #[cfg(feature = "stark")]
 mod stark;
 
@@ -40,6 +42,7 @@ pub use error::{PROOF_SYSTEM, VerifyError};
 #[cfg(feature = "evm")]
 pub use evm::{EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, InsecureSrs, verify_evm};
 pub use proof_file::{INSECURE_SRS, MAX_PROOF_BYTES, ProofFile, ProofFileError, ProofKind};
+pub use release::Release;
 pub use zeno_guest_evm::ChainClaim;
 #[cfg(feature = "stark")]
 pub use {

@@ -11,7 +11,7 @@ use atomic_write_file::AtomicWriteFile;
 use thiserror::Error;
 use zeno_guest_evm::ChainClaim;
 
-use crate::{PROOF_SYSTEM, VerifyError};
+use crate::{PROOF_SYSTEM, Release, VerifyError};
 
 /// The first eight bytes of every proof file.
 const MAGIC: [u8; 8] = *b"ZENOPRF\0";
@@ -160,6 +160,14 @@ pub enum ProofFileError {
     },
 }
 
+impl ProofFileError {
+    /// Whether the file is a proof that can't be right. Otherwise it couldn't be read, it is no proof, or it is of a
+    /// format that this program doesn't know, and nothing is said about a proof.
+    pub fn blames_proof(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::Foreign | Self::UnsupportedVersion(_) | Self::UnknownKind(_))
+    }
+}
+
 impl ProofFile {
     /// The file's bytes. Numbers are little-endian, except the claim's:
     ///
@@ -253,16 +261,24 @@ impl ProofFile {
         Ok(Self { kind, claim, app_exe_commitment, app_vm_commitment, proof_system, prover, srs, proof })
     }
 
+    /// The release of the guest program that the file says made the proof; none if it is not known here.
+    pub fn release(&self) -> Option<Release> {
+        Release::of(self.app_exe_commitment, self.app_vm_commitment)
+    }
+
     /// Compares what the file says of its origin with what is expected. What it says is not proven by that.
     ///
     /// # Errors
-    /// [`VerifyError`] when the proof is of another kind, proof system, guest or machine.
+    /// [`VerifyError::Withdrawn`] before all else, when the file's guest or the expected one is of a release that was
+    /// withdrawn; [`VerifyError`] when the proof is of another kind, proof system, guest or machine.
     pub fn check_origin(
         &self,
         kind: ProofKind,
         app_exe_commitment: B256,
         app_vm_commitment: B256,
     ) -> Result<(), VerifyError> {
+        Release::refuse_withdrawn(self.app_exe_commitment)?;
+        Release::refuse_withdrawn(app_exe_commitment)?;
         if self.kind != kind {
             return Err(VerifyError::WrongKind { actual: self.kind, expected: kind });
         }

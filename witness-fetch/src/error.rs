@@ -133,8 +133,8 @@ pub enum FetchError {
     Stuck(StateError),
 
     // The block.
-    /// The block itself breaks a rule.
-    #[error("block {block} is invalid: {error}")]
+    /// The block itself breaks a rule, or is of a kind that is not supported.
+    #[error("block {block} {}: {error}", if error.blames_block() { "is invalid" } else { "can't be validated" })]
     Invalid {
         /// Its hash.
         block: B256,

@@ -296,6 +296,8 @@ impl LazyState {
         loop {
             let error = match read(&mut self.state) {
                 Ok(value) => return Ok(value),
+                // Nothing is missing.
+                Err(error) if matches!(*error, StateError::Unsupported(_)) => return Err(error),
                 Err(error) => error,
             };
             // The inner state remembers it, but it isn't lost yet.
@@ -337,6 +339,10 @@ impl LazyState {
 impl State for LazyState {
     fn take_error(&mut self) -> Option<StateError> {
         self.error.take().or_else(|| self.state.take_error())
+    }
+
+    fn keep_error(&mut self, error: StateError) {
+        self.error.get_or_insert(error);
     }
 
     fn storage_only(&self) -> &[Address] {

@@ -16,9 +16,11 @@ use serde_json::Value;
 use std::path::Path;
 use zeno_guest_evm::ChainSpec;
 use zeno_verifier::{
-    EvmVerifyingKey, ProofKind,
+    EvmVerifyingKey, ProofKind, Release,
     contracts::{
-        IZenoVerifier, ZenoLightClient,
+        IZenoVerifier,
+        IZenoVerifier::IZenoVerifierErrors,
+        ZenoLightClient,
         ZenoLightClient::{ZenoLightClientErrors, ZenoLightClientEvents},
         ZenoVerifierInsecureDev,
         ZenoVerifierInsecureDev::ZenoVerifierInsecureDevErrors,
@@ -51,8 +53,7 @@ fn export(cli: &Cli, args: &ContractExportArgs, report: &mut Report) -> Result<(
         verifier_name(&keys.key),
         args.out.join("out").display()
     ));
-    report.app_exe_commitment = Some(keys.key.app_exe_commitment());
-    report.app_vm_commitment = Some(keys.key.app_vm_commitment());
+    report.set_origin(keys.key.app_exe_commitment(), keys.key.app_vm_commitment());
     report.file = Some(args.out.clone());
     Ok(())
 }
@@ -188,6 +189,7 @@ impl TrustedBlock {
 fn submit(args: &ContractSubmitArgs, report: &mut Report) -> Result<(), Failure> {
     let file = verify::read(&args.file, report)?;
     report.set_claim(&file.claim);
+    Release::refuse_withdrawn(file.app_exe_commitment)?;
     if file.kind != ProofKind::Evm {
         return Err(Failure::file(
             &args.file,
@@ -198,6 +200,12 @@ fn submit(args: &ContractSubmitArgs, report: &mut Report) -> Result<(), Failure>
     let sender = Sender::new(&args.sending, "a contract")?;
     let client = args.contract;
     sender.node.check_contract(client)?;
+    let verifier = sender.node.view(client, &ZenoLightClient::VERIFIERCall {})?;
+    let app_exe_commitment = sender.node.view(verifier, &IZenoVerifier::APP_EXE_COMMITCall {})?;
+    verify::refuse_withdrawn(verifier, app_exe_commitment)?;
+    let app_vm_commitment = sender.node.view(verifier, &IZenoVerifier::APP_VM_COMMITCall {})?;
+    // A contract can't tell a proof of another guest from an invalid one.
+    file.check_origin(ProofKind::Evm, app_exe_commitment, app_vm_commitment)?;
     if sender.node.view(client, &ZenoLightClient::INSECURE_SRSCall {})? && !args.sending.allow_insecure {
         return Err(Failure::other(format_args!(
             "the light client at {client} stems from the development SRS, under which anybody can forge proofs; for \
@@ -230,7 +238,7 @@ fn refused(error: CallError, client: Address, report: &mut Report) -> Failure {
         CallError::Reverted(reason) => reason,
     };
     let message = format!("the light client at {client} refuses: {}", explain(&reason));
-    if ZenoVerifierInsecureDevErrors::abi_decode(&reason).is_ok() {
+    if IZenoVerifierErrors::abi_decode(&reason).is_ok() {
         report.valid = Some(false);
         Failure::Invalid(message)
     } else {

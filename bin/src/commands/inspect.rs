@@ -2,7 +2,7 @@
 
 use crate::{args::FileArgs, failure::Failure, files, report::Report, source::Loaded};
 use zeno_guest_evm::input;
-use zeno_verifier::{INSECURE_SRS, ProofFile};
+use zeno_verifier::{INSECURE_SRS, ProofFile, Release};
 
 /// What to know of everything that stems from the development SRS.
 pub(super) const INSECURE: &str =
@@ -32,6 +32,9 @@ pub(crate) fn inspect(args: &FileArgs, report: &mut Report) -> Result<(), Failur
     set_proof(&file, report);
     report.set_claim(&file.claim);
     report.headline.push("A proof. What it claims was not checked; `zeno verify` does.".to_owned());
+    if let Err(error) = Release::refuse_withdrawn(file.app_exe_commitment) {
+        report.headline.push(format!("NOT ACCEPTED: {error}."));
+    }
     if file.srs.as_deref() == Some(INSECURE_SRS) {
         report.headline.push(INSECURE.to_owned());
     }
@@ -45,6 +48,5 @@ pub(super) fn set_proof(file: &ProofFile, report: &mut Report) {
     report.proof_system = Some(file.proof_system.clone());
     report.prover = Some(file.prover.clone());
     report.proof_srs = file.srs.clone();
-    report.app_exe_commitment = Some(file.app_exe_commitment);
-    report.app_vm_commitment = Some(file.app_vm_commitment);
+    report.set_origin(file.app_exe_commitment, file.app_vm_commitment);
 }

@@ -35,6 +35,8 @@ pub fn pairing_check(pairs: &[(&[u8], &[u8])]) -> Result<bool, PrecompileHalt> {
     // by `unzip` whatever comes before it.
     let decoded = decoded.filter(|pair| !matches!(pair, Ok((p, q)) if p.is_identity() || q.is_identity()));
     let (p, q) = unzip(decoded.map(|pair| pair.map(|(p, q)| (affine(p), AffinePoint::from(q)))))?;
+    // The VM's hint is no more than a hint: that the answer is yes is proven by a c that is not zero and a u of the subfield
+    // with f · u = c^λ, where r divides λ, and the final exponentiation makes one of u; or else all is computed.
     Ok(p.is_empty() || Bn254::pairing_check(&p, &q).is_ok())
 }
 
@@ -80,7 +82,8 @@ fn encode_g1(point: G1Affine) -> [u8; 64] {
 }
 
 /// Membership in G2 by ψ(Q) = [6u²]Q, ψ being the twisted Frobenius (El Housni, Guillevic, Piellard, eprint
-/// 2022/352, section 4.3). Q is any point of the twist.
+/// 2022/352, section 4.3). Q is any point of the twist: ψ² − [t]ψ + [p] = 0 for all of them, and 6u² = t − 1, so what passes
+/// has [p + 1 − t]Q = [r]Q = 0.
 fn is_in_g2(point: &G2Affine) -> bool {
     const SIX_U_SQUARED: u128 = 0x6f4d8248eeb859fbf83e9682e87cfd46;
     psi(point) == multiply_any_order(point, SIX_U_SQUARED)

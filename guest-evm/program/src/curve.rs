@@ -20,14 +20,16 @@ where
     unsafe { P::from_xy_nonidentity(x, y) }
 }
 
-/// The point (x, y), which the caller knows to be on the curve.
+/// The point (x, y), which the caller knows to be on the curve: a constant, one whose y is a root of what the equation gives
+/// for x, or the image of a point.
 #[expect(unsafe_code, reason = "the callers state why the point is on the curve")]
 pub(crate) fn known_point<P: WeierstrassPoint>(x: P::Coordinate, y: P::Coordinate) -> P {
-    // SAFETY: by the caller's word.
+    // SAFETY: by the caller's knowledge; no memory depends on it.
     unsafe { P::from_xy_unchecked(x, y) }
 }
 
-/// `scalar · point` by double-and-add with the complete group law, so for points of any order.
+/// `scalar · point` by double-and-add with the complete group law, so for points of any order. No curve here has an even one:
+/// so no point is its own negative, and none has y = 0, by which a doubling would divide.
 pub(crate) fn multiply_any_order<P: Group>(point: &P, scalar: u128) -> P {
     let mut sum = P::IDENTITY;
     for bit in (0..128 - scalar.leading_zeros()).rev() {
@@ -55,6 +57,8 @@ where
         let terms: Vec<_> = scalars.iter().map(IntMod::as_le_bytes).zip(points).collect();
         windowed_multiply(&terms)
     } else {
+        // It takes windows of as many bits as the number of points has, out of four bytes: right for less than 2^25 points.
+        // With its scalar a point takes 96 bytes at least, so the VM's memory has no room for 2^23.
         msm(scalars, points)
     }
 }
@@ -132,7 +136,8 @@ fn multiples<P: WeierstrassPoint, const N: usize>(point: &P) -> Box<[P; N]> {
     let mut table = vec![point.clone(); N];
     for i in 1..N {
         let (smaller, rest) = table.split_at_mut(i);
-        // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < N.
+        // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < N: the order is a prime that divides neither
+        // i + 1 nor i − 1, which are at most 255.
         unsafe {
             if i == 1 {
                 rest[0].double_assign_nonidentity::<false>();
@@ -151,7 +156,8 @@ fn multiples<P: WeierstrassPoint, const N: usize>(point: &P) -> Box<[P; N]> {
 #[expect(unsafe_code, reason = "the unchecked group law")]
 #[inline(always)]
 fn double<P: WeierstrassPoint>(point: &mut P) {
-    // SAFETY: neither the point nor its double is the identity; a point means that `multiples` did the set-up.
+    // SAFETY: neither the point nor its double is the identity, the order being odd; a point means that `multiples` did the
+    // set-up.
     unsafe { point.double_assign_nonidentity::<false>() };
 }
 
@@ -175,7 +181,7 @@ fn add<P: WeierstrassPoint, const N: usize>(sum: &mut P, empty: &mut bool, table
         *sum = point.clone();
         *empty = false;
     } else if sum.x() != point.x() {
-        // SAFETY: neither is the identity and the x differ.
+        // SAFETY: neither is the identity and the x differ; the comparison has shown that both are reduced.
         unsafe { sum.add_ne_assign_nonidentity::<false>(point) };
     } else if sum.y() == point.y() {
         double(sum);

@@ -44,7 +44,7 @@ const LOW_B: usize = LOW_A + DIGITS;
 const HIGH: usize = LOW_B + DIGITS;
 const LENGTH: usize = HIGH + DIGITS;
 
-/// The word that begins with this digit.
+/// The word that begins with this digit, which is [`HIGH`] at most: so all eight are the place's.
 #[inline(always)]
 fn word(index: usize) -> *mut U256 {
     PLACE.0.get().cast::<u32>().wrapping_add(index).cast()
@@ -54,7 +54,8 @@ fn word(index: usize) -> *mut U256 {
 #[expect(unsafe_code, reason = "a static that is written")]
 fn read(index: usize) -> u32 {
     debug_assert!(index < LENGTH, "it is one of the place's digits");
-    // SAFETY: a digit of the place, and nobody has a reference to it.
+    // SAFETY: a digit of the place, for the callers go from one before the divisor or the rest to one behind it; and nobody
+    // has a reference to it.
     unsafe { *word(index).cast::<u32>() }
 }
 
@@ -127,7 +128,7 @@ pub(crate) fn divide<const REMAINDER: bool>(a: &U256, b: &mut U256) {
 #[expect(unsafe_code, reason = "words by their halves")]
 fn digit(word: &U256, index: usize) -> u32 {
     debug_assert!(index < DIGITS, "a word has eight digits");
-    // SAFETY: a digit of the word.
+    // SAFETY: a digit of the word, for the callers' indices are those of `highest`, or less.
     unsafe { *core::ptr::from_ref(word).cast::<u32>().add(index) }
 }
 
@@ -135,7 +136,7 @@ fn digit(word: &U256, index: usize) -> u32 {
 #[expect(unsafe_code, reason = "words by their halves")]
 fn set_digit(word: &mut U256, index: usize, digit: u32) {
     debug_assert!(index < DIGITS, "a word has eight digits");
-    // SAFETY: a digit of the word.
+    // SAFETY: a digit of the word, as in `digit`.
     unsafe { *core::ptr::from_mut(word).cast::<u32>().add(index) = digit }
 }
 

@@ -59,7 +59,8 @@ pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: 
 #[inline(never)]
 #[expect(unsafe_code, reason = "words by address")]
 unsafe fn find(bytes: *const u8, len: usize, output: *mut u8) {
-    // SAFETY: so many aligned words, and any place is within what is remembered, to which nobody else refers.
+    // SAFETY: so many aligned words; a place is a number of `KNOWN_BITS` bits, so one of what is remembered, to which nobody
+    // else refers.
     unsafe {
         let count = len / 4;
         let words = bytes.cast::<u32>();
@@ -127,8 +128,8 @@ unsafe fn hash(mut bytes: *const u8, mut len: usize, output: *mut u8) {
     let mut state = MaybeUninit::<State>::uninit();
     clear(&mut state);
     let sponge = state.as_mut_ptr().cast::<u8>();
-    // SAFETY: `sponge` is a state of 200 aligned bytes; `bytes` and `len` move together within what the caller
-    // promises.
+    // SAFETY: `sponge` is a state of 200 aligned bytes; `bytes` and `len` move together within what the caller promises, by
+    // blocks of a multiple of four, and what is left is less than one.
     unsafe {
         while len >= KECCAK_RATE {
             xorin(sponge, bytes, KECCAK_RATE);
@@ -161,7 +162,7 @@ unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) 
     let sponge = state.as_mut_ptr().cast::<u8>();
     let mut block = MaybeUninit::<Aligned<KECCAK_RATE>>::uninit();
     let aligned = block.as_mut_ptr().cast::<u8>();
-    // SAFETY: as in `hash`, and at most a block is copied into a block.
+    // SAFETY: as in `hash`, and a block, or what is left and less than one, is copied into a block.
     unsafe {
         while len >= KECCAK_RATE {
             core::ptr::copy_nonoverlapping(bytes, aligned, KECCAK_RATE);

@@ -3,6 +3,10 @@
 //! OpenVM links a `memcpy` that moves four bytes at a time, and the compiler's `memcmp` goes byte by byte. Here 32 bytes
 //! are moved by one instruction of the VM for 256-bit integers, `x | x`, cleared by another, `x ^ x`, and compared by a few;
 //! otherwise words are compared.
+//!
+//! Lengths are taken for signed numbers: none is 2^31 or more, because none is longer than what it is of, and the VM's memory
+//! has 2^29 bytes. Nothing is read but words that have a byte of the range, nor written but bytes of it, or such words with
+//! what they had: so nothing lies behind the memory's end, which is a multiple of four.
 
 #![expect(unsafe_code, reason = "memory by its addresses")]
 

@@ -32,7 +32,7 @@ fn power_in<F: IntMod + Reduce>(base: &[u8], exponent: &[u8], modulus: &[u8]) ->
     if !modulus.iter().rev().eq_padded(F::MODULUS.as_ref()) {
         return None;
     }
-    // Reduction takes whole elements' worth of bytes.
+    // Reduction takes whole elements' worth of bytes. The base lies in memory, of 2^29 bytes, so the multiple is a usize.
     let mut padded = vec![0; base.len().next_multiple_of(F::NUM_LIMBS).max(F::NUM_LIMBS)];
     let start = padded.len() - base.len();
     padded[start..].copy_from_slice(base);

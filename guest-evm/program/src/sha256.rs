@@ -47,7 +47,8 @@ pub fn sha256(input: &[u8]) -> [u8; 32] {
 
 #[expect(unsafe_code, reason = "the instruction takes addresses")]
 fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
-    // SAFETY: a state of 32 bytes, which may be input and output at once, and a block of 64.
+    // SAFETY: a state of 32 bytes, which may be input and output at once, and a block of 64; the function copies what is not
+    // aligned.
     unsafe {
         zkvm_sha256_impl(state.as_ptr().cast(), block.as_ptr(), state.as_mut_ptr().cast());
     }

@@ -1,11 +1,14 @@
 //! One instruction after the other, on a frame's own stack and memory.
 
+use super::bound;
 use crate::words::Words;
 use alloy_primitives::{U256, keccak256};
 use core::mem::MaybeUninit;
 use revm::{
     bytecode::opcode,
-    interpreter::{InstructionResult, Interpreter, interpreter::EthInterpreter},
+    interpreter::{
+        InstructionResult, Interpreter, interpreter::EthInterpreter, interpreter_types::MemoryTr as _,
+    },
     primitives::hardfork::SpecId,
 };
 
@@ -25,7 +28,7 @@ const MEMORY: u32 = 3;
 const MEMORY_DIVISOR: u32 = 512;
 
 /// Up to this size memory grows within a run: the cost is a number of 32 bits.
-const MOST_MEMORY: u32 = 1 << 20;
+pub(super) const MOST_MEMORY: u32 = 1 << 20;
 
 /// Where a run of instructions is: what it keeps in registers.
 pub(super) struct Run<'a, 'b> {
@@ -35,8 +38,10 @@ pub(super) struct Run<'a, 'b> {
     /// Behind the stack's last word.
     pub(super) top: *mut U256,
     /// Gas left. Only what may cost much asks whether there is any, a jump, and whatever ends the run: until then nothing
-    /// was done that the frame's failure would not undo. Between two jumps the rest of a code costs ten gas a byte at
-    /// most, so the number never wraps around.
+    /// was done that the frame's failure would not undo. Between two jumps a code costs ten gas a byte at most, and has at
+    /// most 2^27 bytes: those of the state are bounded by [`bytecode::MAX_CODE`](crate::bytecode::MAX_CODE), those that a
+    /// creation runs by the [memory](super::bound::LIMIT) that they come from, or by
+    /// [`MAX_INPUT`](crate::execute::MAX_INPUT). So the number is never below -1.4e9, and does not wrap around.
     pub(super) gas: i32,
     /// The stack's first word, and behind the last for which there is room.
     pub(super) words: *mut U256,
@@ -80,7 +85,10 @@ impl Frame<'_> {
             let is_hash = *ended.at == opcode::KECCAK256;
             (offset, if is_hash { W::small(&*ended.top.sub(2), &mut self.scratch) } else { 32 })
         };
-        let size = offset.checked_add(length).filter(|size| *size <= MOST_MEMORY)?;
+        let size = offset.checked_add(length)?;
+        if !bound::holds(self.interpreter.memory.local_memory_offset(), size) {
+            return None;
+        }
         let words = size.div_ceil(32);
         // Yellow paper, equation 326.
         let cost = MEMORY * words + words * words / MEMORY_DIVISOR;
@@ -99,8 +107,9 @@ impl Frame<'_> {
     #[inline(never)]
     fn call_data<W: Words>(&mut self, offset: u32, word: &mut [u8; 32]) {
         let offset = offset as usize;
-        {
-            let input = &self.interpreter.input.input;
+        let input = &self.interpreter.input.input;
+        // Its length first: the data of a call without data has no place in memory.
+        if offset < input.len() {
             let data = input.as_bytes_memory(&self.interpreter.memory);
             let rest = data.get(offset..).unwrap_or_default();
             match rest.first_chunk() {
@@ -111,6 +120,8 @@ impl Frame<'_> {
                     W::reverse(&bytes, word);
                 }
             }
+        } else {
+            *word = [0; 32];
         }
         self.find_memory();
     }
@@ -163,6 +174,13 @@ impl Run<'_, '_> {
         unsafe { self.top.sub(1 + depth) }
     }
 
+    /// Takes gas. Not checked: the number does not wrap around, see [`gas`](Self::gas), and to check each instruction's would
+    /// cost a fortieth of all that a block does.
+    #[inline(always)]
+    fn spend(&mut self, gas: i32) {
+        self.gas = self.gas.wrapping_sub(gas);
+    }
+
     #[inline(always)]
     fn need(&self, words: usize) -> Result<(), End> {
         let missing =
@@ -193,7 +211,7 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn two(&mut self, gas: i32, operation: fn(&U256, &mut U256)) -> Result<(), End> {
         self.need(2)?;
-        self.gas -= gas;
+        self.spend(gas);
         // SAFETY: two different words of the stack.
         unsafe { operation(&*self.word(0), &mut *self.word(1)) };
         self.pop(1);
@@ -205,7 +223,7 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn one(&mut self, gas: i32, operation: fn(&mut U256)) -> Result<(), End> {
         self.need(1)?;
-        self.gas -= gas;
+        self.spend(gas);
         // SAFETY: a word of the stack.
         unsafe { operation(&mut *self.word(0)) };
         Ok(())
@@ -220,7 +238,7 @@ impl Run<'_, '_> {
         rest: fn(&U256) -> U256,
     ) -> Result<(), End> {
         self.need(2)?;
-        self.gas -= VERY_LOW;
+        self.spend(VERY_LOW);
         // SAFETY: two different words of the stack.
         let (by, word) = unsafe { (&*self.word(0), &mut *self.word(1)) };
         if W::small(by, &mut self.frame.scratch) < 256 {
@@ -242,7 +260,7 @@ impl Run<'_, '_> {
         if *modulus != U256::MAX {
             return Err(End::Other);
         }
-        self.gas -= MID;
+        self.spend(MID);
         W::mul_mod_max(a, b);
         *modulus = *b;
         self.pop(2);
@@ -259,7 +277,8 @@ impl Run<'_, '_> {
         let mut exponent = W::small(word, &mut self.frame.scratch);
         // EIP-160: by the exponent's bytes.
         let bytes = (u32::BITS - exponent.leading_zeros()).div_ceil(8);
-        let left = self.gas - (EXP + EXP_BYTE * bytes as i32);
+        // At most four bytes.
+        let left = self.gas.wrapping_sub(EXP.wrapping_add(EXP_BYTE.wrapping_mul(bytes as i32)));
         // Paid for at once, as a hash is.
         if exponent == u32::MAX || left < 0 {
             return Err(End::Other);
@@ -286,7 +305,7 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn sign_extend<W: Words>(&mut self) -> Result<(), End> {
         self.need(2)?;
-        self.gas -= LOW;
+        self.spend(LOW);
         // SAFETY: two different words of the stack.
         let (last, word) = unsafe { (&mut *self.word(0), &mut *self.word(1)) };
         let index = W::small(last, &mut self.frame.scratch);
@@ -304,7 +323,7 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn byte<W: Words>(&mut self) -> Result<(), End> {
         self.need(2)?;
-        self.gas -= VERY_LOW;
+        self.spend(VERY_LOW);
         // SAFETY: two different words of the stack.
         let (index, word) = unsafe { (&*self.word(0), &mut *self.word(1)) };
         *word = match W::small(index, &mut self.frame.scratch) {
@@ -320,7 +339,7 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn push(&mut self, gas: i32) -> Result<&mut MaybeUninit<U256>, End> {
         self.room()?;
-        self.gas -= gas;
+        self.spend(gas);
         // SAFETY: there is room for one more word.
         let place = unsafe { &mut *self.top.cast::<MaybeUninit<U256>>() };
         self.top = self.top.wrapping_add(1);
@@ -345,13 +364,13 @@ impl Run<'_, '_> {
         let (below, top, next) = unsafe { (&mut *self.word(depth), &mut *self.word(0), *self.next) };
         if next == opcode::POP {
             // As often as not one of the two is dropped at once.
-            self.gas -= VERY_LOW + BASE;
+            self.spend(VERY_LOW + BASE);
             // SAFETY: a word may be written over.
             W::copy(top, unsafe { &mut *core::ptr::from_mut(below).cast() });
             self.pop(1);
             self.next = self.next.wrapping_add(1);
         } else {
-            self.gas -= VERY_LOW;
+            self.spend(VERY_LOW);
             W::swap(below, top, &mut self.frame.scratch);
         }
         Ok(())
@@ -362,7 +381,7 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "the code by address")]
     fn jump(&mut self, target: u32, gas: i32, words: usize) -> Result<(), End> {
         let target = target as usize;
-        let left = self.gas - gas - JUMPDEST;
+        let left = self.gas.wrapping_sub(gas.wrapping_add(JUMPDEST));
         if left < 0 {
             return Err(End::Gas);
         }
@@ -375,7 +394,7 @@ impl Run<'_, '_> {
         self.gas = left;
         self.pop(words);
         // SAFETY: the destination lies within the code.
-        self.next = unsafe { self.frame.code.add(target + 1) };
+        self.next = unsafe { self.frame.code.add(target).add(1) };
         Ok(())
     }
 
@@ -393,7 +412,7 @@ impl Run<'_, '_> {
                 self.need(1)?;
                 // SAFETY: a word of the stack.
                 if W::is_zero_word(unsafe { &*self.word(0) }, &mut self.frame.scratch) {
-                    self.gas -= VERY_LOW + HIGH;
+                    self.spend(VERY_LOW + HIGH);
                     self.pop(1);
                     self.next = self.next.wrapping_add(3);
                     Ok(())
@@ -427,7 +446,7 @@ impl Run<'_, '_> {
         if W::is_zero_word(unsafe { &*self.word(0) }, &mut self.frame.scratch) {
             return self.jump(target, 2 * VERY_LOW + HIGH, 1);
         }
-        self.gas -= 2 * VERY_LOW + HIGH;
+        self.spend(2 * VERY_LOW + HIGH);
         self.pop(1);
         self.next = self.next.wrapping_add(4);
         Ok(())
@@ -440,25 +459,25 @@ impl Run<'_, '_> {
     pub(super) fn pushed<W: Words>(&mut self, opcode: u8) -> Result<(), End> {
         // SAFETY: what the `PUSH1` takes is before the instruction, and its word's place is on the stack.
         let (byte, place) = unsafe { (*self.next.sub(2), &mut *self.top.cast::<MaybeUninit<U256>>()) };
-        let is_in_memory = usize::from(byte) + 32 <= self.frame.length;
+        let is_in_memory = usize::from(byte).wrapping_add(32) <= self.frame.length;
         let memory = self.frame.memory.wrapping_add(usize::from(byte)).cast::<[u8; 32]>();
         let is_empty = self.top == self.words;
         match opcode {
             // The free memory's pointer, mostly.
             opcode::MLOAD if is_in_memory => {
-                self.gas -= 2 * VERY_LOW;
+                self.spend(2 * VERY_LOW);
                 // SAFETY: bytes of memory, and the word's.
                 unsafe { W::reverse(&*memory, &mut *self.top.cast()) };
                 self.top = self.top.wrapping_add(1);
             }
             opcode::MSTORE if is_in_memory && !is_empty => {
-                self.gas -= 2 * VERY_LOW;
+                self.spend(2 * VERY_LOW);
                 // SAFETY: bytes of memory, and a word of the stack, which lies elsewhere.
                 unsafe { W::reverse(&*self.word(0).cast(), &mut *memory) };
                 self.pop(1);
             }
             opcode::SHL | opcode::SHR if !is_empty => {
-                self.gas -= 2 * VERY_LOW;
+                self.spend(2 * VERY_LOW);
                 W::bytes(&[byte], place);
                 // SAFETY: two different words, both written.
                 let (by, word) = unsafe { (place.assume_init_ref(), &mut *self.word(0)) };
@@ -476,7 +495,7 @@ impl Run<'_, '_> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "the code and words by address")]
     pub(super) fn push_byte<W: Words>(&mut self) {
-        self.gas -= VERY_LOW;
+        self.spend(VERY_LOW);
         // SAFETY: what the `PUSH1` takes is before the instruction, and its word's place is on the stack.
         unsafe { W::bytes(&[*self.next.sub(2)], &mut *self.top.cast()) };
         self.top = self.top.wrapping_add(1);
@@ -512,7 +531,7 @@ impl Run<'_, '_> {
             opcode::SAR => self.shift::<W>(W::sar, |word| if word.bit(255) { U256::MAX } else { U256::ZERO }),
             opcode::POP => {
                 self.need(1)?;
-                self.gas -= BASE;
+                self.spend(BASE);
                 self.pop(1);
                 Ok(())
             }
@@ -527,7 +546,7 @@ impl Run<'_, '_> {
                 // SAFETY: words of the stack, and nothing of it is written while they are looked at.
                 let (target, condition) = unsafe { (&*self.word(0), &*self.word(1)) };
                 if W::is_zero_word(condition, &mut self.frame.scratch) {
-                    self.gas -= HIGH;
+                    self.spend(HIGH);
                     self.pop(2);
                     return Ok(());
                 }
@@ -535,7 +554,7 @@ impl Run<'_, '_> {
                 self.jump(target, HIGH, 2)
             }
             opcode::JUMPDEST => {
-                self.gas -= JUMPDEST;
+                self.spend(JUMPDEST);
                 Ok(())
             }
             // EIP-3855.
@@ -599,11 +618,12 @@ impl Run<'_, '_> {
             opcode::RETURNDATASIZE => self.number::<W>(self.frame.interpreter.return_data.0.len()),
             // What the run has spent is not yet taken from what the frame has.
             opcode::GAS => {
-                let left = self.gas - BASE;
+                let left = self.gas.wrapping_sub(BASE);
                 if left < 0 {
                     return Err(End::Gas);
                 }
-                let spent = self.frame.budget - left;
+                // Both are gas of this run, and no more was left than it began with.
+                let spent = self.frame.budget.wrapping_sub(left);
                 let all = self.frame.interpreter.gas.remaining() - u64::from(spent.cast_unsigned());
                 W::bytes(&all.to_be_bytes(), self.push(BASE)?);
                 Ok(())
@@ -633,7 +653,7 @@ impl Run<'_, '_> {
     fn place<W: Words>(&mut self) -> Result<*mut [u8; 32], End> {
         // SAFETY: the callers have checked that there is a word.
         let offset = W::small(unsafe { &*self.word(0) }, &mut self.frame.scratch);
-        if self.frame.length < 32 || offset as usize > self.frame.length - 32 {
+        if self.frame.length < 32 || offset as usize > self.frame.length.wrapping_sub(32) {
             return Err(End::Grow);
         }
         Ok(self.frame.memory.wrapping_add(offset as usize).cast())
@@ -644,7 +664,7 @@ impl Run<'_, '_> {
     fn load<W: Words>(&mut self) -> Result<(), End> {
         self.need(1)?;
         let place = self.place::<W>()?;
-        self.gas -= VERY_LOW;
+        self.spend(VERY_LOW);
         // SAFETY: bytes of memory, and the topmost word, which lies elsewhere.
         unsafe { W::reverse(&*place, &mut *self.word(0).cast()) };
         Ok(())
@@ -655,7 +675,7 @@ impl Run<'_, '_> {
     fn store<W: Words>(&mut self) -> Result<(), End> {
         self.need(2)?;
         let place = self.place::<W>()?;
-        self.gas -= VERY_LOW;
+        self.spend(VERY_LOW);
         // SAFETY: bytes of memory, and a word of the stack, which lies elsewhere.
         unsafe { W::reverse(&*self.word(1).cast(), &mut *place) };
         self.pop(2);
@@ -682,7 +702,9 @@ impl Run<'_, '_> {
         }
         // Not more than memory has words. But a code may have so many of these without a jump that the number could
         // not hold what they cost: so each is paid for at once, or left to revm.
-        let left = self.gas - (KECCAK256 + KECCAK256_WORD * length.div_ceil(32) as i32);
+        // At most the 2^22 words of the memory's bound.
+        let words = length.div_ceil(32) as i32;
+        let left = self.gas.wrapping_sub(KECCAK256.wrapping_add(KECCAK256_WORD.wrapping_mul(words)));
         if left < 0 {
             return Err(End::Other);
         }
@@ -698,7 +720,7 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn call_data<W: Words>(&mut self) -> Result<(), End> {
         self.need(1)?;
-        self.gas -= VERY_LOW;
+        self.spend(VERY_LOW);
         // SAFETY: a word of the stack.
         let word = unsafe { &mut *self.word(0) };
         let offset = W::small(word, &mut self.frame.scratch);

@@ -43,7 +43,9 @@ fn run_with(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256]
     let action = interpreter.run_plain(table.instruction_table(), table.gas_table(), &mut host);
     // All failures are alike: the frame is undone, and its gas is gone.
     let result = match action.instruction_result() {
-        Some(result) if result.is_halt() => Some(InstructionResult::OutOfGas),
+        Some(result) if result.is_halt() && result != InstructionResult::FatalExternalError => {
+            Some(InstructionResult::OutOfGas)
+        }
         result => result,
     };
     let left = (
@@ -181,4 +183,111 @@ fn they_do_what_those_of_revm_do() {
             }
         }
     }
+}
+
+/// The tests' host has no run to end: it is the instruction that fails.
+impl bound::Stop for DummyHost {
+    fn stop(&mut self, _: crate::error::Unsupported) {}
+}
+
+/// Both forms of a memory that wraps around 32 bits, and neighbours: what is paid for stops the run, what is not fails the
+/// frame, and neither ever gives memory that was not there.
+#[test]
+fn memory_is_bounded() {
+    let table = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    let mut ours = table.clone();
+    install::<Portable, _>(&mut ours);
+    let mut checked = table;
+    bound::install(&mut checked);
+    let limit = bound::LIMIT as u64;
+    let mut counts = [0; 3];
+    for k in 20..64 {
+        for offset in [(1 << k) - 64, (1 << k) - 33, (1 << k) - 32, (1 << k) - 31, (1_u64 << k) - 1, 1 << k] {
+            for gas in (30..63).map(|bits| 1 << bits).chain([u64::MAX]) {
+                // PUSH8 offset, MLOAD, POP, MSIZE.
+                let mut code = Vec::from([opcode::PUSH8]);
+                code.extend(offset.to_be_bytes());
+                code.extend([opcode::MLOAD, opcode::POP, opcode::MSIZE]);
+                // In a made-up frame: what memory below the bound costs natively is 128 MiB a run.
+                let end = offset + 32;
+                let words = u128::from(end.div_ceil(32));
+                let is_paid = 3 * words + words * words / 512 + 3 + 3 <= u128::from(gas);
+                if is_paid && end <= limit && end > limit >> 6 {
+                    continue;
+                }
+                let code = Bytes::from(code);
+                let [a, b] = [&ours, &checked].map(|table| run_with(table, SpecId::OSAKA, &code, &[], gas));
+                assert_eq!(a, b, "{offset} {gas}");
+                let (kind, expected) = match (is_paid, end <= limit) {
+                    (true, true) => (0, None),
+                    (true, false) => (1, Some(InstructionResult::FatalExternalError)),
+                    (false, _) => (2, Some(InstructionResult::OutOfGas)),
+                };
+                counts[kind] += 1;
+                match expected {
+                    None => assert_eq!(a.1.unwrap().1, [U256::from(end.next_multiple_of(32))]),
+                    Some(result) => assert_eq!(a.0, Some(result), "{offset} {gas}"),
+                }
+            }
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
+}
+
+/// Every instruction that lets memory grow, with ranges beyond the bound by their offset, their length or both.
+#[test]
+fn every_range_is_bounded() {
+    let mut table = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    install::<Portable, _>(&mut table);
+    let huge = U256::from(u64::from(u32::MAX) - 7);
+    // What is on the stack, from the top: 1 for an offset or a length that is beyond the bound.
+    let cases: [(u8, &[&[u8]]); 19] = [
+        (opcode::MLOAD, &[&[1]]),
+        (opcode::MSTORE, &[&[1, 0]]),
+        (opcode::MSTORE8, &[&[1, 0]]),
+        (opcode::KECCAK256, &[&[1, 2], &[0, 1]]),
+        (opcode::CALLDATACOPY, &[&[1, 0, 2], &[0, 0, 1]]),
+        (opcode::CODECOPY, &[&[1, 0, 2], &[0, 0, 1]]),
+        (opcode::MCOPY, &[&[1, 0, 2], &[0, 1, 2], &[0, 0, 1]]),
+        (opcode::LOG0, &[&[1, 2], &[0, 1]]),
+        (opcode::LOG1, &[&[1, 2, 0], &[0, 1, 0]]),
+        (opcode::LOG2, &[&[1, 2, 0, 0], &[0, 1, 0, 0]]),
+        (opcode::LOG3, &[&[1, 2, 0, 0, 0], &[0, 1, 0, 0, 0]]),
+        (opcode::LOG4, &[&[1, 2, 0, 0, 0, 0], &[0, 1, 0, 0, 0, 0]]),
+        (opcode::CREATE, &[&[0, 1, 2], &[0, 0, 1]]),
+        (opcode::CREATE2, &[&[0, 1, 2, 0], &[0, 0, 1, 0]]),
+        (
+            opcode::CALL,
+            &[&[0, 0, 0, 1, 2, 0, 0], &[0, 0, 0, 0, 1, 0, 0], &[0, 0, 0, 0, 0, 1, 2], &[0, 0, 0, 0, 0, 0, 1]],
+        ),
+        (opcode::CALLCODE, &[&[0, 0, 0, 1, 2, 0, 0], &[0, 0, 0, 0, 0, 0, 1]]),
+        (opcode::DELEGATECALL, &[&[0, 0, 1, 2, 0, 0], &[0, 0, 0, 1, 0, 0], &[0, 0, 0, 0, 1, 2]]),
+        (opcode::STATICCALL, &[&[0, 0, 1, 2, 0, 0], &[0, 0, 0, 0, 0, 1]]),
+        (opcode::RETURN, &[&[1, 2], &[0, 1]]),
+    ];
+    for (opcode, stacks) in cases {
+        for stack in stacks {
+            let words = |word: &u8| [U256::ZERO, huge, U256::from(40)][usize::from(*word)];
+            let stack = stack.iter().rev().map(words).collect::<Vec<_>>();
+            // Alone, and behind one of the loop's own.
+            for code in [&[opcode][..], &[opcode::PUSH0, opcode::POP, opcode]] {
+                let code = Bytes::copy_from_slice(code);
+                for (gas, expected) in
+                    [(1 << 62, InstructionResult::FatalExternalError), (1 << 40, InstructionResult::OutOfGas)]
+                {
+                    let (result, _) = run_with(&table, SpecId::OSAKA, &code, &stack, gas);
+                    assert_eq!(result, Some(expected), "{opcode:#x} on {stack:?} with {gas}");
+                }
+            }
+        }
+    }
+}
+
+/// Revm's memory is built to look where it is looked at: without, this would be undefined behaviour.
+#[test]
+#[should_panic = "slice OOB"]
+fn revm_checks_its_memory() {
+    let mut memory = SharedMemory::new();
+    memory.resize(64);
+    drop(memory.slice_len(40, 32));
 }

@@ -221,6 +221,7 @@ fn branch(source: &Bytes, start: usize) -> Result<Node> {
     if *rest != [NO_CHILD] {
         return Err(malformed(bytes, NO_BRANCH));
     }
+    // A header has nine bytes at most.
     branch.places = Places::Hashes { first: start as u16, present };
     Ok(Node::Branch(branch))
 }
@@ -239,7 +240,7 @@ fn branch_with_inlined(source: &Bytes, start: usize) -> Result<Node> {
         if length == 1 {
             *child = Node::Empty;
         }
-        // So many references are not so long that their places would not fit.
+        // At most 600: 16 references of 33 bytes, behind a header of nine.
         *place = at as u16;
         at += length;
     }

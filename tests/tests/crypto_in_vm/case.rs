@@ -6,11 +6,11 @@ use std::sync::{LazyLock, Mutex};
 use zeno_guest_evm::{Portable, apply};
 use zeno_prover::{Execution, Guest, Prover, ProverError, default_cache_folder};
 
-const CRYPTO_CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/guest/crypto-check.elf");
+const CRYPTO_CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/guest/evm/2/crypto-check.elf");
 
 static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
     let elf = std::fs::read(CRYPTO_CHECK)
-        .expect("config/guest/crypto-check.elf is there; scripts/build-guest makes it");
+        .expect("config/guest/evm/2/crypto-check.elf is there; scripts/build-guest makes it");
     let guest = Guest::from_elf(&elf).expect("crypto-check.elf is a guest");
     Mutex::new(Prover::new(guest, default_cache_folder()))
 });

@@ -18,7 +18,7 @@ contract ZenoVerifierInsecureDev is ZenoVerifierBase {
     )
         ZenoVerifierBase(
             halo2Verifier,
-            0x008c234bbc5a9d5615ab9017d7c8b6325c8bb44d99012b2102310e51ad785a1d,
+            0x0013bb97257992d3ff227c9b1c7b0584c336f51c0c158e90d94eff08f23773a2,
             0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd
         )
     {}

@@ -42,8 +42,8 @@ const INSECURE_S_G2: [U256; 4] = [
     uint!(0x0b0bd9838885e729a9019d32b24cda61105774537538997dfd70cae5741402e7_U256),
 ];
 
-/// The key of the guest in `config/guest` under the development SRS, as `zeno setup` makes it.
-static INSECURE_DEV: &[u8] = include_bytes!("../../../config/guest/evm-verifying-key-insecure-dev");
+/// The key of the release in `config/guest/evm/2` under the development SRS, as `zeno setup` makes it.
+static INSECURE_DEV: &[u8] = include_bytes!("../../../config/guest/evm/2/evm-verifying-key-insecure-dev");
 
 /// What EVM proofs are checked against: the wrapper circuit's Halo2 key, the secret of the SRS in G2, and the commitments
 /// that pin guest and virtual machine.
@@ -125,7 +125,7 @@ impl EvmVerifyingKey {
     /// proof that it accepts.
     ///
     /// # Errors
-    /// [`EvmKeyError`] when the file in `config/guest` was not a key at build time.
+    /// [`EvmKeyError`] when the file in `config/guest/evm/2` was not a key at build time.
     pub fn insecure_dev() -> Result<Self, EvmKeyError> {
         Self::decode(INSECURE_DEV)
     }

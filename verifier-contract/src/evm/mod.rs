@@ -72,10 +72,10 @@ pub fn verify_evm(
     key: &EvmVerifyingKey,
     insecure: InsecureSrs,
 ) -> Result<ChainClaim, VerifyError> {
+    file.check_origin(ProofKind::Evm, key.app_exe_commitment(), key.app_vm_commitment())?;
     if key.is_insecure() && insecure == InsecureSrs::Refuse {
         return Err(VerifyError::Insecure);
     }
-    file.check_origin(ProofKind::Evm, key.app_exe_commitment(), key.app_vm_commitment())?;
     let words = words(&file.proof)?;
     let [lhs, rhs] = accumulator(&words)?;
 

@@ -1,13 +1,91 @@
-//! The guest's hasher for maps: words of 32 bits are folded in by one product each, and of keys that are addresses or words
-//! of the EVM not all of them.
+//! The guest's hasher for maps: all words of a key, times a seed that whoever makes keys can't know.
 //!
-//! The one whose place it takes (and whose names it has) multiplies 64 bits by 64, which is a dozen of the VM's
-//! instructions. Like that one here, where there is nothing random, it has a fixed seed: whoever makes keys that collide
-//! makes a block dearer to prove, and nothing else.
+//! A key of up to eight words of 32 bits is a number x of 256 bits, and its hash the top word of a·x modulo 2^256, for an odd
+//! seed a: multiplicative hashing, by which two keys collide for a share of 2^-31 of all seeds at most (Dietzfelbinger,
+//! Hagerup, Katajainen, Penttonen: A Reliable Randomized Algorithm for the Closest-Pair Problem, 1997). The VM has an
+//! instruction for the product. A key of up to sixteen words is a polynomial in a; of a longer one the last sixteen words count,
+//! but no map here has such keys.
+//!
+//! Who sends a transaction chooses keys: of accounts, of storage. Would they collide, it cost next to nothing to send what is
+//! out of reach to prove. So the seed is the [hash of the block](seed), which is there only when the transaction is. The hasher
+//! whose place this takes (and whose names it has) multiplies 64 bits by 64, which is a dozen of the VM's instructions a word.
 #![no_std]
+
+use core::cell::UnsafeCell;
+
+/// Words of 32 bits that are multiplied at once.
+const WORDS: usize = 8;
+
+#[repr(transparent)]
+struct Seed(UnsafeCell<[u32; WORDS]>);
+
+// SAFETY: the VM has one hart and no interrupts; natively there are tests alone, of which one writes it.
+unsafe impl Sync for Seed {}
+
+/// Digits of pi, until there is a seed.
+static SEED: Seed = Seed(UnsafeCell::new([
+    0x243f_6a89,
+    0x85a3_08d3,
+    0x1319_8a2e,
+    0x0370_7344,
+    0xa409_3822,
+    0x299f_31d0,
+    0x082e_fa98,
+    0xec4e_6c89,
+]));
+
+/// Makes all hashes from now on depend on these bytes. What was hashed before has another hash, so there must be no map yet.
+#[cfg(any(target_os = "zkvm", test))]
+pub fn seed(hash: &[u8; 4 * WORDS]) {
+    // SAFETY: nobody else refers to it while this writes.
+    let words = unsafe { &mut *SEED.0.get() };
+    for (word, bytes) in words.iter_mut().zip(hash.chunks_exact(4)) {
+        *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    }
+    words[0] |= 1;
+}
+
+/// `a·b` modulo 2^256.
+#[cfg(target_os = "zkvm")]
+#[inline(always)]
+fn multiply(a: &[u32; WORDS], b: *const [u32; WORDS]) -> [u32; WORDS] {
+    let mut product = core::mem::MaybeUninit::uninit();
+    // SAFETY: addresses of words, at multiples of four; the VM writes nothing but the product, and all of it.
+    unsafe {
+        core::arch::asm!(
+            ".insn r {opcode}, {funct3}, {funct7}, {product}, {a}, {b}",
+            opcode = const openvm_bigint_guest::OPCODE,
+            funct3 = const openvm_bigint_guest::INT256_FUNCT3,
+            funct7 = const openvm_bigint_guest::Int256Funct7::Mul as u8,
+            product = in(reg) product.as_mut_ptr(),
+            a = in(reg) a,
+            b = in(reg) b,
+            options(nostack, preserves_flags),
+        );
+        product.assume_init()
+    }
+}
+
+/// `a·b` modulo 2^256: what the VM's instruction gives, for tests.
+#[cfg(not(target_os = "zkvm"))]
+fn multiply(a: &[u32; WORDS], b: *const [u32; WORDS]) -> [u32; WORDS] {
+    // SAFETY: the seed, which nobody writes.
+    let b = unsafe { &*b };
+    let mut product = [0; WORDS];
+    for (at, a) in a.iter().enumerate() {
+        let mut carry = 0;
+        for (to, b) in product[at..].iter_mut().zip(b) {
+            let sum = u64::from(*to) + u64::from(*a) * u64::from(*b) + carry;
+            *to = sum as u32;
+            carry = sum >> 32;
+        }
+    }
+    product
+}
 
 /// The one kind there is.
 pub mod fast {
+    use super::{long, multiply, SEED, WORDS};
     use core::{
         hash::{BuildHasher, Hasher},
         marker::PhantomData,
@@ -25,39 +103,35 @@ pub mod fast {
 
         #[inline(always)]
         fn build_hasher(&self) -> FoldHasher<'static> {
-            FoldHasher { state: SEED, words: 0, seed: PhantomData }
+            FoldHasher { low: [0; WORDS], high: [0; WORDS], seed: PhantomData }
         }
     }
 
-    /// Digits of pi.
-    const SEED: u32 = 0x243f_6a88;
-    /// An odd number, as random as those.
+    /// An odd number, of the digits of pi.
     const FACTOR: u32 = 0x85a3_08d3;
 
-    /// A hash that grows.
+    /// A key's last words: the lower ones are the last. Each pushes the others on, so that where one is does not depend on how
+    /// many came before: what is hashed stays in registers until it is multiplied.
     #[derive(Clone, Copy, Debug)]
     pub struct FoldHasher<'a> {
-        state: u32,
-        /// How many words of a key of fixed length there were.
-        words: u32,
+        low: [u32; WORDS],
+        high: [u32; WORDS],
         seed: PhantomData<&'a ()>,
     }
 
     impl Hasher for FoldHasher<'_> {
         #[inline(always)]
         fn write_u32(&mut self, word: u32) {
-            // An odd factor, so that nothing is lost. What only the highest bits have is mixed in at the end.
-            self.state = (self.state ^ word).wrapping_mul(FACTOR);
+            let [_, b1, b2, b3, b4, b5, b6, b7] = self.high;
+            let [a0, a1, a2, a3, a4, a5, a6, a7] = self.low;
+            self.high = [b1, b2, b3, b4, b5, b6, b7, a0];
+            self.low = [a1, a2, a3, a4, a5, a6, a7, word];
         }
 
-        /// A word of a key of fixed length, which alloy-primitives' maps hash by so many of these. Bytes of addresses have
-        /// to be put together one by one; and numbers differ in their lowest word, hashes in any.
+        /// A word of a key of fixed length, which alloy-primitives' maps hash by so many of these.
         #[inline(always)]
         fn write_usize(&mut self, word: usize) {
-            if let 0 | 3 | 4 | 7 = self.words {
-                self.write_u32(word as u32);
-            }
-            self.words += 1;
+            self.write_u32(word as u32);
         }
 
         #[inline(always)]
@@ -90,10 +164,110 @@ pub mod fast {
 
         #[inline(always)]
         fn finish(&self) -> u64 {
-            // Maps of this machine look at the low bits and the highest seven of 32: both halves of a product, so that
-            // each of them depends on all of the state.
-            let product = u64::from(self.state) * u64::from(SEED | 1);
-            u64::from((product as u32) ^ (product >> 32) as u32)
+            let mut words = self.low;
+            // Of a key of eight words these are constants.
+            if self.high.iter().fold(0, |bits, word| bits | word) != 0 {
+                words = long(self.high, words);
+            }
+            let top = multiply(&words, SEED.0.get())[WORDS - 1];
+            // Maps of this machine look at the low bits and at the highest seven of 32, and of keys that differ in their highest
+            // bits alone the low ones are the same: so the higher half is mixed into the lower, and both into a product's.
+            (u64::from(top ^ top >> 16) * u64::from(FACTOR)) >> 32
         }
+    }
+}
+
+/// The words of a long key, to be multiplied once more: the higher ones are worth the seed's square.
+#[cold]
+#[inline(never)]
+fn long(high: [u32; WORDS], low: [u32; WORDS]) -> [u32; WORDS] {
+    let mut sum = multiply(&high, SEED.0.get());
+    let mut carry = 0;
+    for (digit, low) in sum.iter_mut().zip(low) {
+        let wide = u64::from(*digit) + u64::from(low) + carry;
+        *digit = wide as u32;
+        carry = wide >> 32;
+    }
+    sum
+}
+
+#[cfg(test)]
+extern crate std;
+
+#[cfg(test)]
+mod tests {
+    use super::{fast::RandomState, multiply, seed, WORDS};
+    use core::hash::{BuildHasher, Hasher};
+    use std::{collections::BTreeMap, vec::Vec};
+
+    /// Of keys whose hashes lead to the same of twice as many places: as many as the most crowded place has.
+    fn crowd(hashes: &[u64]) -> usize {
+        let places = 2 * hashes.len().next_power_of_two() as u64;
+        let mut counts = BTreeMap::new();
+        for hash in hashes {
+            *counts.entry(hash % places).or_insert(0) += 1;
+        }
+        counts.into_values().max().unwrap_or_default()
+    }
+
+    fn hash(words: &[u32]) -> u64 {
+        let mut hasher = RandomState.build_hasher();
+        words.iter().for_each(|word| hasher.write_usize(*word as usize));
+        hasher.finish()
+    }
+
+    /// `number << shift`, in so many words.
+    fn shifted(number: u64, shift: usize, length: usize) -> Vec<u32> {
+        let mut words = [0; 16];
+        let wide = u128::from(number) << (shift % 32);
+        for (at, word) in words[shift / 32..].iter_mut().take(4).enumerate() {
+            *word = (wide >> (32 * at)) as u32;
+        }
+        words[..length].to_vec()
+    }
+
+    /// What 4,096 keys in 8,192 places by chance have at most in one: more once in a million times.
+    const CROWDED: usize = 11;
+
+    /// One test for all that is said of hashes, because the seed is everybody's.
+    #[test]
+    fn keys_do_not_collide_whatever_the_seed() {
+        for block in 0..8_u8 {
+            // No hash; but then any number is as good a seed as another.
+            seed(&core::array::from_fn(|at| (at as u8 ^ block).wrapping_mul(151).wrapping_add(block)));
+            // An address, a slot, and a slot of an account.
+            for length in [5, 8, 15] {
+                for shift in 0..(32 * length).min(256) {
+                    let count = 1 << (32 * length - shift).min(12);
+                    let hashes = (0..count).map(|number| hash(&shifted(number, shift, length)));
+                    let crowd = crowd(&hashes.collect::<Vec<_>>());
+                    assert!(
+                        crowd <= CROWDED,
+                        "{crowd} keys of {length} words, shifted by {shift}, at one place with seed {block}"
+                    );
+                }
+                // Each word counts.
+                let changed = (0..length).flat_map(|at| {
+                    (1..=270).map(move |value| {
+                        let mut words = std::vec![7; length];
+                        words[at] ^= value;
+                        hash(&words)
+                    })
+                });
+                assert!(crowd(&changed.collect::<Vec<_>>()) <= CROWDED);
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_modulo_two_to_the_256() {
+        // (2^256 - 1) · (2^256 - 1) = 1.
+        let ones = [u32::MAX; WORDS];
+        assert_eq!(multiply(&ones, &ones), [1, 0, 0, 0, 0, 0, 0, 0]);
+        // Times 2^128, by hand.
+        let mut power = [0; WORDS];
+        power[4] = 1;
+        let digits = [1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!(multiply(&digits, &power), [0, 0, 0, 0, 1, 2, 3, 4]);
     }
 }

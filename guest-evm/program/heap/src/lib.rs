@@ -39,7 +39,7 @@ fn class(size: usize) -> (usize, usize) {
         let units = size.div_ceil(UNIT).max(1);
         (units - 1, units * UNIT)
     } else {
-        // `Layout` bounds the size by isize::MAX, so the power is a usize.
+        // `Layout` bounds the size by isize::MAX, so the power is 2^31 at most, which is a usize.
         let block = size.next_power_of_two();
         (FINE_CLASSES + block.trailing_zeros() as usize, block)
     }
@@ -55,7 +55,7 @@ impl LlffHeap {
     /// Gives it `size` bytes from `start`.
     ///
     /// # Safety
-    /// Once only, before any allocation; the memory must belong to nobody else and be zero.
+    /// Once only, before any allocation; the memory must belong to nobody else, be zero, and end where the VM's does, at 2^29.
     pub unsafe fn init(&self, start: usize, size: usize) {
         let state = &mut *self.0.get();
         state.top = start.next_multiple_of(UNIT);
@@ -76,6 +76,8 @@ impl LlffHeap {
                 return (block, false);
             }
         }
+        // No overflow: the top is 2^29 at most, and `Layout` bounds the alignment by 2^31. What does not fit below the end is
+        // refused, and whoever asked for it ends the run (`handle_alloc_error`).
         let start = state.top.next_multiple_of(layout.align().max(UNIT));
         match start.checked_add(size) {
             Some(top) if top <= state.end => {
@@ -87,7 +89,10 @@ impl LlffHeap {
     }
 }
 
-// SAFETY: blocks are disjoint, at least of the layout's size, and aligned to it.
+// SAFETY: blocks are disjoint, at least of the layout's size, and aligned to it: the top only grows, a free list has blocks
+// of its class's size alone, and from none is taken what needs a larger alignment than all blocks have. A block's layout is
+// always of the block's class: `realloc` keeps a block where the class stays, or where the block grows to the new one's size.
+// What was never handed out is zero: so the VM's memory begins, and nobody else writes there.
 unsafe impl GlobalAlloc for LlffHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.take(layout).0

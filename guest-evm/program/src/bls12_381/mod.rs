@@ -88,6 +88,7 @@ pub(crate) fn is_product_one(p: &[G1Affine], q: &[G2Affine]) -> bool {
         .filter(|(p, q)| !p.is_identity() && !q.is_identity())
         .map(|(p, q)| (AffinePoint::new(p.x().clone(), p.y().clone()), q.clone().into()))
         .unzip();
+    // The VM's hint is no more than a hint, as for BN254: f · s = c^(p − u), where r divides p − u, with c and s as there.
     p.is_empty() || Bls12_381::pairing_check(&p, &q).is_ok()
 }
 
@@ -174,8 +175,8 @@ fn encode_g2(point: &G2Affine) -> [u8; 192] {
 }
 
 /// Membership in G1 by φ(P) = −[u²]P, φ being (x, y) ↦ (β·x, y) with β a cube root of one (Scott, eprint 2021/1130,
-/// section 6). The test is exact unless [u]P = P, which a point of order r never satisfies. P is any point of the
-/// curve.
+/// section 6). P is any point of the curve: φ² + φ + 1 = 0 for all of them, so what passes has [u⁴ − u² + 1]P = [r]P = 0.
+/// That [u]P = P, which no point of order r satisfies, only ends it sooner.
 fn is_in_g1(point: &G1Affine) -> bool {
     const BETA: Fp = fp(hex!(
         "00000000000000005f19672fdf76ce51ba69c6076a0f77eaddb3a93be6f89688de17d813620a00022e01fffffffefffe"
@@ -191,7 +192,8 @@ fn is_in_g1(point: &G1Affine) -> bool {
     multiply_any_order(&once, U) == -image
 }
 
-/// Membership in G2 by ψ(Q) = [u]Q (Scott, eprint 2021/1130, section 4). Q is any point of the twist.
+/// Membership in G2 by ψ(Q) = [u]Q (Scott, eprint 2021/1130, section 4). Q is any point of the twist: ψ² − [t]ψ + [p] = 0 for
+/// all of them, and u = t − 1, so what passes has [p + 1 − t]Q = 0, and of the two curves' cofactors no factor is the same.
 fn is_in_g2(point: &G2Affine) -> bool {
     psi(point) == -multiply_any_order(point, U)
 }

@@ -1,0 +1,149 @@
+//! The bound on what memory a block can buy.
+//!
+//! The zkVM has 2^29 bytes of memory, and addresses of 32 bits. Gas alone bounds neither: a block's gas limit is bound only
+//! to that of a parent that whoever proves makes up. So a frame that pays for more memory than the zkVM can spare ends the
+//! whole run ([`Stop::stop`]): the block is not supported. It never makes the frame fail, which would be another result than
+//! the EVM's.
+
+use super::{Context, GAS, Revm, Table};
+use crate::error::Unsupported;
+use revm::{
+    bytecode::opcode,
+    interpreter::{
+        Host, Instruction, InstructionExecResult, InstructionResult, Interpreter,
+        interpreter::EthInterpreter, interpreter_types::MemoryTr,
+    },
+    primitives::U256,
+};
+
+/// Bytes of memory that a frame and all its callers have together at most.
+///
+/// No block of [`ENOUGH`] gas is refused for it. A frame that begins with g gas and pays c of it for w words gives r = 63/64 of
+/// the rest to the one that it calls, at most (EIP-150). So if the i-th frame pays c_i, the sum of c_i / r^i is g at most; and
+/// the sum of all w_i, each the root of 512 c_i at most, is by Cauchy and Schwarz no more than the root of 512 g times the sum
+/// of all r^i, which is 64.
+pub(crate) const LIMIT: usize = 1 << 27;
+
+/// Gas that buys less memory than [`LIMIT`], in a transaction or in a system call, under the rules of any fork.
+const ENOUGH: u64 = 300_000_000;
+const _: () = assert!((LIMIT as u64 / 32).pow(2) > 512 * 64 * ENOUGH);
+
+/// What gas of 32 bits can buy in one frame, at most.
+const SMALL: usize = 48 << 20;
+const _: () = assert!(cost(SMALL as u64 / 32) > u32::MAX as u128);
+
+/// How a run ends that is not supported.
+pub(crate) trait Stop {
+    /// Makes the run end with an error that blames nobody. The instruction or precompile that calls it fails, and nothing that
+    /// comes after it counts.
+    fn stop(&mut self, reason: Unsupported);
+}
+
+/// Gas for so many words of memory (yellow paper, equation 326). Words of 64-bit addresses: the sum fits.
+const fn cost(words: u64) -> u128 {
+    let words = words as u128;
+    3 * words + words * words / 512
+}
+
+/// Whether the frame may cross the bound before it next calls another or ends. If not, nothing has to be checked until then:
+/// gas only becomes less, and does not buy that much.
+#[inline(always)]
+pub(super) fn may_cross(interpreter: &Interpreter<EthInterpreter>) -> bool {
+    let memory = &interpreter.memory;
+    interpreter.gas.remaining() > u64::from(u32::MAX)
+        || memory.local_memory_offset().wrapping_add(memory.len()) > LIMIT - SMALL
+}
+
+/// Whether a frame whose callers have so much memory keeps within the bound if its own grows to this size.
+#[inline(always)]
+pub(super) fn holds(callers: usize, size: u32) -> bool {
+    callers <= LIMIT - super::step::MOST_MEMORY as usize && size <= super::step::MOST_MEMORY
+}
+
+/// Checks an instruction before it runs: stops the run if the memory that it asks for crosses the bound and is paid for, and
+/// fails if it is not. That is left to no sum of the machine's `usize`.
+///
+/// All failures of a frame are alike, so it does not matter that the instruction might have failed before for another reason;
+/// and a run that ends has no result.
+#[cold]
+#[inline(never)]
+pub(super) fn check<H: Stop>(
+    interpreter: &Interpreter<EthInterpreter>,
+    host: &mut H,
+    opcode: u8,
+) -> Result<(), InstructionResult> {
+    for (offset, length) in ranges(opcode) {
+        let word = |depth: usize| interpreter.stack.peek(depth);
+        let length = match length {
+            Length::Bytes(length) => U256::from(length),
+            Length::Word(depth) => word(depth)?,
+        };
+        if length.is_zero() {
+            continue;
+        }
+        let end = u64::try_from(word(offset)?.saturating_add(length)).unwrap_or(u64::MAX);
+        if end <= (LIMIT - interpreter.memory.local_memory_offset()) as u64 {
+            continue;
+        }
+        let gas = &interpreter.gas;
+        if cost(end.div_ceil(32)) > u128::from(gas.remaining()) + u128::from(gas.memory().expansion_cost) {
+            return Err(InstructionResult::MemoryOOG);
+        }
+        host.stop(Unsupported::Memory);
+        return Err(InstructionResult::FatalExternalError);
+    }
+    Ok(())
+}
+
+/// A number of bytes: always the same, or a word at a depth below the stack's top.
+#[derive(Clone, Copy)]
+enum Length {
+    Bytes(u8),
+    Word(usize),
+}
+
+/// The ranges of memory that an instruction asks for: the depths of their offsets, and their lengths.
+fn ranges(opcode: u8) -> impl Iterator<Item = (usize, Length)> {
+    use Length::{Bytes, Word};
+    let (first, second) = match opcode {
+        opcode::MLOAD | opcode::MSTORE => (Some((0, Bytes(32))), None),
+        opcode::MSTORE8 => (Some((0, Bytes(1))), None),
+        opcode::KECCAK256 | opcode::RETURN | opcode::REVERT | opcode::LOG0..=opcode::LOG4 => {
+            (Some((0, Word(1))), None)
+        }
+        opcode::CALLDATACOPY | opcode::CODECOPY | opcode::RETURNDATACOPY => (Some((0, Word(2))), None),
+        opcode::EXTCODECOPY => (Some((1, Word(3))), None),
+        opcode::MCOPY => (Some((0, Word(2))), Some((1, Word(2)))),
+        opcode::CREATE | opcode::CREATE2 => (Some((1, Word(2))), None),
+        opcode::CALL | opcode::CALLCODE => (Some((3, Word(4))), Some((5, Word(6)))),
+        opcode::DELEGATECALL | opcode::STATICCALL => (Some((2, Word(3))), Some((4, Word(5)))),
+        _ => (None, None),
+    };
+    first.into_iter().chain(second)
+}
+
+/// Puts checks before all of revm's instructions that let memory grow and that the table still has.
+pub(crate) fn install<H: Host + Stop>(table: &mut Table<H>) {
+    macro_rules! checked {
+        ($($opcode:ident)*) => {
+            $(table.insert_instruction(
+                opcode::$opcode,
+                Instruction::new(checked::<{ opcode::$opcode }, H>),
+                GAS[opcode::$opcode as usize],
+            );)*
+        };
+    }
+    checked! {
+        KECCAK256 CALLDATACOPY CODECOPY EXTCODECOPY RETURNDATACOPY MLOAD MSTORE MSTORE8 MCOPY LOG0 LOG1 LOG2 LOG3 LOG4
+        CREATE CALL CALLCODE RETURN DELEGATECALL CREATE2 STATICCALL REVERT
+    }
+}
+
+/// One of revm's instructions, checked first.
+fn checked<const OPCODE: u8, H: Host + Stop>(context: Context<'_, H>) -> InstructionExecResult {
+    if may_cross(context.interpreter) {
+        check(context.interpreter, context.host, OPCODE)?;
+    }
+    let instructions = const { &Revm::<H>::INSTRUCTIONS };
+    instructions[usize::from(OPCODE)].execute(context)
+}

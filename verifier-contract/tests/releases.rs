@@ -1,0 +1,148 @@
+//! The releases of the guest: the committed one is current, and proofs, keys and contracts of a withdrawn one are
+//! refused with the reason, before anything else is looked at.
+#![cfg(all(feature = "stark", feature = "evm"))]
+
+use alloy_primitives::{B256, keccak256};
+use zeno_verifier::{
+    EvmVerifyingKey, InsecureSrs, ProofFile, ProofFileError, ProofKind, Release, VerifyError, VerifyingKey,
+    verify_evm, verify_stark,
+};
+
+/// What the programs of release 1 committed to.
+const RELEASE_1: [&str; 6] = [
+    "0x003a38301201a5ae8e7b2210200a4dcc7d78d4c388115916b79c36ea9afbc166",
+    "0x004a7cd88e6985d246eefbf20e82111bd3fe0c6f10d58157c26f60821729583b",
+    "0x0057db148d461ffcdb73effd56585107fd925c5ec5d0344c008b85f90f62d906",
+    "0x004311e4ff55ef85372f804ad52fdae3988557128337594160e6146f9e90a17d",
+    "0x0092bba94352fa67f2b4b3af1168ee784c328457949fc3b45f690728d2696cab",
+    "0x008c234bbc5a9d5615ab9017d7c8b6325c8bb44d99012b2102310e51ad785a1d",
+];
+
+fn release_1() -> impl Iterator<Item = B256> {
+    RELEASE_1.iter().map(|text| text.parse().unwrap())
+}
+
+/// A real proof by the circuits of the committed guest.
+fn evm_proof() -> ProofFile {
+    ProofFile::decode(include_bytes!("../contracts/test/fixtures/block.proof")).unwrap()
+}
+
+fn stark_proof() -> ProofFile {
+    ProofFile::decode(include_bytes!("recorded/small.proof")).unwrap()
+}
+
+/// The same proof as a file that says it is of this program.
+fn made_by(program: B256, file: ProofFile) -> ProofFile {
+    let file = ProofFile { app_exe_commitment: program, ..file };
+    ProofFile::decode(&file.encode().unwrap()).unwrap()
+}
+
+fn is_withdrawn<T: std::fmt::Debug>(result: Result<T, VerifyError>) {
+    match result {
+        Err(error @ VerifyError::Withdrawn { release: 1, reason }) => {
+            assert!(!error.blames_proof());
+            let message = error.to_string();
+            assert!(message.starts_with("release 1 of the EVM program is withdrawn: "), "{message}");
+            assert!(reason.contains("forged") && message.ends_with(reason), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_committed_guest_is_release_2() {
+    let key = VerifyingKey::committed().unwrap();
+    let release = Release::of(key.app_exe_commitment(), key.app_vm_commitment());
+    assert_eq!(
+        release,
+        Some(Release { number: 2, withdrawn: None }),
+        "config/guest/evm/2 has another program: run scripts/build-guest"
+    );
+    assert_eq!(release.unwrap().to_string(), "release 2 of the EVM program");
+    Release::refuse_withdrawn(key.app_exe_commitment()).unwrap();
+    assert_eq!(evm_proof().release(), release, "docs/guest.md says how the fixture is made");
+
+    // The same program on another machine, and the other way around.
+    assert_eq!(Release::of(key.app_exe_commitment(), B256::ZERO), None);
+    assert_eq!(Release::of(B256::ZERO, key.app_vm_commitment()), None);
+    assert_eq!(stark_proof().release(), None);
+}
+
+#[test]
+fn proofs_of_release_1_are_refused() {
+    let key = VerifyingKey::committed().unwrap();
+    let evm_key = EvmVerifyingKey::insecure_dev().unwrap();
+    for program in release_1() {
+        let evm = made_by(program, evm_proof());
+        assert_eq!(evm.release().unwrap().number, 1);
+        is_withdrawn(verify_evm(&evm, &evm_key, InsecureSrs::Allow));
+        // Before the SRS, the kind, the proof system and the machine.
+        is_withdrawn(verify_evm(&evm, &evm_key, InsecureSrs::Refuse));
+        is_withdrawn(verify_stark(&evm, &key));
+        let stark = made_by(program, stark_proof());
+        is_withdrawn(verify_stark(&stark, &key));
+        is_withdrawn(verify_evm(&stark, &evm_key, InsecureSrs::Allow));
+        let other =
+            ProofFile { proof_system: "openvm 1.4".to_owned(), app_vm_commitment: B256::ZERO, ..stark };
+        assert_eq!(other.release().unwrap().number, 1);
+        is_withdrawn(verify_stark(&other, &key));
+    }
+}
+
+#[test]
+fn keys_of_release_1_accept_nothing() {
+    for program in release_1() {
+        let mut bytes = EvmVerifyingKey::insecure_dev().unwrap().encode();
+        bytes[9..41].copy_from_slice(program.as_slice());
+        let end = bytes.len() - 32;
+        let checksum = keccak256(&bytes[..end]);
+        bytes[end..].copy_from_slice(checksum.as_slice());
+        let key = EvmVerifyingKey::decode(&bytes).unwrap();
+        assert_eq!(key.app_exe_commitment(), program);
+        is_withdrawn(verify_evm(&evm_proof(), &key, InsecureSrs::Allow));
+
+        // As when a contract names it.
+        let file = evm_proof();
+        is_withdrawn(file.check_origin(ProofKind::Evm, program, file.app_vm_commitment));
+        is_withdrawn(Release::refuse_withdrawn(program));
+    }
+}
+
+/// Only a proof that was judged is invalid.
+#[test]
+fn what_is_not_known_is_not_invalid() {
+    let key = VerifyingKey::decode(include_bytes!("recorded/small.key")).unwrap();
+    let file = stark_proof();
+    let blamed = |file: &ProofFile| verify_stark(file, &key).unwrap_err().blames_proof();
+    let zero = B256::ZERO;
+    assert!(!blamed(&ProofFile { app_exe_commitment: zero, ..file.clone() }));
+    assert!(!blamed(&ProofFile { app_vm_commitment: zero, ..file.clone() }));
+    assert!(!blamed(&ProofFile { proof_system: "openvm 3.0".to_owned(), ..file.clone() }));
+    assert!(!blamed(&ProofFile { kind: ProofKind::Evm, ..file.clone() }));
+    let mut other = file.clone();
+    other.claim.last_state_root = zero;
+    assert!(blamed(&other));
+    let mut damaged = file.clone();
+    damaged.proof.truncate(100);
+    assert!(blamed(&damaged));
+
+    let evm_key = EvmVerifyingKey::insecure_dev().unwrap();
+    let of_its_guest = ProofFile {
+        app_exe_commitment: evm_key.app_exe_commitment(),
+        app_vm_commitment: evm_key.app_vm_commitment(),
+        ..evm_proof()
+    };
+    let error = verify_evm(&of_its_guest, &evm_key, InsecureSrs::Refuse).unwrap_err();
+    assert!(matches!(error, VerifyError::Insecure) && !error.blames_proof(), "{error}");
+    let short = ProofFile { proof: Vec::new(), ..of_its_guest };
+    assert!(verify_evm(&short, &evm_key, InsecureSrs::Allow).unwrap_err().blames_proof());
+
+    let bytes = file.encode().unwrap();
+    let newer = [&bytes[..8], &[9], &bytes[9..]].concat();
+    for unknown in [&b"PROOF of something"[..], &newer] {
+        let error = ProofFile::decode(unknown).unwrap_err();
+        assert!(!error.blames_proof(), "{error}");
+    }
+    let error = ProofFile::decode(&bytes[..bytes.len() - 1]).unwrap_err();
+    assert!(matches!(error, ProofFileError::Truncated { .. }) && error.blames_proof(), "{error}");
+}
