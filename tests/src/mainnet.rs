@@ -36,23 +36,20 @@ pub fn shared_dir() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
 }
 
-/// The recorded blocks; none, with the reason printed, where the shared data is absent.
+/// The recorded blocks.
 ///
 /// # Panics
-/// If the data is there but can't be read.
+/// If one of them is absent or can't be read.
 pub fn recorded() -> Vec<Recorded> {
     let dir = shared_dir().join("mainnet");
-    if !dir.is_dir() {
-        println!("skipped: {} is absent (set ZENO_SHARED to the folder of shared data)", dir.display());
-        return Vec::new();
-    }
     BLOCKS
         .into_iter()
         .map(|(number, hash)| {
             let read = |name: &str| -> Value {
                 let path = dir.join(number.to_string()).join(name);
-                let text =
-                    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                let text = fs::read_to_string(&path).unwrap_or_else(|error| {
+                    panic!("{}: {error} (set ZENO_SHARED to the folder of shared data)", path.display())
+                });
                 serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
             };
             Recorded {

@@ -1,94 +1,172 @@
-//! All official BlockchainTests under `$ETHEREUM_TESTS_DIR`, by default `../shared/ethereum-tests`.
+//! All official BlockchainTests: the suites of the shared data. The first of them,
+//! `../shared/ethereum-tests`, may be somewhere else: `$ETHEREUM_TESTS_DIR`.
 //!
 //! `cargo test --release -p zeno-tests --test ethereum_tests -- FILTER` runs those whose path or
 //! name contains FILTER.
 
 use rayon::prelude::*;
 use std::{
+    collections::BTreeMap,
     env,
     path::Path,
     process::ExitCode,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
-use zeno_tests::official::{self, Judged, chain_spec};
+use zeno_tests::official::{self, Counts, SUITES, Suite};
 
-/// What there is to count, over all threads.
+/// What there is to count in a suite, over all threads.
 #[derive(Default)]
 struct Tally {
     passed: AtomicUsize,
     failed: AtomicUsize,
-    skipped: AtomicUsize,
-    with_invalid_block: AtomicUsize,
+    /// Tests that are skipped, by why.
+    skipped: Mutex<BTreeMap<String, usize>>,
     valid_blocks: AtomicUsize,
     refused_blocks: AtomicUsize,
+    corrected_blocks: AtomicUsize,
+}
+
+/// A test file, and what is done with it.
+struct Job<'a> {
+    /// Below the suite's folder, with the suite's name before it.
+    name: String,
+    path: &'a Path,
+    /// Whether its tests are only counted.
+    skipped: bool,
+    tally: &'a Tally,
 }
 
 fn main() -> ExitCode {
     // Options are the test harness's, which this target does without.
     let filter = env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let folder = official::folder();
     let start = Instant::now();
-    let tally = Tally::default();
-    match official::files(&folder) {
-        Ok(files) => files.par_iter().for_each(|file| run_file(file, &filter, &tally)),
-        Err(error) => {
-            println!("all skipped: {} can't be read: {error} (set ETHEREUM_TESTS_DIR)", folder.display());
-            // Whoever names a folder wants its tests run.
-            tally
-                .failed
-                .fetch_add(usize::from(env::var_os("ETHEREUM_TESTS_DIR").is_some()), Ordering::Relaxed);
+    let elsewhere = env::var_os("ETHEREUM_TESTS_DIR").is_some();
+    let mut failures = 0;
+    let mut ignored = 0;
+    let mut suites = Vec::new();
+    for name in SUITES {
+        if !(cfg!(shared_data) || (elsewhere && name == "ethereum-tests")) {
+            println!("test {name} ... ignored, needs the shared data: set ZENO_SHARED to its folder");
+            ignored += 1;
+            continue;
+        }
+        match Suite::open(name, Path::new(env!("CARGO_TARGET_TMPDIR"))) {
+            Ok(suite) => suites.push((name, suite, Tally::default())),
+            Err(error) => {
+                println!("test {name} ... FAILED: {error}");
+                failures += 1;
+            }
         }
     }
 
-    let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+    let jobs = suites.iter().flat_map(|(name, suite, tally)| jobs(name, suite, tally)).collect::<Vec<_>>();
+    jobs.par_iter().for_each(|job| job.run(&filter));
+
+    let (mut passed, mut blocks) = (0, 0);
+    for (name, _, tally) in &suites {
+        let ran = report(name, tally);
+        passed += count(&tally.passed);
+        failures += count(&tally.failed);
+        blocks += ran;
+        if ran == 0 && filter.is_empty() {
+            println!("test {name} ... FAILED: no block was judged");
+            failures += 1;
+        }
+    }
+    if blocks == 0 && !suites.is_empty() {
+        println!("no block was judged: no test has {filter:?} in its name");
+        failures += 1;
+    }
     println!(
-        "{} valid blocks accepted, {} invalid blocks refused (in {} tests), {} tests skipped, {:.1} s",
-        count(&tally.valid_blocks),
-        count(&tally.refused_blocks),
-        count(&tally.with_invalid_block),
-        count(&tally.skipped),
-        start.elapsed().as_secs_f64(),
+        "{passed} tests passed, {failures} failed, {ignored} suites ignored, in {:.1} s",
+        start.elapsed().as_secs_f64()
     );
-    println!("{} passed, {} failed", count(&tally.passed), count(&tally.failed));
-    ExitCode::from(u8::from(count(&tally.failed) > 0))
+    ExitCode::from(u8::from(failures > 0))
 }
 
-fn run_file(path: &Path, filter: &str, tally: &Tally) {
-    let add = |counter: &AtomicUsize| counter.fetch_add(1, Ordering::Relaxed);
-    let tests = match official::read(path) {
-        Ok(tests) => tests,
-        Err(error) => {
-            println!("{} can't be read: {error}", path.display());
-            add(&tally.failed);
-            return;
-        }
+fn jobs<'a>(suite_name: &str, suite: &'a Suite, tally: &'a Tally) -> Vec<Job<'a>> {
+    let job = |path: &'a Path, skipped| {
+        let inner = path.strip_prefix(&suite.folder).unwrap_or(path);
+        Job { name: format!("{suite_name}/{}", inner.display()), path, skipped, tally }
     };
-    tests.par_iter().for_each(|(name, test)| {
-        let name = format!("{}::{name}", path.display());
-        if !name.contains(filter) {
-            return;
-        }
-        if chain_spec(&test.network).is_none() {
-            println!("{name} is skipped: the network {} is not one after the merge", test.network);
-            add(&tally.skipped);
-            return;
-        }
-        let outcome = test.run(&mut |judged| {
-            add(match judged {
-                Judged::Valid(..) => &tally.valid_blocks,
-                Judged::Refused(..) => &tally.refused_blocks,
-            });
-        });
-        if test.has_invalid_block() {
-            add(&tally.with_invalid_block);
-        }
-        match outcome {
-            Ok(()) => add(&tally.passed),
-            Err(reason) => {
-                println!("{name} failed: {reason}");
-                add(&tally.failed)
-            }
+    let files = suite.files.iter().map(|path| job(path, false));
+    files.chain(suite.skipped.iter().map(|path| job(path, true))).collect()
+}
+
+fn count(counter: &AtomicUsize) -> usize {
+    counter.load(Ordering::Relaxed)
+}
+
+/// Prints what happened in a suite, and answers with how many blocks were judged in it.
+fn report(name: &str, tally: &Tally) -> usize {
+    let skipped = tally.skipped.lock().expect("no thread panicked");
+    for (reason, tests) in skipped.iter() {
+        println!("{tests} tests skipped: {reason}");
+    }
+    let (valid, refused) = (count(&tally.valid_blocks), count(&tally.refused_blocks));
+    println!(
+        "{name}: {} tests passed, {} failed, {} skipped; {valid} valid blocks accepted, {refused} invalid blocks refused, {} of them with their commitments put right",
+        count(&tally.passed),
+        count(&tally.failed),
+        skipped.values().sum::<usize>(),
+        count(&tally.corrected_blocks),
+    );
+    valid + refused
+}
+
+impl Job<'_> {
+    fn run(&self, filter: &str) {
+        let tests = match official::read(self.path) {
+            Ok(tests) => tests,
+            Err(error) => return self.fail(&self.name, &format!("it can't be read: {error}")),
         };
-    });
+        tests.par_iter().for_each(|(name, test)| {
+            let name = format!("{}::{name}", self.name);
+            if !name.contains(filter) {
+                return;
+            }
+            if self.skipped {
+                self.skip(format!("{} is of a devnet, for rules that no chain has", folder(&self.name)));
+                // The names of reasons are those of the final rules, too.
+                if let Err(reason) = test.check_names() {
+                    self.fail(&name, &reason);
+                }
+                return;
+            }
+            if test.is_before_merge() {
+                self.skip(format!("the network {} is not one after the merge", test.network));
+                return;
+            }
+            match test.run(&mut |_| ()) {
+                Ok(counts) => self.pass(counts),
+                Err(reason) => self.fail(&name, &reason),
+            }
+        });
+    }
+
+    fn pass(&self, Counts { valid, refused, corrected }: Counts) {
+        let add = |counter: &AtomicUsize, number| counter.fetch_add(number, Ordering::Relaxed);
+        add(&self.tally.passed, 1);
+        add(&self.tally.valid_blocks, valid);
+        add(&self.tally.refused_blocks, refused);
+        add(&self.tally.corrected_blocks, corrected);
+    }
+
+    fn fail(&self, name: &str, reason: &str) {
+        println!("{name} failed: {reason}");
+        self.tally.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn skip(&self, reason: String) {
+        *self.tally.skipped.lock().expect("no thread panicked").entry(reason).or_default() += 1;
+    }
+}
+
+/// The suite and the folder in it of a file's name.
+fn folder(name: &str) -> String {
+    name.split('/').take(2).collect::<Vec<_>>().join("/")
 }

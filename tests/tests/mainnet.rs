@@ -10,6 +10,7 @@ use zeno_tests::{
 use zeno_witness_fetch::{BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, Progress};
 
 #[test]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 fn recorded_witnesses_validate() {
     for record in recorded() {
         let input = record.input();
@@ -65,6 +66,7 @@ fn check(record: &Recorded, input: &StatelessInput) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 async fn fetched_by_execution_witness() {
     for record in recorded() {
         // The clients differ in which of the variants they have.
@@ -94,6 +96,7 @@ async fn fetched_by_execution_witness() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 async fn fetched_by_proofs() {
     for record in recorded() {
         let server = serve(&record, |call| !call.method.starts_with("debug_")).await;
@@ -116,8 +119,9 @@ async fn fetched_by_proofs() {
 
 /// A node that takes only numbers in state queries.
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 async fn fetched_by_proofs_by_number() {
-    let Some(record) = recorded().into_iter().next() else { return };
+    let record = recorded().remove(0);
     let node = ReplayNode::of_record(&record);
     let server = RpcServer::start(move |call| {
         let by_hash =
@@ -134,6 +138,7 @@ async fn fetched_by_proofs_by_number() {
 
 /// A witness that lacks something is completed by proofs.
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 async fn an_incomplete_execution_witness_is_completed() {
     for record in recorded() {
         let mut less = record.clone();
