@@ -174,7 +174,8 @@ async fn execute_lazily(
             .map(|list| Preimages::new(list.iter().cloned()));
         let parent = &job.parent;
         let mut state = LazyState {
-            state: WitnessState::new(&parent.header, parent.hash, nodes, codes, headers),
+            state: WitnessState::new(&parent.header, parent.hash, nodes, codes, headers)
+                .at_fork(job.spec.fork_at(job.block.header.timestamp)),
             proofs,
             job: job.clone(),
             runtime,

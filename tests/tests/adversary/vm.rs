@@ -1,0 +1,44 @@
+//! The guest in the virtual machine as a judge.
+
+use std::path::Path;
+use zeno_prover::{Guest, Prover, ProverError, default_cache_folder};
+use zeno_tests::{
+    judge::Verdict,
+    worlds::judges::{Judge, Manner},
+};
+
+/// A guest, run in the virtual machine.
+pub(crate) struct Vm(Prover);
+
+impl Vm {
+    /// The committed guest, or the one of this ELF file; fails if it can't be read, or is no program.
+    pub(crate) fn new(elf: Option<&Path>) -> Result<Self, String> {
+        let guest = match elf {
+            None => Guest::committed(),
+            Some(path) => {
+                let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                Guest::from_elf(&bytes)
+            }
+        };
+        Ok(Self(Prover::new(guest.map_err(|error| error.to_string())?, default_cache_folder())))
+    }
+}
+
+impl Judge for Vm {
+    fn name(&self) -> &'static str {
+        "zkVM"
+    }
+
+    fn judge(&mut self, input: &[u8]) -> Verdict {
+        match self.0.execute(input) {
+            Ok(execution) => Verdict::Valid(execution.digest),
+            // Its only way to refuse.
+            Err(ProverError::Refused(reason)) => Verdict::Panicked(reason),
+            Err(error) => Verdict::Died(error.to_string()),
+        }
+    }
+
+    fn manner(&self) -> Manner {
+        Manner::Panic
+    }
+}
