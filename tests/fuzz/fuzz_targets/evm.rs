@@ -1,0 +1,6 @@
+//! Worlds of contracts: the guest's instruction loop agrees with revm's own instructions.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    zeno_fuzz::evm(bytes);
+});

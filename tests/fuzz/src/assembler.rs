@@ -1,0 +1,536 @@
+//! Code from bytes: any bytes give code, most of whose instructions find what they need on the stack and succeed, and every
+//! byte of it can come of some bytes.
+
+use alloy_primitives::{Address, U256};
+use arbitrary::Unstructured;
+use revm::bytecode::opcode::{self, OpCode};
+use std::sync::LazyLock;
+
+/// Longest code that is made, but for what the last piece of it adds: EIP-170's bound.
+const MAX_LENGTH: usize = 0x6000;
+
+/// Where memory may end beside: the words, pages and bounds at which something changes.
+const EDGES: [u64; 24] = [
+    0,
+    1,
+    31,
+    32,
+    33,
+    255,
+    256,
+    1023,
+    1024,
+    1025,
+    0xffff,
+    (1 << 20) - 33,
+    (1 << 20) - 32,
+    (1 << 20) - 31,
+    1 << 20,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_ffdf,
+    0xffff_ffe0,
+    0xffff_ffff,
+    0x1_0000_0000,
+    0x1_0000_001f,
+    u64::MAX - 31,
+    u64::MAX,
+];
+
+/// The instructions of the forks since the merge.
+static KNOWN: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let added = [opcode::SLOTNUM, opcode::DUPN, opcode::SWAPN, opcode::EXCHANGE];
+    (0..=u8::MAX).filter(|code| OpCode::new(*code).is_some() && !added.contains(code)).collect()
+});
+
+/// What an instruction takes, from the top of the stack.
+#[derive(Clone, Copy)]
+enum Operand {
+    Word,
+    /// A place in memory or in data, or a length.
+    Number,
+    /// A length within what the last call returned.
+    Returned,
+    Address,
+    Slot,
+    Value,
+    Gas,
+}
+
+/// Operands of the instructions for which any word won't do.
+fn operands(code: u8) -> &'static [Operand] {
+    use Operand::{Address, Gas, Number, Returned, Slot, Value, Word};
+    const LOG: &[Operand] = &[Number, Number, Word, Word, Word, Word];
+    match code {
+        opcode::KECCAK256 | opcode::RETURN | opcode::REVERT => &[Number, Number],
+        opcode::BALANCE | opcode::EXTCODESIZE | opcode::EXTCODEHASH | opcode::SELFDESTRUCT => &[Address],
+        opcode::CALLDATALOAD | opcode::MLOAD => &[Number],
+        opcode::CALLDATACOPY | opcode::CODECOPY | opcode::MCOPY => &[Number, Number, Number],
+        opcode::RETURNDATACOPY => &[Number, Slot, Returned],
+        opcode::EXTCODECOPY => &[Address, Number, Number, Number],
+        opcode::MSTORE | opcode::MSTORE8 => &[Number, Word],
+        opcode::SLOAD | opcode::TLOAD => &[Slot],
+        opcode::SSTORE | opcode::TSTORE => &[Slot, Word],
+        opcode::LOG0..=opcode::LOG4 => &LOG[..2 + usize::from(code - opcode::LOG0)],
+        opcode::CREATE => &[Value, Number, Number],
+        opcode::CREATE2 => &[Value, Number, Number, Word],
+        opcode::CALL | opcode::CALLCODE => &[Gas, Address, Value, Number, Number, Number, Number],
+        opcode::DELEGATECALL | opcode::STATICCALL => &[Gas, Address, Number, Number, Number, Number],
+        _ => &[],
+    }
+}
+
+/// Makes code of the bytes. The addresses are those to call.
+pub(crate) fn assemble(bytes: &[u8], addresses: &[Address]) -> Vec<u8> {
+    let mut assembler = Assembler {
+        bytes: Unstructured::new(bytes),
+        addresses,
+        code: Vec::new(),
+        height: 0,
+        destinations: Vec::new(),
+        jumps: Vec::new(),
+        is_wild: false,
+    };
+    let tail = assembler.byte();
+    assembler.is_wild = tail >= 224;
+    while !assembler.bytes.is_empty() && assembler.code.len() < MAX_LENGTH {
+        assembler.piece();
+    }
+    assembler.finish(tail)
+}
+
+/// A jump, whose target is filled in when all are known.
+struct Jump {
+    /// Where its target lies, and how many bytes it has.
+    at: usize,
+    length: usize,
+    choice: u8,
+    /// Whether it may lead back. If not, code comes to its end.
+    may_lead_back: bool,
+}
+
+struct Assembler<'a> {
+    bytes: Unstructured<'a>,
+    addresses: &'a [Address],
+    code: Vec<u8>,
+    /// Words on the stack, if no jump has changed that.
+    height: usize,
+    destinations: Vec<usize>,
+    jumps: Vec<Jump>,
+    /// Whether instructions are left to find what they need.
+    is_wild: bool,
+}
+
+impl Assembler<'_> {
+    /// The next byte; behind the last there are zeros.
+    fn byte(&mut self) -> u8 {
+        self.bytes.arbitrary().unwrap_or_default()
+    }
+
+    /// Appends an instruction that takes nothing of the code.
+    fn put(&mut self, code: u8) {
+        if let Some(known) = OpCode::new(code) {
+            self.height = self.height.saturating_sub(known.inputs().into()) + usize::from(known.outputs());
+        }
+        self.code.push(code);
+    }
+
+    fn push_bytes(&mut self, bytes: &[u8]) {
+        self.put(opcode::PUSH0 + bytes.len() as u8);
+        self.code.extend_from_slice(bytes);
+    }
+
+    /// Pushes a word by the shortest instruction that all forks have.
+    fn push(&mut self, word: U256) {
+        let bytes = word.to_be_bytes::<32>();
+        self.push_bytes(&bytes[(31 - word.byte_len().saturating_sub(1))..]);
+    }
+
+    fn push_word(&mut self) {
+        let byte = self.byte();
+        let word = match byte % 8 {
+            0 | 1 => U256::from(byte / 8),
+            2 => U256::from(EDGES[usize::from(byte / 8) % EDGES.len()]),
+            3 => (U256::ONE << usize::from(self.byte())).wrapping_sub(U256::from(byte / 128)),
+            4 => U256::MAX - U256::from(byte / 8),
+            5 => {
+                let choice = self.byte();
+                U256::from_be_bytes(self.address(choice).into_word().0)
+            }
+            6 => U256::from(u16::from_be_bytes([self.byte(), self.byte()])),
+            _ => {
+                let mut bytes = [0; 32];
+                let length = 1 + usize::from(byte / 8);
+                bytes[32 - length..].fill_with(|| self.byte());
+                return self.push_bytes(&bytes[32 - length..]);
+            }
+        };
+        self.push(word);
+    }
+
+    /// Pushes a place or a length: mostly a small one, or one beside the length of memory or of some data.
+    fn push_number(&mut self) {
+        let byte = self.byte();
+        match byte % 16 {
+            0..=3 => self.push(U256::from(byte / 16)),
+            4..=6 => self.push(U256::from(32 * (byte / 16) as u32)),
+            7 => {
+                let byte = self.byte();
+                self.push(U256::from(byte));
+            }
+            8 => self.push(U256::from(256 * u32::from(byte / 16) + 31)),
+            9..=11 => {
+                // So far below or above.
+                let distance = [0, 1, 2, 16, 31, 32, 33, 64][usize::from(byte / 32)];
+                self.push(U256::from(distance));
+                let data = [opcode::MSIZE, opcode::CALLDATASIZE, opcode::RETURNDATASIZE];
+                self.put(data[usize::from(byte % 16 - 9)]);
+                self.put(if byte & 16 == 0 { opcode::SUB } else { opcode::ADD });
+            }
+            12 => {
+                let byte = self.byte();
+                self.push(U256::from(EDGES[usize::from(byte) % EDGES.len()]));
+            }
+            13 => self.push(U256::ZERO),
+            14 if self.height > 0 => self.put(opcode::DUP1 + byte / 16 % self.height.min(16) as u8),
+            // Whatever is there.
+            14 => {}
+            _ => self.push_word(),
+        }
+    }
+
+    fn address(&self, choice: u8) -> Address {
+        match usize::from(choice % 32) {
+            place @ 0..24 => self.addresses[place % self.addresses.len()],
+            // Precompiles, and what is none.
+            _ => Address::with_last_byte(choice / 8 % 0x14),
+        }
+    }
+
+    fn push_operand(&mut self, operand: Operand) {
+        match operand {
+            Operand::Word => self.push_word(),
+            Operand::Number => self.push_number(),
+            Operand::Returned => match self.byte() {
+                0..224 => self.put(opcode::RETURNDATASIZE),
+                _ => self.push_number(),
+            },
+            Operand::Address => {
+                let byte = self.byte();
+                self.push(U256::from_be_bytes(self.address(byte).into_word().0));
+            }
+            Operand::Slot => {
+                let byte = self.byte();
+                if byte < 240 { self.push(U256::from(byte % 4)) } else { self.push_word() }
+            }
+            Operand::Value => {
+                let byte = self.byte();
+                if byte < 240 { self.push(U256::from(byte / 192)) } else { self.push_word() }
+            }
+            Operand::Gas => match self.byte() {
+                0..192 => self.put(opcode::GAS),
+                byte => self.push(U256::from(256 * u32::from(byte - 192))),
+            },
+        }
+    }
+
+    /// An instruction whose operands are pushed before it.
+    fn call(&mut self, code: u8) {
+        for operand in operands(code).iter().rev() {
+            self.push_operand(*operand);
+        }
+        self.instruction(code);
+    }
+
+    /// An instruction. What it lacks on the stack is pushed before it, and what it takes of the code comes behind it.
+    fn instruction(&mut self, code: u8) {
+        if self.is_wild {
+            return self.put(code);
+        }
+        match code {
+            opcode::JUMP | opcode::JUMPI => {
+                let form = self.byte();
+                return self.jump(form);
+            }
+            opcode::JUMPDEST => return self.destination(),
+            opcode::PUSH1..=opcode::PUSH32 => {
+                let mut bytes = [0; 32];
+                let bytes = &mut bytes[..usize::from(code - opcode::PUSH0)];
+                bytes.fill_with(|| self.byte());
+                return self.push_bytes(bytes);
+            }
+            _ => {}
+        }
+        let known = OpCode::new(code).map(|code| code.info());
+        while self.height < known.map_or(0, |code| usize::from(code.inputs())) {
+            self.push_word();
+        }
+        self.put(code);
+        if known.is_some_and(|code| code.is_terminating()) {
+            self.destination();
+        }
+    }
+
+    fn destination(&mut self) {
+        self.destinations.push(self.code.len());
+        self.put(opcode::JUMPDEST);
+    }
+
+    /// Pushes the target of a jump, by so many bytes.
+    fn push_target(&mut self, length: usize, choice: u8) {
+        self.push_bytes(&[0; 4][..length]);
+        let may_lead_back = self.is_wild;
+        self.jumps.push(Jump { at: self.code.len() - length, length, choice, may_lead_back });
+    }
+
+    /// A jump, in one of the forms that compilers use, and in others.
+    fn jump(&mut self, form: u8) {
+        let choice = self.byte();
+        match form % 8 {
+            0 => {
+                self.push_target(2, choice);
+                self.put(opcode::JUMP);
+            }
+            1 => {
+                self.push_word();
+                self.push_target(2, choice);
+                self.put(opcode::JUMPI);
+            }
+            2 => {
+                self.push_word();
+                self.put(opcode::ISZERO);
+                self.push_target(2, choice);
+                self.put(opcode::JUMPI);
+            }
+            3 => {
+                self.push_word();
+                self.push_target(1, choice);
+                self.put(opcode::JUMPI);
+            }
+            4 => {
+                self.push_word();
+                self.push_target(4, choice);
+                self.put(opcode::JUMPI);
+            }
+            5 => {
+                self.push_target(3, choice);
+                self.put(opcode::JUMP);
+            }
+            6 => {
+                self.push_target(2, choice);
+                self.put(opcode::DUP1);
+                self.put(opcode::JUMPI);
+            }
+            _ => {
+                // Around and around, as long as there is gas.
+                self.push(U256::from(4096 * (1 + u32::from(form / 8))));
+                self.put(opcode::GAS);
+                self.put(opcode::GT);
+                self.push_target(2, choice);
+                self.put(opcode::JUMPI);
+                self.jumps.iter_mut().next_back().expect("it was just added").may_lead_back = true;
+            }
+        }
+    }
+
+    /// Instructions that make memory visible: in a log, or in storage.
+    fn show(&mut self, how: u8) {
+        self.put(opcode::MSIZE);
+        self.push(U256::ZERO);
+        self.put(opcode::KECCAK256);
+        if how.is_multiple_of(2) {
+            self.push(U256::ZERO);
+            self.push(U256::ZERO);
+            self.put(opcode::LOG1);
+        } else {
+            self.push(U256::from(how % 8));
+            self.put(opcode::SSTORE);
+        }
+    }
+
+    /// One or more instructions.
+    fn piece(&mut self) {
+        let piece = self.byte();
+        match piece {
+            0..96 => {
+                let code = KNOWN[usize::from(self.byte()) % KNOWN.len()];
+                self.call(code);
+            }
+            96..116 => {
+                let code = KNOWN[usize::from(self.byte()) % KNOWN.len()];
+                self.instruction(code);
+            }
+            116..120 => {
+                let code = self.byte();
+                self.instruction(code);
+            }
+            120..136 => self.push_word(),
+            136..156 => {
+                let form = self.byte();
+                self.jump(form);
+            }
+            156..166 => self.destination(),
+            // What is run at once with a `PUSH1`.
+            166..182 => {
+                let [byte, code] = [self.byte(), self.byte()];
+                self.push_bytes(&[byte]);
+                self.instruction(KNOWN[usize::from(code) % KNOWN.len()]);
+            }
+            // Memory is read and written around its end.
+            182..206 => {
+                let places = [opcode::MLOAD, opcode::MSTORE, opcode::MSTORE8, opcode::KECCAK256];
+                self.call(places[usize::from(piece % 4)]);
+            }
+            206..222 => {
+                let calls = [opcode::CALL, opcode::CALLCODE, opcode::DELEGATECALL, opcode::STATICCALL];
+                self.call(calls[usize::from(piece % 4)]);
+            }
+            222..230 => {
+                let copies = [
+                    opcode::CALLDATACOPY,
+                    opcode::CODECOPY,
+                    opcode::RETURNDATACOPY,
+                    opcode::MCOPY,
+                    opcode::CALLDATALOAD,
+                ];
+                self.call(copies[usize::from(piece) % copies.len()]);
+            }
+            230..236 => self.create(piece),
+            // The stack fills up, and beyond.
+            236..242 => {
+                let fills =
+                    [opcode::ADDRESS, opcode::DUP1, opcode::MSIZE, opcode::GAS, opcode::DUP16, opcode::POP];
+                let count = 16 * usize::from(self.byte()) + usize::from(piece % 4);
+                let fill = fills[usize::from(piece - 236)];
+                let left = if self.is_wild { usize::MAX } else { self.left(fill) };
+                for _ in 0..count.min(1040).min(left) {
+                    self.put(fill);
+                }
+            }
+            242..246 => {
+                // What looks like instructions, and is what a `PUSH` takes.
+                let likes = [opcode::JUMPDEST, opcode::PUSH1, opcode::PUSH32, opcode::JUMP, opcode::PUSH2, 0];
+                let length = 1 + usize::from(self.byte() % 32);
+                let bytes =
+                    (0..length).map(|_| likes[usize::from(self.byte()) % likes.len()]).collect::<Vec<_>>();
+                self.push_bytes(&bytes);
+            }
+            246..252 => self.show(piece),
+            _ => {
+                self.push_word();
+                let byte = self.byte();
+                self.put(opcode::SWAP1 + byte % self.height.clamp(1, 16) as u8);
+                self.put(opcode::POP);
+            }
+        }
+    }
+
+    /// How often an instruction may be repeated on a stack of 1024 words.
+    fn left(&self, code: u8) -> usize {
+        match code {
+            opcode::POP => self.height,
+            opcode::DUP16 if self.height < 16 => 0,
+            opcode::DUP1 if self.height == 0 => 0,
+            _ => 1024_usize.saturating_sub(self.height),
+        }
+    }
+
+    /// A creation: of code in memory that comes from the own code, from another's, or from a word.
+    fn create(&mut self, how: u8) {
+        let byte = self.byte();
+        match how % 3 {
+            0 => {
+                self.push(U256::from(byte));
+                self.push(U256::ZERO);
+                self.push(U256::ZERO);
+                self.put(opcode::CODECOPY);
+            }
+            1 => {
+                let address = U256::from_be_bytes(self.address(byte % 16).into_word().0);
+                self.push(address);
+                self.put(opcode::EXTCODESIZE);
+                self.push(U256::ZERO);
+                self.push(U256::ZERO);
+                self.push(address);
+                self.put(opcode::EXTCODECOPY);
+            }
+            _ => {
+                // Returns memory of some length, whose bytes it sets.
+                let code = [
+                    opcode::PUSH1,
+                    byte,
+                    opcode::PUSH1,
+                    byte / 2,
+                    opcode::MSTORE,
+                    opcode::MSIZE,
+                    opcode::PUSH1,
+                    byte % 3,
+                    opcode::RETURN,
+                ];
+                let mut word = [0; 32];
+                word[..code.len()].copy_from_slice(&code);
+                self.push(U256::from_be_bytes(word));
+                self.push(U256::ZERO);
+                self.put(opcode::MSTORE);
+            }
+        }
+        let is_second = byte & 64 != 0;
+        if is_second {
+            self.push(U256::from(byte % 4));
+        }
+        self.put(opcode::MSIZE);
+        self.push(U256::ZERO);
+        self.push(U256::from(byte / 192));
+        self.put(if is_second { opcode::CREATE2 } else { opcode::CREATE });
+    }
+
+    /// Ends the code in one way or another, and fills in where it jumps to.
+    fn finish(mut self, tail: u8) -> Vec<u8> {
+        self.destination();
+        if !tail.is_multiple_of(4) {
+            // What is on the stack becomes visible.
+            for place in 0..self.height.min(usize::from(tail % 8)) {
+                self.push(U256::from(32 * place));
+                self.put(opcode::MSTORE);
+            }
+            self.show(tail / 2);
+        }
+        match tail % 16 {
+            0..4 => {}
+            kind @ 4..10 => {
+                self.put(opcode::MSIZE);
+                self.push(U256::ZERO);
+                self.put(if kind == 9 { opcode::REVERT } else { opcode::RETURN });
+            }
+            // Each of these would go on behind the code's end.
+            10 => self.code.extend([opcode::ISZERO, opcode::PUSH2]),
+            11 => self.code.extend([opcode::PUSH1, 0, opcode::SWAP1]),
+            12 => self.push_target(2, tail / 16),
+            13 => self.code.extend([opcode::ISZERO, opcode::PUSH2, 0]),
+            14 => self.code.push(opcode::PUSH1),
+            _ => {
+                let length = usize::from(tail / 8) + 1;
+                self.push_bytes(&[opcode::JUMPDEST; 32][..length]);
+                let end = self.code.len() - length / 2;
+                self.code.truncate(end);
+            }
+        }
+        let length = self.code.len();
+        for Jump { at, length: bytes, choice, may_lead_back } in std::mem::take(&mut self.jumps) {
+            let further = self.destinations.partition_point(|destination| *destination < at);
+            // The last is behind all pieces.
+            let ahead = (further + usize::from(choice % 8)).min(self.destinations.len() - 1);
+            let any = usize::from(choice) % self.destinations.len();
+            let mut target = self.destinations[if may_lead_back { any } else { ahead }];
+            match choice {
+                252.. => target = length + usize::from(choice - 252),
+                248..252 => target += 1,
+                _ => {}
+            }
+            if let Some(place) = self.code.get_mut(at..at + bytes) {
+                place.copy_from_slice(&(target as u32).to_be_bytes()[4 - bytes..]);
+            }
+        }
+        self.code
+    }
+}

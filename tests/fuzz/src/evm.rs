@@ -1,0 +1,340 @@
+//! Worlds of contracts, each with one block.
+//!
+//! The world's block is executed by the guest's instruction loop, and its header is filled in with what comes of that. Then
+//! revm's own instructions, which note the jumps, must find the block valid; and the loop again, with those jumps as hints.
+
+use crate::{Answer, assembler::assemble};
+use alloy_consensus::{
+    BlockBody, EMPTY_OMMER_ROOT_HASH, Header, SignableTransaction, TxEip1559, TxReceipt,
+    proofs::{calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root},
+};
+use alloy_eips::{
+    eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS, eip4895::Withdrawals,
+    eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+};
+use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, TxKind, U256, keccak256, uint};
+use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use arbitrary::{Arbitrary, Unstructured};
+use revm::bytecode::opcode;
+use std::collections::BTreeMap;
+use zeno_guest_evm::{
+    Block, ChainSpec, Portable, StatelessInput, Transaction, ValidationError, Witness,
+    chain::Fork,
+    execute, minimize, public_keys,
+    state::WitnessState,
+    trie::{Preimages, Trie},
+    validate,
+};
+
+/// How many contracts a world has.
+const CONTRACTS: usize = 4;
+/// The gas limit of the block and its parent.
+const GAS_LIMIT: u64 = 100_000_000;
+/// One who has a delegation to the first contract (EIP-7702), and one who has nothing.
+const DELEGATING: Address = Address::repeat_byte(0xd0);
+const NOBODY: Address = Address::repeat_byte(0x0b);
+/// The contracts that the block calls (EIP-4788, EIP-2935, EIP-7002, EIP-7251).
+const SYSTEM: [Address; 4] = [
+    BEACON_ROOTS_ADDRESS,
+    HISTORY_STORAGE_ADDRESS,
+    WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+    CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+];
+/// The x-coordinate of a point: with it every signature was made by some key.
+const X: U256 = uint!(0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798_U256);
+
+/// The parts of a world that have a fixed size.
+#[derive(Arbitrary, Debug)]
+struct Head {
+    fork: u8,
+    transactions: [Call; 2],
+    /// How the destinations of jumps are hinted at, a code each.
+    hints: [u8; CONTRACTS],
+    /// Which slots of the contracts have something.
+    storage: u16,
+    /// Which code the contracts have that the block calls.
+    system: u8,
+    /// How long the parts are of which the codes are made, but for the last, which is the first contract's.
+    lengths: [u8; CONTRACTS],
+}
+
+/// A transaction.
+#[derive(Arbitrary, Debug)]
+struct Call {
+    kind: u8,
+    gas: u16,
+    gas_scale: u8,
+    data: u8,
+    data_length: u8,
+}
+
+/// A block and all that it takes, but for what comes of its execution.
+#[derive(Debug)]
+pub struct World {
+    chain: ChainSpec,
+    block: Block,
+    senders: Vec<Address>,
+    parent: Header,
+    /// Without the block.
+    input: StatelessInput,
+}
+
+fn contract(index: usize) -> Address {
+    Address::repeat_byte(0xc0 + index as u8)
+}
+
+impl World {
+    /// The world that these bytes describe: each describes one, unless there are too few.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let mut bytes = Unstructured::new(bytes);
+        let head = bytes.arbitrary::<Head>().ok()?;
+        let addresses = [contract(0), contract(1), contract(2), contract(3), DELEGATING, NOBODY];
+        // One part more than contracts: the code that creates one.
+        let mut codes = Vec::new();
+        for length in head.lengths {
+            let length = usize::from(length).min(bytes.len() / CONTRACTS);
+            codes.push(assemble(bytes.bytes(length).ok()?, &addresses));
+        }
+        codes.insert(0, assemble(bytes.take_rest(), &addresses));
+        let initcode = codes.pop().unwrap_or_default();
+
+        let fork = match head.fork {
+            0..128 => Fork::Osaka,
+            fork => Fork::ALL[usize::from(fork) % Fork::ALL.len()],
+        };
+        let chain = chain(fork);
+        let transactions = (head.transactions.iter().enumerate())
+            // The second is there by half.
+            .filter(|(index, call)| *index == 0 || call.kind >= 128)
+            .map(|(_, call)| call.transaction(chain.chain_id, &codes, &initcode))
+            .collect::<Vec<_>>();
+        let mut block = Block {
+            header: Header::default(),
+            body: BlockBody { transactions, ommers: Vec::new(), withdrawals: None },
+        };
+        let public_keys = public_keys(&block).expect("a key made each signature");
+        let senders =
+            public_keys.iter().map(|key| Address::from_slice(&keccak256(key)[12..])).collect::<Vec<_>>();
+
+        let (state_root, witness) = head.state(&codes, &senders);
+        let mut parent = Header {
+            ommers_hash: EMPTY_OMMER_ROOT_HASH,
+            state_root,
+            gas_limit: GAS_LIMIT,
+            // So that the base fee stays what it is.
+            gas_used: GAS_LIMIT / 2,
+            timestamp: 1000,
+            base_fee_per_gas: Some(7),
+            ..Header::default()
+        };
+        let withdrawals = (fork >= Fork::Shanghai).then(Withdrawals::default);
+        parent.withdrawals_root = withdrawals.as_ref().map(|list| calculate_withdrawals_root(list));
+        parent.blob_gas_used = (fork >= Fork::Cancun).then_some(0);
+        parent.excess_blob_gas = parent.blob_gas_used;
+        parent.parent_beacon_block_root = parent.blob_gas_used.map(|_| B256::repeat_byte(0xbe));
+        parent.requests_hash = (fork >= Fork::Prague).then_some(B256::ZERO);
+        block.header = Header {
+            parent_hash: parent.hash_slow(),
+            beneficiary: Address::repeat_byte(0xcb),
+            transactions_root: calculate_transaction_root(&block.body.transactions),
+            number: 1,
+            gas_used: 0,
+            timestamp: 1012,
+            mix_hash: B256::repeat_byte(0x77),
+            ..parent.clone()
+        };
+        block.body.withdrawals = withdrawals;
+
+        let headers = vec![alloy_rlp::encode(&parent).into()];
+        let input = StatelessInput {
+            chain: chain.encode().into(),
+            block: Bytes::new(),
+            destinations: codes.iter().zip(head.hints).map(|(code, choice)| hints(code, choice)).collect(),
+            witness: Witness { headers, ..witness },
+            public_keys,
+        };
+        Some(Self { chain, block, senders, parent, input })
+    }
+
+    /// Executes the block by the guest's loop, and fills in its header. Answers with whether its first transaction succeeds.
+    ///
+    /// # Errors
+    /// [`ValidationError`] if no header makes the block valid.
+    pub fn complete(&mut self) -> Result<bool, ValidationError> {
+        let Witness { headers, codes, state } = self.input.witness.clone();
+        let [headers, codes, nodes] = [headers, codes, state].map(Preimages::new);
+        let mut state = WitnessState::new(&self.parent, self.block.header.parent_hash, nodes, codes, headers)
+            .at_fork(self.chain.fork_at(self.block.header.timestamp))
+            .with_destinations::<Portable>(self.input.destinations.clone());
+        let done = execute(&self.chain, &self.block, &self.senders, &mut state).and_then(|outcome| {
+            let receipts =
+                outcome.receipts.iter().map(|receipt| receipt.clone().into_with_bloom()).collect::<Vec<_>>();
+            let header = &mut self.block.header;
+            header.gas_used = outcome.gas_used;
+            header.receipts_root = calculate_receipt_root(&receipts);
+            header.logs_bloom =
+                receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
+            if let Some(hash) = &mut header.requests_hash {
+                *hash = outcome.requests.requests_hash();
+            }
+            header.state_root = state.root()?;
+            Ok(receipts.first().is_some_and(|receipt| receipt.status()))
+        });
+        self.input.block = alloy_rlp::encode(&self.block).into();
+        done
+    }
+
+    /// The input, whose block has its header if the world was [completed](Self::complete).
+    pub const fn input(&self) -> &StatelessInput {
+        &self.input
+    }
+}
+
+/// Rules by which this fork is there from the beginning.
+fn chain(fork: Fork) -> ChainSpec {
+    let mut chain = ChainSpec::mainnet();
+    chain.merge_block = Some(0);
+    chain.forks.retain(|activation| activation.fork <= fork);
+    for activation in &mut chain.forks {
+        activation.timestamp = 0;
+    }
+    chain
+}
+
+impl Call {
+    fn transaction(&self, chain_id: u64, codes: &[Vec<u8>], initcode: &[u8]) -> Transaction {
+        let (to, input) = match self.kind % 16 {
+            0 => (TxKind::Create, initcode.to_vec()),
+            1 => (TxKind::Call(DELEGATING), self.data()),
+            2..6 => (TxKind::Call(contract(usize::from(self.kind) % codes.len())), self.data()),
+            _ => (TxKind::Call(contract(0)), self.data()),
+        };
+        // What a transaction costs before it does anything, and more: at most 40 a byte since EIP-7623.
+        let least = 53_000 + 42 * input.len() as u64;
+        let scale = [1, 1, 1, 4, 4, 4, 16, 64][usize::from(self.gas_scale % 8)];
+        let transaction = TxEip1559 {
+            chain_id,
+            nonce: 0,
+            gas_limit: least + scale * u64::from(self.gas),
+            max_fee_per_gas: 10,
+            max_priority_fee_per_gas: 1,
+            to,
+            value: U256::from(self.kind / 64),
+            access_list: Default::default(),
+            input: input.into(),
+        };
+        Transaction::Eip1559(transaction.into_signed(Signature::new(X, U256::from(5), false)))
+    }
+
+    fn data(&self) -> Vec<u8> {
+        (0..self.data_length).map(|index| self.data.wrapping_mul(index).wrapping_add(index)).collect()
+    }
+}
+
+impl Head {
+    /// The state's root, and its nodes and codes.
+    fn state(&self, codes: &[Vec<u8>], senders: &[Address]) -> (B256, Witness) {
+        let mut none = Preimages::default();
+        let mut witness = Witness::default();
+        let mut accounts = BTreeMap::<Address, TrieAccount>::new();
+        let account = |code: &[u8], balance: u64| TrieAccount {
+            nonce: 1,
+            balance: U256::from(balance),
+            storage_root: EMPTY_ROOT_HASH,
+            code_hash: keccak256(code),
+        };
+        for (index, code) in codes.iter().enumerate() {
+            let mut storage = Trie::default();
+            for slot in (0..4_u8).filter(|slot| self.storage >> (4 * index) >> slot & 1 != 0) {
+                let (key, value) = (keccak256(B256::with_last_byte(slot)), alloy_rlp::encode(slot + 1));
+                storage.insert(&key, value.into(), &mut none).expect("a trie in memory lacks nothing");
+            }
+            witness.state.extend(storage.revealed());
+            let account = TrieAccount { storage_root: storage.hash(), ..account(code, 1000 * index as u64) };
+            accounts.insert(contract(index), account);
+            witness.codes.push(code.clone().into());
+        }
+        let delegation = [&[0xef, 1, 0][..], contract(0).as_slice()].concat();
+        accounts.insert(DELEGATING, account(&delegation, 77));
+        let system = match &codes[usize::from(self.system) % codes.len()] {
+            // The block calls these with gas that takes long to spend, unless it can't be spent again and again.
+            code if self.system >= 224 && !code.iter().any(|byte| repeats(*byte)) => code.clone(),
+            _ => vec![opcode::STOP],
+        };
+        accounts.extend(SYSTEM.map(|address| (address, account(&system, 0))));
+        witness.codes.extend([delegation.into(), system.into()]);
+        for sender in senders {
+            let balance = U256::from(u64::MAX);
+            accounts.insert(*sender, TrieAccount { nonce: 0, balance, ..TrieAccount::default() });
+        }
+        let mut state = Trie::default();
+        for (address, account) in accounts {
+            let account = alloy_rlp::encode(account);
+            state
+                .insert(&keccak256(address), account.into(), &mut none)
+                .expect("a trie in memory lacks nothing");
+        }
+        witness.state.extend(state.revealed());
+        (state.hash(), witness)
+    }
+}
+
+/// Whether what comes behind the instruction, or before it, may run more than once.
+fn repeats(code: u8) -> bool {
+    matches!(code, opcode::JUMP | opcode::JUMPI | opcode::CREATE..=opcode::CALLCODE | opcode::DELEGATECALL..)
+}
+
+/// Hints to the destinations of a code: none, all, some, with distances that are right or wrong; and to what is none.
+fn hints(code: &[u8], choice: u8) -> Bytes {
+    let marks = (0..code.len()).filter(|at| code[*at] == opcode::JUMPDEST);
+    let hint = |at: usize, distance: usize| (at as u32 | (distance as u32) << 24).to_le_bytes();
+    let choice = usize::from(choice);
+    match choice % 8 {
+        0 | 1 => Bytes::new(),
+        // From the code's beginning, which is an instruction's for sure.
+        2 => marks.flat_map(|at| hint(at, at.min(255))).collect(),
+        3 => marks.flat_map(|at| hint(at, 0)).collect(),
+        4 => marks
+            .enumerate()
+            .filter(|(index, _)| (index + choice / 8) % 3 > 0)
+            .flat_map(|(_, at)| hint(at, 0))
+            .collect(),
+        5 => marks.flat_map(|at| hint(at, choice / 8)).collect(),
+        6 => (0..code.len() + 40).step_by(1 + choice / 32).flat_map(|at| hint(at, choice / 8)).collect(),
+        _ => [hint(code.len() - 1, choice / 8), hint(code.len(), 0), hint(0xff_ffff, 255), [0xff; 4]]
+            .concat()
+            .into(),
+    }
+}
+
+/// Why a block is refused, but for how a call failed: all failures of a frame are alike, and what they are called is not the
+/// same where it could fail for two reasons.
+fn reason(error: &ValidationError) -> String {
+    let error = error.to_string();
+    error.split_inclusive("halted").next().unwrap_or_default().into()
+}
+
+/// Executes the world that the bytes describe in all ways.
+///
+/// # Panics
+/// If two of them differ.
+pub fn evm(bytes: &[u8]) -> Answer {
+    let Some(mut world) = World::new(bytes) else { return Answer::nothing() };
+    let done = world.complete();
+    let by_revm = minimize(world.input());
+    let (succeeds, (least, claim)) = match (done, by_revm) {
+        (Ok(succeeds), Ok(answer)) => (succeeds, answer),
+        (Err(error), Err(by_revm)) => {
+            let [error, by_revm] = [error, by_revm].map(|error| reason(&error));
+            assert_eq!(error, by_revm, "the loop and revm refuse for different reasons: {world:?}");
+            return Answer::new("refused", error);
+        }
+        (Err(error), Ok(_)) => panic!("the loop refuses what is valid with revm: {error}: {world:?}"),
+        (Ok(_), Err(error)) => panic!("the loop's answer is none with revm: {error}: {world:?}"),
+    };
+    match validate(&least) {
+        Ok(answer) => assert_eq!(answer, claim, "with hints: {world:?}"),
+        Err(error) => panic!("invalid with hints: {error}: {world:?}"),
+    }
+    Answer::new(if succeeds { "valid, succeeds" } else { "valid, fails" }, claim.digest())
+}
