@@ -52,8 +52,9 @@ impl<'a, S: State> BlockEvm<'a, S> {
         let inner = EthEvmFactory::default().create_evm_with_inspector(state, env, inspector).into_inner();
         let precompiles = Precompiles::new(PrecompileSpecId::from_spec_id(inner.ctx.cfg.spec));
         let mut inner = inner.with_precompiles(BoundedPrecompiles(PrecompilesMap::from_static(precompiles)));
-        // All that the frames' memory may have together, so that it stays where it is.
-        let memory = Rc::new(RefCell::new(Vec::with_capacity(bound::LIMIT)));
+        // In the zkVM all that frames may have together, so that it stays where it is: memory that is not touched costs nothing.
+        let capacity = if cfg!(target_os = "zkvm") { bound::LIMIT } else { 4096 };
+        let memory = Rc::new(RefCell::new(Vec::with_capacity(capacity)));
         inner.ctx.local = LocalContext { shared_memory_buffer: memory, ..LocalContext::default() };
         Self { inner, inspect }
     }

@@ -6,7 +6,7 @@ use alloy_primitives::Bytes;
 use rand::{SeedableRng, rngs::StdRng, seq::IteratorRandom, seq::SliceRandom};
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{LazyLock, Mutex},
 };
 use zeno_guest_evm::{ChainClaim, StatelessInput, ValidationError, decode_block, minimize};
@@ -14,7 +14,7 @@ use zeno_prover::{Guest, Prover, ProverError, default_cache_folder};
 use zeno_tests::{
     mainnet,
     mutate::Mutator,
-    official::{self, Judged},
+    official::{self, Judged, Suite, Test},
 };
 
 /// Gas of the longest block of an official test that is worth the time.
@@ -79,21 +79,50 @@ fn run_one(file: &Path, invalid: bool, rng: &mut StdRng) -> [usize; 2] {
 #[test]
 #[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 fn a_sample_of_the_official_tests() {
-    let folder = official::folder();
-    let mut files = official::files(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error} (set ETHEREUM_TESTS_DIR)", folder.display()));
     let mut rng = StdRng::seed_from_u64(2026);
-    files.shuffle(&mut rng);
-    let (with_invalid, others): (Vec<_>, Vec<_>) =
-        files.iter().partition(|file| file.components().any(|part| part.as_os_str() == "InvalidBlocks"));
     let mut total = [0, 0];
-    let sample = others.iter().take(28).map(|file| (file, false));
-    for (file, invalid) in sample.chain(with_invalid.iter().take(12).map(|file| (file, true))) {
-        let counts = run_one(file, invalid, &mut rng);
-        total = [total[0] + counts[0], total[1] + counts[1]];
+    for (name, valid, invalid) in [("ethereum-tests", 60, 24), ("filled-tests", 40, 12)] {
+        let suite = Suite::open(name, Path::new(env!("CARGO_TARGET_TMPDIR")))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut files = suite.files.iter().collect::<Vec<_>>();
+        files.shuffle(&mut rng);
+        let has_invalid = |file: &&&PathBuf| {
+            official::read(file).is_ok_and(|tests| tests.values().any(Test::has_invalid_block))
+        };
+        let refused = files.iter().filter(has_invalid).take(invalid).map(|file| (*file, true));
+        for (file, invalid) in refused.chain(files.iter().take(valid).map(|file| (*file, false))) {
+            let counts = run_one(file, invalid, &mut rng);
+            total = [total[0] + counts[0], total[1] + counts[1]];
+        }
     }
     println!("{} valid and {} invalid blocks of official tests agree", total[0], total[1]);
-    assert!(total[0] >= 20 && total[1] >= 5, "the sample is too small: {total:?}");
+    assert!(total[0] >= 60 && total[1] >= 20, "the sample is too small: {total:?}");
+}
+
+/// The inputs of known attacks: what forged a claim is refused by the guest itself, and what was dear is not.
+#[test]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
+fn the_known_attacks() {
+    let prover = PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let execute = |name: &str| {
+        let path = mainnet::shared_dir().join("cases/soundness").join(name);
+        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        prover.execute(&bytes)
+    };
+    for (name, reason) in [
+        ("memory-wraps.zeno", "which this program does not support"),
+        ("memory-exhausts-host.zeno", "which this program does not support"),
+        ("system-call-gas.zeno", "the block is invalid"),
+    ] {
+        match execute(name) {
+            Err(ProverError::Refused(said)) => assert!(said.contains(reason), "{name}: {said}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    // With keys that don't collide it takes 2.3 million instructions.
+    let colliding = execute("colliding-keys.zeno").expect("the block is valid");
+    assert!(colliding.instructions <= 3_000_000, "{}", colliding.instructions);
+    execute("requests-before-withdrawals.zeno").expect("the block is valid, as clients have it");
 }
 
 #[test]
