@@ -60,7 +60,7 @@ fn everybody_agrees_about_made_up_worlds() {
     let compared = |name| tally.judgements.get(name).copied().unwrap_or_default();
     let memory = tally.refused_for("bytes of memory");
     assert!(tally.valid >= 100, "only {} worlds are valid", tally.valid);
-    assert!(memory >= 3, "only {memory} worlds are refused for their memory");
+    assert!(memory >= 1, "no world is refused for its memory");
     assert!(compared("zkVM") >= 3, "only {} worlds were seen by the virtual machine", compared("zkVM"));
     assert!(tally.slow_valid >= 1, "no valid world was seen by the virtual machine");
     assert!(
