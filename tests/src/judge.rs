@@ -48,7 +48,7 @@ impl Verdict {
             Err(error) => Self::Refused {
                 blames_block: error.blames_block(),
                 // As the judge writes it, in one line.
-                text: error.to_string().replace('\n', "\\n"),
+                text: one_of_memory(&error.to_string().replace('\n', "\\n")),
             },
         }
     }
@@ -142,9 +142,10 @@ impl Judges {
         if let Verdict::Refused { text, .. } = &mut verdict
             && self.bits == 32
         {
-            // The one thing that 32 bits say in other words: RLP with a length of more than they hold, which is
+            // What 32 bits say in other words: RLP with a length of more than they hold, which is
             // refused for that before it is compared with what there is.
             *text = text.replace("Input too big", "input too short");
+            *text = one_of_memory(text);
         }
         // After anything else it may be about to end, or to answer late.
         if verdict.is_judgement() {
@@ -237,6 +238,12 @@ impl Drop for Judge {
         _ = self.child.kill();
         _ = self.child.wait();
     }
+}
+
+/// A refusal's words, with one name for a frame whose memory no gas pays for: an offset that an address does not hold is no
+/// operand, and addresses have 32 bits or 64.
+fn one_of_memory(text: &str) -> String {
+    text.replace("OutOfGas(InvalidOperand)", "OutOfGas(Memory)")
 }
 
 #[cfg(test)]
