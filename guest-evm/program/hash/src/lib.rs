@@ -19,7 +19,7 @@ const WORDS: usize = 8;
 #[repr(transparent)]
 struct Seed(UnsafeCell<[u32; WORDS]>);
 
-// SAFETY: the VM has one hart and no interrupts; natively there are tests alone, of which one writes it.
+// SAFETY: the VM has one hart and no interrupts; natively nothing writes it but a test.
 unsafe impl Sync for Seed {}
 
 /// Digits of pi, until there is a seed.
