@@ -1,31 +1,48 @@
 //! The command line.
 
-use alloy_primitives::Address;
+use crate::cost;
+use alloy_primitives::{Address, B256, U256};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
+
+/// What follows the help of the whole program.
+const AFTER_HELP: &str = "\
+Exit status:
+  0  good
+  1  the block or the proof is invalid, or not of what --chain, --block and --parent expect
+  2  anything else: usage, network, files, and a fork, release, rules, key or SRS that is not known or not accepted
+  130, 143, 129  ended by SIGINT (Ctrl-C), SIGTERM or SIGHUP; what was finished is kept
+
+Environment:
+  ETH_RPC_URL, ETH_RPC_HEADER  for --rpc-url and --rpc-header
+  ZENO_CACHE_DIR               for --cache-dir
+  ZENO_PRIVATE_KEY, ZENO_KEYSTORE_PASSWORD  who signs transactions
+  RUST_LOG                     logs on stderr: warn (the default), info or debug
+  NO_COLOR                     no colours
+
+Cache: keys, the SRS, fetched inputs and unfinished proofs lie in --cache-dir, by default in $XDG_CACHE_HOME/zeno or
+~/.cache/zeno. It is refused where somebody else may write. All of it can be made again.";
 
 /// Proves Ethereum blocks, and checks the proofs.
 ///
 /// A block comes from a node (BLOCK and --rpc-url), from a file that `zeno fetch` wrote (--input), or,
 /// with neither, is the example that is built in.
-///
-/// Exit status: 0 good, 1 the block or the proof is invalid, 2 anything else, among it a fork, release, rules or SRS that
-/// are not known or not accepted.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    after_help = "Logs: RUST_LOG=info, or debug. Keys and unfinished work: $ZENO_CACHE_DIR, by default ~/.cache/zeno."
-)]
+#[command(version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Print exactly one JSON object on stdout.
+    /// Print exactly one JSON object on stdout, whatever happens.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Where keys, fetched inputs and unfinished proofs are kept.
-    #[arg(long, global = true, value_name = "FOLDER", env = "ZENO_CACHE_DIR")]
-    pub(crate) cache_dir: Option<PathBuf>,
+    // An `OsString`, which may be empty, as variables sometimes are.
+    #[arg(long, global = true, value_name = "FOLDER", env = "ZENO_CACHE_DIR", hide_env_values = true)]
+    pub(crate) cache_dir: Option<OsString>,
+    /// Whether the arguments, and not the environment, say something about a node.
+    #[arg(skip)]
+    pub(crate) names_node: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,7 +55,7 @@ pub(crate) enum Command {
     Execute(ExecuteArgs),
     /// Prove a block.
     Prove(ProveArgs),
-    /// Make the keys for EVM proofs under the installed SRS, once: minutes, and 6 GB of disk.
+    /// Make the keys for EVM proofs under the installed SRS, once: minutes, and 7 GB of disk.
     Setup(BackendArgs),
     /// Check a proof.
     ///
@@ -58,10 +75,13 @@ pub(crate) enum Command {
 pub(crate) enum ContractCommand {
     /// Write the Solidity sources of all contracts, for the verifying key in use.
     ///
-    /// They compile with forge or solc 0.8.19: `forge build` in the folder leaves in out/ what `zeno contract deploy
-    /// --artifacts` takes.
+    /// They compile with forge or solc 0.8.19. They are for readers and for explorers that show sources: `zeno contract
+    /// deploy` needs no compiler.
     Export(ContractExportArgs),
-    /// Deploy the verifier, and with --follow a light client.
+    /// Deploy the verifier, and on a development chain, with --follow, a light client.
+    ///
+    /// The code comes from this program and the verifying key. What a node says afterwards is compared with what the same
+    /// code gives in an EVM in memory.
     Deploy(ContractDeployArgs),
     /// Submit an EVM proof to a light client, which advances by it.
     Submit(ContractSubmitArgs),
@@ -74,21 +94,21 @@ pub(crate) struct ContractExportArgs {
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) keys: EvmKeyArgs,
-    /// Also for the development SRS, under which anybody can forge proofs.
-    #[arg(long)]
-    pub(crate) allow_insecure: bool,
+    /// Also for an SRS that is of no known ceremony, such as the one for development, under which anybody can forge proofs.
+    #[arg(long, alias = "allow-insecure")]
+    pub(crate) allow_unknown_srs: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ContractDeployArgs {
-    /// A folder with the compiled contracts, NAME.json or NAME.sol/NAME.json: forge's out/ for what `zeno contract
-    /// export` wrote, or verifier-contract/contracts/artifacts of this repository for the development SRS.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) artifacts: PathBuf,
-    /// Also deploy a light client that starts from the parent of the block in this file of `zeno fetch`. That parent
-    /// is trusted.
+    /// Also deploy a light client of the chain of the block in this file of `zeno fetch`, which is validated. It starts
+    /// from that block's parent, and is for development chains alone: anybody can steer it.
     #[arg(long, value_name = "FILE")]
     pub(crate) follow: Option<PathBuf>,
+    /// The hash of the block that the light client starts from and trusts: the parent of the block in the file of
+    /// --follow. Take it from a source that you trust, not from the file.
+    #[arg(long, value_name = "HASH", requires = "follow", value_parser = hash)]
+    pub(crate) trusted_block: Option<B256>,
     #[command(flatten)]
     pub(crate) keys: EvmKeyArgs,
     #[command(flatten)]
@@ -101,8 +121,10 @@ pub(crate) struct ContractSubmitArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// The light client's address.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) contract: Address,
+    #[command(flatten)]
+    pub(crate) keys: EvmKeyArgs,
     #[command(flatten)]
     pub(crate) sending: SendingArgs,
 }
@@ -114,39 +136,66 @@ pub(crate) struct SendingArgs {
     pub(crate) node: NodeArgs,
     #[command(flatten)]
     pub(crate) signer: SignerArgs,
-    /// Refuse a node of another chain.
+    /// The chain that transactions are signed for, by its EIP-155 id. Nothing is signed without it, whatever the node says.
     #[arg(long, value_name = "ID")]
     pub(crate) chain_id: Option<u64>,
     /// Call and estimate, and send nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Also for what stems from the development SRS, under which anybody can forge proofs.
+    /// The most that all transactions of the command may cost together, each with the whole of its gas limit: a number of
+    /// ether, or one with its unit, ether, gwei or wei. On a chain of the OP stack, the part for the chain below is twice the
+    /// node's estimate, which no transaction can limit.
+    #[arg(long, value_name = "AMOUNT", default_value = "0.05ether", value_parser = cost::max_cost)]
+    pub(crate) max_cost: U256,
+    /// The most for whoever makes the block, for each unit of gas, whatever the node proposes: a number of gwei, or one with
+    /// its unit.
+    #[arg(long, value_name = "AMOUNT", default_value = "2gwei", value_parser = cost::gas_price)]
+    pub(crate) max_priority_fee: u128,
+    /// How many blocks deep a transaction has to be, its own block counted, before it counts [default: 3, and 1 on a
+    /// development chain].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) confirmations: Option<u64>,
+    /// After how many seconds a transaction that is in no block is replaced by one with higher fees, within the limits.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) replace_after: u64,
+    /// Take the place of the account's transactions that are in no block yet, instead of waiting for them.
     #[arg(long)]
-    pub(crate) allow_insecure: bool,
+    pub(crate) replace_pending: bool,
+    /// Also for what stems from an SRS that is of no known ceremony, such as the one for development, under which anybody
+    /// can forge proofs.
+    #[arg(long, alias = "allow-insecure")]
+    pub(crate) allow_unknown_srs: bool,
 }
 
 /// Who signs transactions. Without any of these, the key in the variable ZENO_PRIVATE_KEY.
 #[derive(Debug, Args)]
 pub(crate) struct SignerArgs {
-    /// A file with a private key, 64 hexadecimal digits.
+    /// A file with a private key, 64 hexadecimal digits, that nobody else may read.
     #[arg(long, value_name = "FILE", conflicts_with = "keystore")]
     pub(crate) key_file: Option<PathBuf>,
     /// An encrypted key, as geth and others write it. Its password comes from --password-file or from the variable
     /// ZENO_KEYSTORE_PASSWORD.
     #[arg(long, value_name = "FILE")]
     pub(crate) keystore: Option<PathBuf>,
-    /// A file with the keystore's password; the line's end is not part of it.
+    /// A file with the keystore's password, that nobody else may read; the line's end is not part of it.
     #[arg(long, value_name = "FILE", requires = "keystore")]
     pub(crate) password_file: Option<PathBuf>,
+    /// For a dry run: the account that is to sign, in the place of its key.
+    #[arg(long, value_name = "ADDRESS", requires = "dry_run", conflicts_with_all = ["key_file", "keystore"], value_parser = address)]
+    pub(crate) from: Option<Address>,
 }
 
 /// Which verifying key of EVM proofs is meant.
 #[derive(Debug, Args)]
 pub(crate) struct EvmKeyArgs {
-    /// The folder with the verifying key of EVM proofs and Halo2Verifier.sol [default: the one for the built-in guest
-    /// that `zeno setup` left in the cache folder].
-    #[arg(long, value_name = "FOLDER")]
+    /// A verifying key of EVM proofs, or the folder that it lies in [default: the built-in one, and those that `zeno setup`
+    /// left in the cache folder].
+    #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
+    /// Accept the key with this digest, which `zeno setup` says, and no other. Whoever names it decides what is believed.
+    /// Without it, the keys of this program's own table are accepted.
+    #[arg(long, value_name = "DIGEST", value_parser = hash)]
+    pub(crate) key_digest: Option<B256>,
 }
 
 #[derive(Debug, Args)]
@@ -154,13 +203,30 @@ pub(crate) struct VerifyArgs {
     /// The proof.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// The chain that is expected: mainnet, sepolia, holesky, hoodi, dev (the one of the built-in example), or a geth-style
+    /// genesis or its `config` [default: any of the public ones].
+    #[arg(long, value_name = "CHAIN", conflicts_with = "any_rules")]
+    pub(crate) chain: Option<String>,
+    /// The block that is expected to be the last one: its number or its hash.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) block: Option<String>,
+    /// The hash of the block that is expected to be the first one's parent.
+    #[arg(long, value_name = "HASH", value_parser = hash)]
+    pub(crate) parent: Option<B256>,
+    /// Accept a proof about a chain of any rules. Anybody can make up a chain, and prove its blocks.
+    #[arg(long)]
+    pub(crate) any_rules: bool,
     #[command(flatten)]
     pub(crate) keys: EvmKeyArgs,
-    /// Accept an EVM proof under the development SRS, which anybody can forge.
-    #[arg(long)]
-    pub(crate) allow_insecure: bool,
-    /// Have a verifier's contract check an EVM proof, by a call to the node of --rpc-url.
-    #[arg(long, value_name = "ADDRESS")]
+    /// Accept an EVM proof under an SRS that is of no known ceremony, such as the one for development, which anybody can forge.
+    #[arg(long, alias = "allow-insecure")]
+    pub(crate) allow_unknown_srs: bool,
+    /// Take the word of a contract, and of the node that says it, where there is no key to check the proof with as well.
+    #[arg(long, requires = "contract")]
+    pub(crate) trust_contract: bool,
+    /// Have a verifier's contract check an EVM proof, by a call to the node of --rpc-url, and compare its code with that of the
+    /// key's verifier.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) contract: Option<Address>,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
@@ -200,7 +266,7 @@ pub(crate) struct FetchArgs {
     pub(crate) block: String,
     #[command(flatten)]
     pub(crate) rpc: RpcArgs,
-    /// Where to write the input [default: block-NUMBER.zeno].
+    /// Where to write the input; - is stdout [default: block-NUMBER.zeno].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -237,8 +303,9 @@ pub(crate) struct NodeArgs {
 pub(crate) struct RpcArgs {
     #[command(flatten)]
     pub(crate) node: NodeArgs,
-    /// Rules of a chain that is not built in: a geth-style genesis or its `config`, as JSON.
-    #[arg(long, value_name = "FILE")]
+    /// The chain that is expected: a geth-style genesis or its `config`, as JSON, for one that is not built in; or mainnet,
+    /// sepolia, holesky, hoodi or dev (the one of the built-in example) [default: the built-in one of the node's chain id].
+    #[arg(long, value_name = "CHAIN")]
     pub(crate) chain: Option<PathBuf>,
     /// How to get the state witness.
     #[arg(long, value_enum, default_value_t)]
@@ -295,7 +362,7 @@ pub(crate) struct ProveArgs {
     pub(crate) proof: ProofArg,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
-    /// Where to write the proof [default: block-NUMBER.proof].
+    /// Where to write the proof; - is stdout [default: block-NUMBER.proof].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -341,4 +408,14 @@ pub(crate) struct FileArgs {
     /// The file.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+/// Reads 32 bytes.
+fn hash(text: &str) -> Result<B256, String> {
+    text.parse().map_err(|_| "it takes 32 bytes, which are 0x and 64 hexadecimal digits".to_owned())
+}
+
+/// Reads the address of an account.
+fn address(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|_| "an address has 20 bytes, which are 0x and 40 hexadecimal digits".to_owned())
 }

@@ -1,58 +1,130 @@
 //! `zeno`: proves Ethereum blocks, and checks the proofs.
 
+// These panic where a pipe is closed or a disk is full; the module `output` doesn't.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 #[cfg(unix)]
 mod allocator;
 mod args;
 mod chains;
 mod commands;
+mod cost;
 mod evm_keys;
 mod failure;
 mod files;
+mod local_evm;
 mod node;
+mod output;
+mod panics;
 mod progress;
 mod report;
+mod signals;
 mod signer;
 mod source;
+mod text;
+mod usage;
 
 use args::{Cli, Command};
-use clap::Parser;
 use failure::Failure;
 use report::Report;
-use std::{io::IsTerminal, process::ExitCode, time::Instant};
-
-/// The exit status of a program that Ctrl-C ended: 128 and the signal's number.
-const INTERRUPTED: i32 = 130;
+use signals::Signals;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+    time::Instant,
+};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    panics::keep();
+    keep_others_out();
+    let status = panics::guarded(start).unwrap_or_else(|panic| {
+        output::failure(usage::asks_for_json(), &panic, Failure::OTHER).unwrap_or(Failure::OTHER)
+    });
+    ExitCode::from(status)
+}
+
+/// Makes no file that everybody may write to, whatever the umask: some containers have none at all.
+fn keep_others_out() {
+    #[cfg(unix)]
+    {
+        use rustix::{fs::Mode, process::umask};
+        let mask = umask(Mode::WOTH);
+        umask(mask | Mode::WOTH);
+    }
+}
+
+/// Does what the arguments say, prints it, and answers with the exit status.
+fn start() -> u8 {
+    let cli = match usage::parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::tell(error, usage::asks_for_json()),
+    };
     let json = cli.json;
     start_logging();
+    let fail = |doing: &str, error: io::Error| {
+        output::failure(json, &format!("{doing}: {error}"), Failure::OTHER).unwrap_or(Failure::OTHER)
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            return finish(json, &Report::default(), Some(&Failure::io("starting the runtime", error)));
-        }
+        Err(error) => return fail("starting the runtime", error),
     };
-    let start = Instant::now();
-    let (mut report, failure) = runtime.block_on(async {
-        // The work blocks for long: it has a thread of its own, so that Ctrl-C is always heard.
+    let status = runtime.block_on(async {
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => return fail("listening to signals", error),
+        };
+        // The work blocks for long, and so may whoever reads the result: it has a thread of its own, so that signals are
+        // always heard.
         let work = tokio::task::spawn_blocking(move || {
-            let mut report = Report::default();
-            let failure = run(&cli, &mut report).err();
-            (report, failure)
+            panics::guarded(|| run_and_tell(&cli)).unwrap_or_else(|panic| {
+                output::failure(json, &panic, Failure::OTHER).unwrap_or(Failure::OTHER)
+            })
         });
         tokio::select! {
-            done = work => done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())),
-            _ = tokio::signal::ctrl_c() => {
-                eprintln!("\nzeno: interrupted; what was finished is kept, and the same command goes on from there");
+            status = work => status.unwrap_or(Failure::OTHER),
+            ending = signals.next() => {
+                if io::stderr().is_terminal() {
+                    output::stderr("\n");
+                }
+                let mut message = format!(
+                    "interrupted ({}); what was finished is kept, and the same command goes on from there",
+                    ending.name
+                );
+                if let Some(sent) = node::under_way() {
+                    message = format!("interrupted ({}); {sent}", ending.name);
+                }
+                output::failure(json, &message, ending.status());
                 // Ends the worker thread too. Files are written beside their place and renamed when
                 // whole, so none is left half-written.
-                std::process::exit(INTERRUPTED)
+                std::process::exit(ending.status().into())
             }
         }
     });
+    // A task that nobody waits for any more doesn't hold up the end.
+    runtime.shutdown_background();
+    status
+}
+
+/// Runs the command, and prints what it has to say.
+fn run_and_tell(cli: &Cli) -> u8 {
+    let start = Instant::now();
+    let mut report = Report::default();
+    let failure = run(cli, &mut report).err();
     report.seconds = Some(start.elapsed().as_secs_f64());
-    finish(json, &report, failure.as_ref())
+    let status = failure.as_ref().map_or(0, Failure::status);
+    let printed = if cli.json {
+        output::result(&report.json(failure.as_ref()), "", status)
+    } else {
+        let text = report.text();
+        let failed = failure
+            .map_or_else(String::new, |failure| format!("zeno: {}\n", text::whole(&failure.to_string())));
+        if report.stdout_is_taken {
+            output::result("", &(text + &failed), status)
+        } else {
+            output::result(&text, &failed, status)
+        }
+    };
+    printed.unwrap_or(status)
 }
 
 fn run(cli: &Cli, report: &mut Report) -> Result<(), Failure> {
@@ -69,26 +141,24 @@ fn run(cli: &Cli, report: &mut Report) -> Result<(), Failure> {
     }
 }
 
-/// Prints what there is to say, and answers with the exit status.
-fn finish(json: bool, report: &Report, failure: Option<&Failure>) -> ExitCode {
-    if json {
-        println!("{}", report.json(failure));
-    } else {
-        print!("{}", report.text());
-        if let Some(failure) = failure {
-            eprintln!("zeno: {failure}");
-        }
-    }
-    ExitCode::from(failure.map_or(0, Failure::status))
-}
-
 /// Structured logs go to stderr; `RUST_LOG` chooses which, warnings by default.
 fn start_logging() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    let asked = if asked.trim().is_empty() { "warn" } else { &asked };
+    let filter = EnvFilter::try_new(asked).unwrap_or_else(|error| {
+        output::stderr(&format!(
+            "zeno: RUST_LOG={} is no filter of logs ({}); warnings are shown\n",
+            text::printable(asked),
+            text::printable(&error.to_string())
+        ));
+        EnvFilter::new("warn")
+    });
+    // A second subscriber is the only error, and there is none.
+    let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_writer(|| output::Log)
+        .with_ansi(output::stderr_is_coloured())
+        .log_internal_errors(false)
+        .try_init();
 }

@@ -1,5 +1,6 @@
 //! Progress: a bar on a terminal, plain lines elsewhere. All of it on stderr.
 
+use crate::{output, text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     io::IsTerminal,
@@ -67,12 +68,27 @@ impl Display {
 
     /// What is being done now.
     pub(crate) fn say(&self, message: &str) {
+        let message = text::whole(message);
         if self.terminal {
             self.bar.enable_steady_tick(TICK);
-            self.bar.set_message(message.to_owned());
+            self.bar.set_message(message);
         } else {
-            eprintln!("[{:>7.1} s] {message}", self.start.elapsed().as_secs_f64());
+            self.line(&message);
         }
+    }
+
+    /// What is to be read, and stays.
+    pub(crate) fn tell(&self, message: &str) {
+        let message = text::whole(message);
+        if self.terminal {
+            self.bar.println(message);
+        } else {
+            self.line(&message);
+        }
+    }
+
+    fn line(&self, message: &str) {
+        output::stderr(&format!("[{:>7.1} s] {message}\n", self.start.elapsed().as_secs_f64()));
     }
 
     fn words(&self, step: Step) -> String {

@@ -33,7 +33,8 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     // The files as they are now, not as this program was built with.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(RELEASE);
     let elf = fs::read(folder.join("zeno-guest.elf"))?;
-    let key = Prover::new(Guest::from_elf(&elf)?, default_cache_folder()).verifying_key()?;
+    let key = Prover::new(Guest::from_elf(&elf)?, default_cache_folder().ok_or("HOME is not set")?)
+        .verifying_key()?;
     let key_bytes = key.encode()?;
     let components: BTreeMap<_, _> =
         key.components().map(|(name, digest)| (name, digest.to_string())).collect();

@@ -80,11 +80,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         block_count: 1,
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier-contract/tests/recorded");
-    let prover = Prover::new(Guest::from_elf(&elf(&program()))?, default_cache_folder());
+    let prover =
+        Prover::new(Guest::from_elf(&elf(&program()))?, default_cache_folder().ok_or("HOME is not set")?);
     let key = prover.verifying_key()?.encode()?;
     let proved = prover.prove(claim.digest().as_slice(), &claim)?;
     std::fs::write(folder.join("small.key"), &key)?;
-    proved.write(folder.join("small.proof"))?;
+    proved.file.write(folder.join("small.proof"))?;
+    proved.finish();
     println!("wrote a key of {} bytes and a proof of {}", key.len(), proved.file.proof.len());
     Ok(())
 }

@@ -1,10 +1,17 @@
 //! What can go wrong while proving.
 
-use std::{fmt::Display, io, path::PathBuf};
+use std::{
+    fmt::Display,
+    io,
+    panic::{self, AssertUnwindSafe},
+    path::PathBuf,
+};
 
 use alloy_primitives::B256;
 use thiserror::Error;
 use zeno_verifier::{EvmKeyError, KeyError, ProofFileError, VerifyError};
+
+use crate::FolderError;
 
 /// Why there is no execution or no proof.
 #[derive(Debug, Error)]
@@ -35,6 +42,9 @@ pub enum ProverError {
         /// What the proof system says.
         message: String,
     },
+    /// The cache folder is one that others may write to.
+    #[error("the cache folder is refused: {0}")]
+    Folder(#[from] FolderError),
     /// A file of the cache folder can't be read or written.
     #[error("cache: {}: {source}", .path.display())]
     Cache {
@@ -50,7 +60,10 @@ pub enum ProverError {
     #[error(transparent)]
     Srs(#[from] zeno_srs::SrsError),
     /// The proof that was made does not verify.
-    #[error("the proof that was made does not verify, which is a defect of the prover: {0}")]
+    #[error(
+        "the proof that was made does not verify: {0}. What was kept of the run is removed, so that the next one begins anew; if \
+         it fails as well, remove the folder `keys` in the cache folder, and if that doesn't help, it is a defect of the prover"
+    )]
     Unsound(#[from] VerifyError),
     /// The verifying key can't be encoded.
     #[error(transparent)]
@@ -69,6 +82,18 @@ impl ProverError {
         // The alternate form of an `eyre` error shows its causes.
         Self::Machine { stage, message: format!("{error:#}") }
     }
+}
+
+/// Runs what uses keys of the cache folder. The proof system stops by a panic at what it can't make sense of, such as keys that
+/// are not what they say they are; it has then been printed where.
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, ProverError>) -> Result<T, ProverError> {
+    // Nothing of what the panic left half done is used again: the prover itself keeps only keys, whole or not at all.
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        let message = format!("{text}; if that happens again, remove the folder `keys` in the cache folder");
+        Err(ProverError::machine("the proof system stopped", message))
+    })
 }
 
 /// Says of an error of the machine or the proof system what was being done.

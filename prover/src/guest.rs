@@ -42,6 +42,11 @@ impl Guest {
         COMMITTED
     }
 
+    /// The hash of [`committed`](Self::committed).
+    pub(crate) fn committed_hash() -> B256 {
+        keccak256(COMMITTED)
+    }
+
     /// A guest that ends at once and reveals nothing. Its proof has the form that all have, so the keys of the
     /// circuits that verify one can be made from it.
     pub(crate) fn idle() -> Self {

@@ -1,13 +1,16 @@
 //! Runs the guest in the zkVM, proves the run and aggregates the proofs to one STARK.
 //!
 //! ```no_run
-//! use zeno_prover::{Guest, Prover, default_cache_folder};
+//! use zeno_prover::{Guest, Prover, default_cache_folder, prepare_folder};
 //! # let (input, claim): (Vec<u8>, zeno_verifier::ChainClaim) = unimplemented!();
 //!
-//! let prover = Prover::new(Guest::committed()?, default_cache_folder());
+//! let cache = default_cache_folder().ok_or("no HOME")?;
+//! let cache = prepare_folder(&cache)?; // nobody else may write to it
+//! let prover = Prover::new(Guest::committed()?, cache);
 //! let execution = prover.execute(&input)?; // seconds: the guest runs, nothing is proven
 //! let proved = prover.prove(&input, &claim)?; // minutes to hours
 //! proved.file.write("block.proof")?;
+//! proved.finish(); // what was kept for an interrupted run is removed
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -21,6 +24,7 @@ mod cache;
 mod error;
 mod evm;
 mod execute;
+mod folder;
 mod guest;
 mod keys;
 mod machine;
@@ -36,6 +40,7 @@ pub use cache::default_cache_folder;
 pub use error::ProverError;
 pub use evm::Setup;
 pub use execute::Execution;
+pub use folder::{FolderError, check_folder, prepare_folder};
 pub use guest::{Guest, make_aborts_traps};
 pub use machine::{LOG_STACKED_HEIGHT, SEGMENT_MEMORY, vm_config};
 pub use profile::{Cost, Profile};

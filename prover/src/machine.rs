@@ -81,10 +81,8 @@ pub(crate) fn aggregation_tree() -> AggregationTreeConfig {
 pub(crate) fn machine(key: &VmProvingKey<SdkVmConfig>) -> Result<Vm, ProverError> {
     let engine = Engine::new(key.get_params());
     let device_key = engine.device().transport_pk_to_device(&key.vm_pk);
-    // The key may come from the cache folder, and what limits a segment is not a part of it.
-    let mut config = key.vm_config.clone();
-    config.system.config.set_segmentation_max_memory(SEGMENT_MEMORY);
-    Vm::new(engine, SdkVmCpuBuilder, config, device_key).stage("building the machine")
+    // Not the key's, which may come from the cache folder.
+    Vm::new(engine, SdkVmCpuBuilder, vm_config()?, device_key).stage("building the machine")
 }
 
 #[cfg(test)]

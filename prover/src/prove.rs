@@ -1,7 +1,7 @@
 //! Proving a run of the guest.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -21,21 +21,23 @@ use openvm_sdk::{
     F, SC,
     prover::{AggProver, verify_app_proof},
 };
-use openvm_stark_backend::codec::Encode;
+use openvm_stark_backend::{StarkEngine, codec::Encode, p3_field::PrimeField32};
 use openvm_stark_sdk::config::baby_bear_poseidon2::{DIGEST_SIZE, Digest};
 use openvm_verify_stark_host::{
-    VmStarkProof,
+    VmStarkProof, verify_vm_stark_proof_decoded,
     vk::{VerificationBaseline, VmStarkVerifyingKey},
 };
-use tracing::info;
-use zeno_verifier::{ChainClaim, PROOF_SYSTEM, ProofFile, ProofKind, VerifyingKey, verify_stark};
+use tracing::{info, warn};
+use zeno_verifier::{
+    ChainClaim, EvmVerifyingKey, PROOF_SYSTEM, ProofFile, ProofKind, VerifyingKey, caught, verify_stark,
+};
 
 use crate::{
     Backend, Execution, Guest, Progress, ProverError, Step,
-    error::Stage,
+    error::{Stage, guarded},
     execute::{self, streams},
     keys,
-    machine::{AppKey, Engine, SEGMENT_MEMORY, Vm, aggregation_tree, machine},
+    machine::{AppKey, Engine, SEGMENT_MEMORY, StarkProof, Vm, aggregation_tree, machine},
     profile::{self, Profile},
     program,
     work::Work,
@@ -58,6 +60,9 @@ pub struct Prover {
 pub struct Proved {
     /// The proof, which has been verified.
     pub file: ProofFile,
+    /// What a proof for the EVM is checked against: by its digest, and by its SRS's origin, a verifier decides whether to
+    /// accept it.
+    pub evm_key: Option<EvmVerifyingKey>,
     /// Where the time went.
     pub timings: Timings,
     pub(crate) work: Work,
@@ -101,14 +106,9 @@ pub(crate) struct Run {
 }
 
 impl Proved {
-    /// Writes the proof to `path` and removes the work that was kept for an interrupted run.
-    ///
-    /// # Errors
-    /// [`ProverError::File`] when the file can't be written; the work is then still there.
-    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ProverError> {
-        self.file.write(path)?;
+    /// Removes the work that was kept for an interrupted run: the proof has been written.
+    pub fn finish(&self) {
         self.work.remove();
-        Ok(())
     }
 }
 
@@ -139,11 +139,13 @@ impl Prover {
     /// Runs the guest without proving.
     ///
     /// # Errors
-    /// [`ProverError::Refused`] when the guest refuses `input`, with the guest's words; others when the cache
-    /// folder can't be used.
+    /// [`ProverError::Refused`] when the guest refuses `input`, with the guest's words; others when the machine fails. A
+    /// cache folder that can't be used is done without.
     pub fn execute(&self, input: &[u8]) -> Result<Execution, ProverError> {
-        let vm = machine(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
-        Ok(self.timed(Step::Execute, || execute::execute(&vm, &self.guest, input))?.0)
+        guarded(|| {
+            let vm = machine(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
+            Ok(self.timed(Step::Execute, || execute::execute(&vm, &self.guest, input))?.0)
+        })
     }
 
     /// Runs the guest in `elf`, which must have its symbols, on this machine and follows every instruction: some ten
@@ -152,17 +154,23 @@ impl Prover {
     /// # Errors
     /// [`ProverError::Elf`] when `elf` is no guest or has no symbols; as [`execute`](Self::execute) otherwise.
     pub fn profile(&self, elf: &[u8], input: &[u8]) -> Result<Profile, ProverError> {
-        let vm = machine(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
-        profile::profile(&vm, elf, input)
+        guarded(|| {
+            let vm = machine(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
+            profile::profile(&vm, elf, input)
+        })
     }
 
     /// Proves that the guest accepts `input` and reveals `claim`'s digest, and verifies the proof.
     ///
     /// # Errors
     /// [`ProverError::Refused`] when the guest refuses `input` and [`ProverError::OtherClaim`] when it claims
-    /// something else, both before anything is proven; others when the cache folder can't be used or the proof
-    /// system fails.
+    /// something else, both before anything is proven; others when the proof system fails. Without a cache folder that can
+    /// be written to, an interrupted run has to begin anew.
     pub fn prove(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
+        guarded(|| self.prove_stark(input, claim))
+    }
+
+    fn prove_stark(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
         let mut timings = Timings::default();
         let work = self.work(&self.guest, input)?;
         let run = self.run(&self.guest, input, Some(claim.digest()), &work, &mut timings)?;
@@ -178,10 +186,11 @@ impl Prover {
             proof: run.stark.encode_to_vec().stage("encoding the proof")?,
         };
         let start = Instant::now();
-        verify_stark(&file, &key)?;
+        // What is wrong with a proof may be wrong with what it was made from.
+        verify_stark(&file, &key).inspect_err(|_| work.remove())?;
         timings.verify = start.elapsed();
         info!(bytes = file.proof.len(), "proven");
-        Ok(Proved { file, timings, work })
+        Ok(Proved { file, evm_key: None, timings, work })
     }
 
     /// The folder of what has been proven of a run.
@@ -212,20 +221,40 @@ impl Prover {
             execute::segments(&vm, guest, input)
         })?;
         timings.execute += elapsed;
-        let (run, app_exe_commit) = self.prove_segments(vm, guest, segments, input, work, timings)?;
-        check_chain(app_key, &run, app_exe_commit).inspect_err(|_| work.remove())?;
+        let (mut first, restored) = (Some(vm), timings.restored);
+        let (run, app_exe_commit) = with_kept(work, "segment-", || {
+            timings.restored = restored;
+            let vm = first.take().map_or_else(|| machine(&app_key.app_vm_pk), Ok)?;
+            let (run, app_exe_commit) = self.prove_segments(vm, guest, &segments, input, work, timings)?;
+            check_chain(app_key, &run, app_exe_commit, expected)?;
+            Ok((run, app_exe_commit))
+        })?;
 
         // The aggregation's circuits come after the machine is gone, so that the two never share the memory.
         let aggregation = self.aggregation(timings)?;
-        let stark = self.aggregate(&aggregation, run, work, timings)?;
+        let key = stark_key(app_key, &aggregation, app_exe_commit);
+        if guest.hash == Guest::committed_hash() {
+            check_release(&VerifyingKey::new(key.clone()))?;
+        }
+        let restored = timings.restored;
+        let stark = with_kept(work, "layer-", || {
+            timings.restored = restored;
+            let stark = self.aggregate(&aggregation, &run, work, timings)?;
+            verify_vm_stark_proof_decoded(&key, &stark).stage("checking the aggregated proof")?;
+            Ok(stark)
+        })?;
         Ok(Run { stark, aggregation, app_exe_commit })
     }
 
     /// The key that this prover's proofs verify under.
     ///
     /// # Errors
-    /// When the cache folder can't be used, or the proof system fails.
+    /// When the proof system fails.
     pub fn verifying_key(&self) -> Result<VerifyingKey, ProverError> {
+        guarded(|| self.made_verifying_key())
+    }
+
+    fn made_verifying_key(&self) -> Result<VerifyingKey, ProverError> {
         let mut timings = Timings::default();
         let app_key = self.app_key(&mut timings)?;
         let app_exe_commit = {
@@ -259,18 +288,19 @@ impl Prover {
         &self,
         mut vm: Vm,
         guest: &Guest,
-        segments: Vec<Segment>,
+        segments: &[Segment],
         input: &[u8],
         work: &Work,
         timings: &mut Timings,
     ) -> Result<(ContinuationVmProof<SC>, Digest), ProverError> {
         let exe = &guest.exe;
+        let app_vk = self.app_key(timings)?.get_app_vk();
         let program = program::commit(&vm, exe)?;
         // In the cache, because the tree over the memory takes half a second. The proof is checked against it, so that a
         // wrong one only makes this run fail; what others will check against is computed, see `verifying_key`.
         let name = format!("guest-{}", &guest.hash.to_string()[2..18]);
         let app_exe_commit =
-            keys::cached(&self.cache, &name, || Ok(exe_commit(&vm, guest, &program.commitment)))?;
+            keys::cached(&self.cache, &name, |_| true, || Ok(exe_commit(&vm, guest, &program.commitment)))?;
         vm.load_program(program);
         let mut preflight = vm.preflight_interpreter(exe).stage("loading the guest")?;
         let mut state = vm.create_initial_state(exe, streams(input));
@@ -278,19 +308,24 @@ impl Prover {
         let count = segments.len();
         let mut per_segment = Vec::with_capacity(count);
         let mut user_public_values = None;
-        for (index, Segment { num_insns: instructions, trace_heights, .. }) in
-            segments.into_iter().enumerate()
-        {
+        timings.segments.clear();
+        for (index, segment) in segments.iter().enumerate() {
+            let (instructions, trace_heights) = (segment.num_insns, &segment.trace_heights);
             let step = Step::Segment { index, count, instructions };
             let last = index + 1 == count;
             let name = format!("segment-{index}");
             let ((proof, next), elapsed) = self.timed_saved(step, timings, || {
                 let saved = match last {
                     // Its proof is of no use without the one of what the guest revealed.
-                    true => work.public_values()?.map(|values| user_public_values.insert(values)).is_some(),
+                    true => {
+                        work.public_values(&app_vk).map(|values| user_public_values.insert(values)).is_some()
+                    }
                     false => true,
                 };
-                if let Some(proof) = work.proof(&name)?.filter(|_| saved) {
+                let verify = |proof: &StarkProof| {
+                    vm.engine.verify(&app_vk.vk, proof).map_err(|error| error.to_string())
+                };
+                if saved && let Some(proof) = work.proof(&name, &app_vk.vk, verify) {
                     let interpreter = vm.interpreter(exe).stage("loading the guest")?;
                     let next = interpreter
                         .execute_from_state(state, Some(instructions))
@@ -299,7 +334,7 @@ impl Prover {
                 }
                 vm.transport_init_memory_to_device(&state.memory);
                 let PreflightExecutionOutput { system_records, record_arenas, to_state } = vm
-                    .execute_preflight(&mut preflight, state, Some(instructions), &trace_heights)
+                    .execute_preflight(&mut preflight, state, Some(instructions), trace_heights)
                     .stage("running a segment")?;
                 let context = vm
                     .generate_proving_ctx(system_records, record_arenas)
@@ -327,7 +362,7 @@ impl Prover {
     fn aggregate(
         &self,
         aggregation: &AggProver,
-        run: ContinuationVmProof<SC>,
+        run: &ContinuationVmProof<SC>,
         work: &Work,
         timings: &mut Timings,
     ) -> Result<VmStarkProof, ProverError> {
@@ -335,16 +370,25 @@ impl Prover {
         let layers = layers(run.per_segment.len());
         let count = layers.iter().sum();
         let mut index = 0;
-        let mut proofs = run.per_segment;
+        let mut proofs: Vec<StarkProof> = Vec::new();
+        timings.layers.clear();
         for (layer, &width) in layers.iter().enumerate() {
             let start = Instant::now();
+            let below = if layer == 0 { &run.per_segment } else { &proofs };
+            let key = match layer {
+                0 => aggregation.leaf_prover.get_vk(),
+                1 => aggregation.internal_for_leaf_prover.get_vk(),
+                _ => aggregation.internal_recursive_prover.get_vk(),
+            };
+            let engine = Engine::new(key.inner.params.clone());
+            let verify = |proof: &StarkProof| engine.verify(&key, proof).map_err(|error| error.to_string());
             let children = if layer == 0 { widths.num_children_leaf } else { widths.num_children_internal };
             let mut parents = Vec::with_capacity(width);
-            for (position, children) in proofs.chunks(children).enumerate() {
+            for (position, children) in below.chunks(children).enumerate() {
                 let name = format!("layer-{layer}-{position}");
                 let (proof, _) =
                     self.timed_saved(Step::Aggregate { index, count, layer }, timings, || {
-                        if let Some(proof) = work.proof(&name)? {
+                        if let Some(proof) = work.proof(&name, &key, verify) {
                             return Ok((proof, (), true));
                         }
                         let proof = self.backend.aggregate(aggregation, layer, children)?;
@@ -358,7 +402,8 @@ impl Prover {
             timings.layers.push(start.elapsed());
         }
         let inner = proofs.pop().ok_or_else(|| ProverError::machine("aggregating", "no proof was left"))?;
-        Ok(VmStarkProof { inner, user_pvs_proof: run.user_public_values, deferral_merkle_proofs: None })
+        let user_pvs_proof = run.user_public_values.clone();
+        Ok(VmStarkProof { inner, user_pvs_proof, deferral_merkle_proofs: None })
     }
 
     /// Runs one step and tells of it.
@@ -424,25 +469,83 @@ fn prove_public_values(
     ))
 }
 
-/// Checks that the segments' proofs verify and follow one another from the guest's start to its end.
+/// Makes something from what is kept of an interrupted run in files whose names begin with `prefix`, as far as it goes.
+///
+/// Each proof that is read back has been verified; whether they belong together, and to this run, only what is made from them
+/// shows. If it is wrong, all of them are removed, and it is made once more.
+fn with_kept<T>(
+    work: &Work,
+    prefix: &str,
+    mut make: impl FnMut() -> Result<T, ProverError>,
+) -> Result<T, ProverError> {
+    if !work.keeps(prefix) {
+        return make();
+    }
+    let before = work.restored();
+    // What makes proofs relies on those below to be right.
+    let made =
+        caught(&mut make).unwrap_or_else(|panic| Err(ProverError::machine("using what was kept", panic)));
+    match made {
+        Err(error @ ProverError::Machine { .. }) if work.restored() > before => {
+            warn!(%error, "what was kept of an interrupted run doesn't fit, it is removed and made again");
+            work.forget(prefix);
+            make()
+        }
+        made => made,
+    }
+}
+
+/// Checks that the segments' proofs verify and follow one another from the guest's start to its end, where it revealed
+/// `expected`, if that is given.
 fn check_chain(
     app_key: &AppKey,
     run: &ContinuationVmProof<SC>,
     app_exe_commit: Digest,
+    expected: Option<B256>,
 ) -> Result<(), ProverError> {
-    const STAGE: &str = "checking the segments' proofs, which are removed now";
+    const STAGE: &str = "checking the segments' proofs";
     let proven = verify_app_proof::<Engine>(&app_key.get_app_vk(), run).stage(STAGE)?;
-    if proven == app_exe_commit {
-        Ok(())
-    } else {
-        Err(ProverError::machine(STAGE, "they are of another guest"))
+    if proven != app_exe_commit {
+        return Err(ProverError::machine(STAGE, "they are of another guest"));
     }
+    let revealed = &run.user_public_values.public_values;
+    if expected.is_some_and(|expected| !reveals(revealed, expected)) {
+        return Err(ProverError::machine(STAGE, "they are of another run of the guest"));
+    }
+    Ok(())
+}
+
+/// Whether a guest revealed a digest's bytes, and zeros.
+fn reveals(revealed: &[F], digest: B256) -> bool {
+    let bytes = digest.0.into_iter().chain(std::iter::repeat(0));
+    revealed.len() >= digest.len()
+        && revealed.iter().zip(bytes).all(|(value, byte)| value.as_canonical_u32() == u32::from(byte))
+}
+
+/// Checks that the release's own guest has the commitments that the verifiers of this release have built in. What they are
+/// made from comes from the cache folder.
+fn check_release(key: &VerifyingKey) -> Result<(), ProverError> {
+    let committed = VerifyingKey::committed()?;
+    let same = [key.app_exe_commitment(), key.app_vm_commitment()]
+        == [committed.app_exe_commitment(), committed.app_vm_commitment()];
+    if same {
+        return Ok(());
+    }
+    Err(ProverError::machine(
+        "checking the keys in the cache folder",
+        "no verifier of this release would accept their proofs; remove the folder `keys` there, so that they are made again",
+    ))
 }
 
 /// All that a proof of the guest is checked against.
 fn verifying_key(app_key: &AppKey, aggregation: &AggProver, app_exe_commit: Digest) -> VerifyingKey {
+    VerifyingKey::new(stark_key(app_key, aggregation, app_exe_commit))
+}
+
+/// As [`verifying_key`], in the proof system's form.
+fn stark_key(app_key: &AppKey, aggregation: &AggProver, app_exe_commit: Digest) -> VmStarkVerifyingKey {
     let app_vk = app_key.get_app_vk();
-    VerifyingKey::new(VmStarkVerifyingKey {
+    VmStarkVerifyingKey {
         mvk: aggregation.internal_recursive_prover.get_vk().as_ref().clone(),
         baseline: VerificationBaseline {
             app_exe_commit,
@@ -454,12 +557,64 @@ fn verifying_key(app_key: &AppKey, aggregation: &AggProver, app_exe_commit: Dige
             internal_recursive_vk_commit: aggregation.internal_recursive_prover.get_vk_commit(true),
             expected_def_hook_commit: None,
         },
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::layers;
+    use std::cell::Cell;
+
+    use openvm_stark_backend::p3_field::PrimeCharacteristicRing;
+
+    use super::*;
+
+    /// What is kept is used once; what it leads to decides whether it is used again.
+    #[test]
+    fn what_does_not_fit_is_made_again() {
+        let cache = tempfile::tempdir().unwrap();
+        let kept = || {
+            let work = Work::open(cache.path(), &[b"guest"], b"input");
+            work.put("layer-0-0", b"of another run");
+            work.put("segment-0", b"of this run");
+            work
+        };
+        let outcomes: [fn() -> Result<(), ProverError>; 2] =
+            [|| Err(ProverError::machine("aggregating", "it doesn't fit")), || panic!("it doesn't fit")];
+        for outcome in outcomes {
+            let (work, tries) = (kept(), Cell::new(0));
+            let made = with_kept(&work, "layer-", || {
+                tries.set(tries.get() + 1);
+                let layer = work.small("layer-0-0", |bytes| Ok(bytes.to_vec()));
+                if layer.is_some() { outcome().map(|()| "from it") } else { Ok("anew") }
+            });
+            assert_eq!((made.unwrap(), tries.get()), ("anew", 2));
+            assert!(!work.keeps("layer-") && work.keeps("segment-"));
+        }
+        // What fails without them is not tried again, nor what says nothing about them.
+        let (work, tries) = (kept(), Cell::new(0));
+        let failed: Result<(), _> = with_kept(&work, "layer-", || {
+            tries.set(tries.get() + 1);
+            Err(ProverError::machine("aggregating", "no memory"))
+        });
+        assert!(failed.is_err() && tries.get() == 1 && work.keeps("layer-"));
+        let failed: Result<(), _> = with_kept(&work, "layer-", || {
+            tries.set(tries.get() + 1);
+            work.small("layer-0-0", |_| Ok(())).unwrap();
+            Err(ProverError::Refused("no".to_owned()))
+        });
+        assert!(failed.is_err() && tries.get() == 2 && work.keeps("layer-"));
+    }
+
+    #[test]
+    fn segments_of_another_input_reveal_something_else() {
+        let digest = B256::from(std::array::from_fn(|index| index as u8));
+        let revealed: Vec<F> = (0..32).map(F::from_u8).collect();
+        assert!(reveals(&revealed, digest));
+        assert!(!reveals(&revealed, B256::ZERO));
+        assert!(!reveals(&revealed[..31], digest));
+        assert!(!reveals(&[revealed.as_slice(), &[F::ONE]].concat(), digest));
+        assert!(reveals(&[revealed.as_slice(), &[F::ZERO]].concat(), digest));
+    }
 
     #[test]
     fn layers_end_in_one_proof() {

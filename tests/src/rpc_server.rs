@@ -35,6 +35,8 @@ pub enum Reply {
     Result(Value),
     /// A JSON-RPC error.
     Error(i64, String),
+    /// An object of any other fields than JSON-RPC asks for. The request's id is added.
+    Envelope(Value),
     /// An HTTP answer: status, headers and body.
     Http(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// The result, after a while.
@@ -142,6 +144,10 @@ async fn serve(stream: TcpStream, handler: &Handler, calls: &Mutex<Vec<Call>>) -
                 let error =
                     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
                 write(&mut stream, 200, &[], error.to_string().as_bytes()).await?;
+            }
+            Reply::Envelope(mut object) => {
+                object["id"] = id.clone();
+                write(&mut stream, 200, &[], object.to_string().as_bytes()).await?;
             }
             Reply::Http(status, headers, body) => write(&mut stream, status, &headers, &body).await?,
             Reply::Late(pause, value) => {

@@ -1,6 +1,7 @@
 //! A node that fails, lies or breaks off: a clear error, or a successful retry.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use serde_json::{Value, json};
 use std::{
     fs, io,
@@ -9,13 +10,13 @@ use std::{
 };
 use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block};
 use zeno_tests::{
-    devchain::DevChain,
+    devchain::{DevAccount, DevChain, Draft},
     example::{GENESIS, LEDGER, example},
     replay::ReplayNode,
     rpc_server::{Call, Reply, RpcServer},
 };
 use zeno_witness_fetch::{
-    BlockSelector, FetchError, FetchOptions, Fetcher, Method, Problem, RpcError, Subject,
+    BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, NotSupported, Problem, RpcError, Subject,
 };
 
 /// What a faulty server does with a call; none to answer honestly.
@@ -110,6 +111,21 @@ async fn a_node_is_left_alone_as_long_as_it_asks() {
     let start = Instant::now();
     fetch(&server, Method::Auto).await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
+
+    // By the node's clock, whatever that is.
+    let times = || {
+        vec![
+            ("date", "Fri, 31 Dec 1999 23:59:57 GMT".into()),
+            ("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT".into()),
+        ]
+    };
+    let server = serve(move |call, _| {
+        (call.method == "eth_chainId" && call.index == 0).then(|| Reply::Http(429, times(), Vec::new()))
+    })
+    .await;
+    let start = Instant::now();
+    fetch(&server, Method::Auto).await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,6 +191,124 @@ async fn other_chains_are_noticed() {
     let error = fetch_with(options, BlockSelector::Latest).await.unwrap_err();
     assert!(matches!(error, FetchError::UnknownChain(9366)), "{error}");
     assert!(error.to_string().contains("JSON"), "{error}");
+
+    // No digits are no number.
+    for reply in ["0x", ""] {
+        let server =
+            serve(move |call, _| (call.method == "eth_chainId").then_some(Reply::Result(json!(reply)))).await;
+        let error = fetch(&server, Method::Auto).await.unwrap_err();
+        let problem = rpc_problem(error, "eth_chainId");
+        assert!(matches!(&problem, Problem::Malformed(_)), "{problem:?}");
+    }
+}
+
+/// What a block is judged by is not the node's word against the block's own signatures.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
+    let hoodi = ChainSpec::hoodi();
+    let id = json!(format!("{:#x}", hoodi.chain_id));
+    let lie = id.clone();
+    let server =
+        serve(move |call, _| (call.method == "eth_chainId").then_some(Reply::Result(lie.clone()))).await;
+    for method in [Method::Auto, Method::ExecutionWitness, Method::Proofs] {
+        let options = FetchOptions { chain: None, ..options(&server, method) };
+        let error = fetch_with(options, BlockSelector::Latest).await.unwrap_err();
+        assert!(
+            matches!(error, FetchError::SignedForAnother { node: 560_048, signed: 9366 }),
+            "{method:?}: {error}"
+        );
+        let text = error.to_string();
+        assert!(text.contains("--chain") && !text.contains("invalid"), "{text}");
+    }
+    // Where the user names the chain, that is what it is judged by.
+    let chosen = FetchOptions { chain: Some(hoodi), ..options(&server, Method::Auto) };
+    let error = fetch_with(chosen, BlockSelector::Latest).await.unwrap_err();
+    assert!(matches!(error, FetchError::Invalid { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.ends_with("(by the rules of chain 560048)"), "{text}");
+
+    // Nothing is signed in an empty block: the verdict says by whose rules it is.
+    let mut chain = DevChain::from_genesis(GENESIS);
+    let input = chain.append(Draft::default());
+    let mut block = decode_block(&input.block).unwrap();
+    block.header.state_root = B256::repeat_byte(7);
+    let hash = block.header.hash_slow();
+    let node = ReplayNode::of_input(&input).with_state(&DevChain::from_genesis(GENESIS)).with_block(block);
+    let server = RpcServer::start(move |call| match call.method.as_str() {
+        "eth_chainId" => Reply::Result(id.clone()),
+        _ => node.answer(call),
+    })
+    .await;
+    let options = FetchOptions { chain: None, ..options(&server, Method::Proofs) };
+    let error = fetch_with(options, BlockSelector::Hash(hash)).await.unwrap_err();
+    assert!(matches!(error, FetchError::Invalid { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.ends_with("(by the rules of chain 560048, which the node named)"), "{text}");
+}
+
+/// A method that takes no block hash, or no such parameters at all, says nothing of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_hint_changes_no_other_query() {
+    let refusals = [
+        Reply::Error(-32602, "invalid params".into()),
+        Reply::Error(-32000, "Incorrect params: hex string expected".into()),
+    ];
+    for refusal in refusals {
+        // A block that is not the canonical one of its number.
+        let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
+        let reply = refusal.clone();
+        let server = serve(move |call, _| match call.method.as_str() {
+            "eth_createAccessList" => Some(reply.clone()),
+            "eth_getBlockByNumber" => Some(Reply::Result(Value::Null)),
+            _ => None,
+        })
+        .await;
+        let selector = BlockSelector::Hash(hash);
+        let input = fetch_with(options(&server, Method::Proofs), selector).await.unwrap();
+        assert_eq!(input, *EXAMPLE);
+
+        // Where only numbers are taken, each method is asked by hash but until a number did better.
+        let reply = refusal.clone();
+        let server = serve(move |call, _| {
+            let by_hash = call.params.as_array().is_some_and(|list| list.iter().any(|item| item.is_object()));
+            (["eth_getProof", "eth_getCode"].contains(&call.method.as_str()) && by_hash)
+                .then(|| reply.clone())
+        })
+        .await;
+        assert_eq!(fetch(&server, Method::Proofs).await.unwrap(), *EXAMPLE);
+        // Nor is a block beside the chain asked for by its number.
+        let reply = refusal.clone();
+        let server = serve(move |call, _| match call.method.as_str() {
+            "eth_getProof" if call.params[2].is_object() => Some(reply.clone()),
+            "eth_getBlockByNumber" => Some(Reply::Result(Value::Null)),
+            _ => None,
+        })
+        .await;
+        let error = fetch_with(options(&server, Method::Proofs), selector).await.unwrap_err();
+        assert!(matches!(rpc_problem(error, "eth_getProof"), Problem::Answer { .. }));
+    }
+}
+
+/// An object's fields have names: a list of values is no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_read_by_name() {
+    for body in [r#"["2.0",1,"0x2496"]"#, r#"["2.0",1,"0x2496",null]"#, r#"[{"id":1},{"id":1}]"#] {
+        let server = serve(move |call, _| {
+            (call.method == "eth_chainId").then(|| Reply::Http(200, vec![], body.as_bytes().to_vec()))
+        })
+        .await;
+        let error = fetch(&server, Method::Auto).await.unwrap_err();
+        let problem = rpc_problem(error, "eth_chainId");
+        assert!(matches!(&problem, Problem::Malformed(_)), "{problem:?}");
+    }
+    // An answer as to a batch of one.
+    let server = serve(|call, node| {
+        let Reply::Result(value) = node.answer(call) else { return None };
+        let body = json!([{ "jsonrpc": "2.0", "id": null, "result": value }]).to_string();
+        Some(Reply::Http(200, vec![], body.into_bytes()))
+    })
+    .await;
+    assert_eq!(fetch(&server, Method::ExecutionWitness).await.unwrap(), *EXAMPLE);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,13 +385,11 @@ async fn wrong_bodies_are_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lying_proofs_are_noticed() {
-    let alterations: [fn(&mut Value); 7] = [
+    let alterations: [fn(&mut Value); 5] = [
         |proof| proof["accountProof"][0] = altered_bytes(&proof["accountProof"][0]),
         |proof| drop(proof["accountProof"].as_array_mut().unwrap().pop()),
         |proof| proof["accountProof"] = json!([]),
-        |proof| proof["balance"] = json!("0x1234"),
         |proof| proof["storageProof"][0]["proof"][0] = altered_bytes(&proof["storageProof"][0]["proof"][0]),
-        |proof| proof["storageProof"][0]["value"] = json!("0x1234"),
         |proof| proof["storageProof"] = json!([]),
     ];
     for (index, alter) in alterations.into_iter().enumerate() {
@@ -418,6 +550,536 @@ async fn an_invalid_block_is_not_the_nodes_fault() {
     assert!(matches!(error, FetchError::Invalid { block, .. } if block == hash), "{error}");
 }
 
+/// Nothing beside what there is, but `null`, as servers of JSON-RPC 1.0 and proxies in Go write it.
+fn with_nulls(reply: Reply) -> Reply {
+    match reply {
+        Reply::Result(value) => Reply::Envelope(json!({ "result": value, "error": null })),
+        Reply::Error(code, message) => {
+            Reply::Envelope(json!({ "result": null, "error": { "code": code, "message": message } }))
+        }
+        other => other,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_beside_what_there_is_is_nothing() {
+    let server = serve(|call, node| Some(with_nulls(node.answer(call)))).await;
+    assert_eq!(fetch(&server, Method::ExecutionWitness).await.unwrap(), *EXAMPLE);
+
+    // A method that is missing is asked for once.
+    let server = serve(|call, node| {
+        let missing = call.method.starts_with("debug_executionWitness");
+        let reply = if missing { Reply::Error(-32601, "Method not found".into()) } else { node.answer(call) };
+        Some(with_nulls(reply))
+    })
+    .await;
+    assert_eq!(fetch(&server, Method::Auto).await.unwrap(), *EXAMPLE);
+    assert_eq!(server.count("debug_executionWitnessByBlockHash"), 1);
+
+    let server = serve(|_, _| Some(with_nulls(Reply::Error(-32000, "invalid API key".into())))).await;
+    let error = fetch(&server, Method::Auto).await.unwrap_err();
+    assert!(error.to_string().contains("answered with error -32000: invalid API key"), "{error}");
+    assert_eq!(server.calls().len(), 1);
+}
+
+/// Removes a field, or sets it to `null`, wherever its value is empty. A signature's parity is a value.
+fn drop_empty(value: &mut Value, remove: bool) {
+    let is_empty = |name: &str, value: &Value| {
+        !["v", "yParity"].contains(&name)
+            && [json!([]), json!("0x"), json!("0x0"), Value::Null].contains(value)
+    };
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| drop_empty(item, remove)),
+        Value::Object(fields) => {
+            fields.retain(|name, value| !(remove && is_empty(name, value)));
+            for (name, value) in fields {
+                if is_empty(name, value) {
+                    *value = Value::Null;
+                } else {
+                    drop_empty(value, remove);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `null` is absent is empty, wherever a hash or a proof checks the result.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_empty_may_be_left_out() {
+    for remove in [false, true] {
+        for method in [Method::ExecutionWitness, Method::Proofs] {
+            let server = serve(move |call, node| {
+                let altered = |value: &mut Value| match call.method.as_str() {
+                    "eth_getBlockByHash" | "eth_getProof" => drop_empty(value, remove),
+                    method if method.starts_with("debug_executionWitness") => {
+                        value["keys"] = Value::Null;
+                        drop_empty(value, remove);
+                    }
+                    _ => {}
+                };
+                match call.method.as_str() {
+                    "debug_getRawBlock" => Some(Reply::Error(-32601, "the method does not exist".into())),
+                    _ => self::altered(node, call, altered),
+                }
+            })
+            .await;
+            assert_eq!(fetch(&server, method).await.unwrap(), *EXAMPLE, "{method:?} {remove}");
+        }
+    }
+    // What is only repeated beside a proof may be missing altogether, or false: the proof counts.
+    let alterations: [fn(&mut Value); 5] = [
+        |proof| {
+            for field in ["address", "nonce", "balance", "codeHash", "storageHash"] {
+                proof[field] = Value::Null;
+            }
+        },
+        |proof| proof["balance"] = json!("0x1234"),
+        |proof| proof["address"] = json!(Address::repeat_byte(0x33)),
+        |proof| proof["codeHash"] = json!("0x"),
+        |proof| {
+            for slot in proof["storageProof"].as_array_mut().unwrap() {
+                slot["value"] = json!("0x1234");
+            }
+        },
+    ];
+    for (index, alter) in alterations.into_iter().enumerate() {
+        let server = serve(move |call, node| {
+            (call.method == "eth_getProof").then(|| altered(node, call, alter)).flatten()
+        })
+        .await;
+        assert_eq!(fetch(&server, Method::Proofs).await.unwrap(), *EXAMPLE, "{index}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_named() {
+    for (field, value) in [("gas", json!("zz")), ("r", Value::Null), ("type", json!("0x7e"))] {
+        let server = serve(move |call, node| match call.method.as_str() {
+            "eth_getBlockByHash" if call.params[1] == json!(true) => {
+                altered(node, call, |block| block["transactions"][1][field] = value.clone())
+            }
+            "debug_getRawBlock" => Some(Reply::Error(-32601, "the method does not exist".into())),
+            _ => None,
+        })
+        .await;
+        let error = fetch(&server, Method::Auto).await.unwrap_err().to_string();
+        assert!(error.contains("transaction 1") && error.contains(&format!("`{field}`")), "{error}");
+        assert!(!error.contains("untagged"), "{error}");
+    }
+}
+
+/// A block without withdrawals, which its header says to be an empty list.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_header_says_whether_there_are_withdrawals() {
+    let mut chain = DevChain::from_genesis(GENESIS);
+    let input = chain.append(Draft::default());
+    let alterations: [fn(&mut Value); 4] = [
+        |block| block["withdrawals"] = json!([]),
+        |block| block["withdrawals"] = Value::Null,
+        |block| drop(block.as_object_mut().unwrap().remove("withdrawals")),
+        |block| drop(block.as_object_mut().unwrap().remove("uncles")),
+    ];
+    for alter in alterations {
+        let node = ReplayNode::of_input(&input);
+        let server = RpcServer::start(move |call| {
+            let honest = |_: &mut Value| ();
+            let alter = if call.method.starts_with("eth_getBlockBy") { alter } else { honest };
+            match call.method.as_str() {
+                "debug_getRawBlock" => Reply::Error(-32601, "the method does not exist".into()),
+                _ => altered(&node, call, alter).unwrap_or_else(|| node.answer(call)),
+            }
+        })
+        .await;
+        assert_eq!(fetch(&server, Method::Auto).await.unwrap(), input);
+    }
+}
+
+/// The hash that stands beside a header is only repeated.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_is_known_by_its_content() {
+    for claimed in [json!(B256::repeat_byte(9)), Value::Null] {
+        let server = serve(move |call, node| {
+            let claimed = claimed.clone();
+            (call.method == "eth_getBlockByHash")
+                .then(|| altered(node, call, |block| block["hash"] = claimed))
+                .flatten()
+        })
+        .await;
+        assert_eq!(fetch(&server, Method::Auto).await.unwrap(), *EXAMPLE);
+    }
+}
+
+/// A block with fields of a fork that isn't known is not judged.
+#[tokio::test(flavor = "multi_thread")]
+async fn later_forks_are_not_judged() {
+    let later = |alter: fn(&mut alloy_consensus::Header)| {
+        let mut chain = DevChain::from_genesis(GENESIS);
+        let input = chain.append(Draft::default());
+        let mut block = decode_block(&input.block).unwrap();
+        alter(&mut block.header);
+        let hash = block.header.hash_slow();
+        (ReplayNode::of_input(&input).with_block(block), hash)
+    };
+    let (node, hash) = later(|header| {
+        header.block_access_list_hash = Some(B256::ZERO);
+        header.slot_number = Some(7);
+        // A rule that the fork may have changed.
+        header.gas_limit = 1;
+    });
+    let server = RpcServer::start(move |call| node.answer(call)).await;
+    let error = fetch_with(options(&server, Method::Auto), BlockSelector::Hash(hash)).await.unwrap_err();
+    let FetchError::NotSupported { reason: NotSupported::LaterFields(fields), .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(fields, &["blockAccessListHash", "slotNumber"]);
+
+    let (node, hash) = later(|_| ());
+    let server = RpcServer::start(move |call| node.answer(call)).await;
+    let mut chain = ChainSpec::from_json(GENESIS).unwrap();
+    chain.unsupported_from = Some(0);
+    let options = FetchOptions { chain: Some(chain), ..options(&server, Method::Auto) };
+    let error = fetch_with(options, BlockSelector::Hash(hash)).await.unwrap_err();
+    assert!(
+        matches!(error, FetchError::NotSupported { .. }) && !error.to_string().contains("invalid"),
+        "{error}"
+    );
+
+    // Fields that this program can't even put into a header.
+    let server = serve(move |call, node| {
+        call.method
+            .starts_with("eth_getBlockBy")
+            .then(|| {
+                altered(node, call, |block| {
+                    block["fancyRoot"] = json!(B256::ZERO);
+                    block["hash"] = json!(B256::repeat_byte(5));
+                })
+            })
+            .flatten()
+    })
+    .await;
+    for selector in [BlockSelector::Latest, BlockSelector::Number(1)] {
+        let error = fetch_with(self::options(&server, Method::Auto), selector).await.unwrap_err();
+        assert!(matches!(error, FetchError::UnknownFields { .. }), "{error}");
+        assert!(error.to_string().contains("fancyRoot"), "{error}");
+    }
+}
+
+/// A hint that fails, or is false, ends nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_never_end_a_fetch() {
+    let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
+    type Hint = (&'static str, fn(&Call, B256) -> bool);
+    let hints: [Hint; 3] = [
+        // The state after the block.
+        ("eth_getProof", |call, hash| call.params[2]["blockHash"] == json!(hash)),
+        // What is prefetched; it is asked for again.
+        ("eth_getProof", |call, _| call.index < 3),
+        ("eth_getCode", |call, _| call.index == 0),
+    ];
+    for (index, (method, is_hint)) in hints.into_iter().enumerate() {
+        let replies = [
+            Reply::Result(json!({ "accountProof": ["0x00"] })),
+            Reply::Result(json!("0x1234")),
+            Reply::Result(Value::Null),
+            Reply::Error(-32000, "missing trie node".into()),
+            Reply::Http(500, vec![], Vec::new()),
+            Reply::Close,
+            Reply::Silence,
+        ];
+        for reply in replies {
+            let faulty = reply.clone();
+            let server =
+                serve(move |call, _| (call.method == method && is_hint(call, hash)).then(|| faulty.clone()))
+                    .await;
+            assert_eq!(fetch(&server, Method::Proofs).await.unwrap(), *EXAMPLE, "{index} {reply:?}");
+        }
+    }
+    for reply in [
+        Reply::Result(Value::Null),
+        Reply::Result(json!({ "accessList": null })),
+        Reply::Result(json!({ "accessList": [{ "address": LEDGER, "storageKeys": null }] })),
+        Reply::Result(json!([7])),
+        Reply::Error(-32000, "execution reverted".into()),
+        Reply::Http(500, vec![], Vec::new()),
+        Reply::Close,
+        Reply::Silence,
+    ] {
+        let faulty = reply.clone();
+        let server =
+            serve(move |call, _| (call.method == "eth_createAccessList").then(|| faulty.clone())).await;
+        assert_eq!(fetch(&server, Method::Proofs).await.unwrap(), *EXAMPLE, "{reply:?}");
+    }
+}
+
+/// The node decides how much it hints at, but not how much is fetched for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_are_bounded() {
+    let keys = (0..40_000).map(|slot| B256::from(U256::from(slot))).collect::<Vec<_>>();
+    let server = serve(move |call, _| {
+        (call.method == "eth_createAccessList")
+            .then(|| Reply::Result(json!({ "accessList": [{ "address": LEDGER, "storageKeys": keys }] })))
+    })
+    .await;
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let told = events.clone();
+    let options = FetchOptions { timeout: Duration::from_secs(30), ..options(&server, Method::Proofs) };
+    let progress = Arc::new(move |event| told.lock().unwrap().push(event));
+    let input = Fetcher::new(options).unwrap().fetch(&BlockSelector::Latest, progress).await.unwrap();
+    assert_eq!(input, *EXAMPLE);
+    let events = events.lock().unwrap();
+    let slots = events.iter().find_map(|event| match event {
+        Event::Prefetching { slots, .. } => Some(*slots),
+        _ => None,
+    });
+    assert!((10_000..=20_100).contains(&slots.unwrap()), "{slots:?}");
+}
+
+/// A witness that takes too long is asked for once; then the state is fetched piece by piece.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_witness_is_asked_for_once() {
+    for reply in [
+        Reply::Silence,
+        Reply::Close,
+        Reply::BreakOff(json!({ "state": [] })),
+        Reply::Http(502, vec![], b"<html>bad gateway</html>".to_vec()),
+        Reply::Http(504, vec![], b"<html>gateway time-out</html>".to_vec()),
+        Reply::Http(524, vec![], Vec::new()),
+        Reply::Error(-32002, "request timed out".into()),
+        Reply::Error(-32000, "execution timeout, try again later".into()),
+    ] {
+        let slow = reply.clone();
+        let server =
+            serve(move |call, _| call.method.starts_with("debug_executionWitness").then(|| slow.clone()))
+                .await;
+        let options = || FetchOptions {
+            witness_timeout: Some(Duration::from_millis(300)),
+            retries: 5,
+            ..options(&server, Method::Auto)
+        };
+        assert_eq!(fetch_with(options(), BlockSelector::Latest).await.unwrap(), *EXAMPLE, "{reply:?}");
+        let asked = || server.calls().iter().filter(|call| call.method.contains("Witness")).count();
+        assert_eq!(asked(), 1, "{reply:?}");
+        let options = FetchOptions { method: Method::ExecutionWitness, ..options() };
+        fetch_with(options, BlockSelector::Latest).await.unwrap_err();
+        assert_eq!(asked(), 2, "{reply:?}");
+    }
+    // It may take longer than other requests.
+    let witness = match node().answer(&Call {
+        method: "debug_executionWitness".into(),
+        params: json!(["latest"]),
+        head: String::new(),
+        index: 0,
+    }) {
+        Reply::Result(witness) => witness,
+        other => panic!("{other:?}"),
+    };
+    let server = serve(move |call, _| {
+        call.method
+            .starts_with("debug_executionWitness")
+            .then(|| Reply::Late(Duration::from_secs(1), witness.clone()))
+    })
+    .await;
+    let options = options(&server, Method::ExecutionWitness);
+    assert!(options.timeout < Duration::from_secs(1));
+    assert_eq!(fetch_with(options, BlockSelector::Latest).await.unwrap(), *EXAMPLE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_bounded_by_method() {
+    for (method, length) in
+        [("eth_chainId", 1 << 16), ("eth_getBlockByNumber", 5 << 20), ("eth_getProof", 9 << 20)]
+    {
+        let server =
+            serve(move |call, _| (call.method == method).then(|| Reply::Result(json!("0".repeat(length)))))
+                .await;
+        let options = FetchOptions { timeout: Duration::from_secs(30), ..options(&server, Method::Proofs) };
+        let error = fetch_with(options, BlockSelector::Latest).await.unwrap_err();
+        let problem = rpc_problem(error, method);
+        assert!(matches!(problem, Problem::TooLarge(limit) if limit < length), "{method}: {problem:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_are_named_and_not_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let location = "https://127.0.0.1:1/rpc?key=hush";
+        let server =
+            serve(move |_, _| Some(Reply::Http(status, vec![("location", location.into())], Vec::new())))
+                .await;
+        let error = fetch(&server, Method::Auto).await.unwrap_err().to_string();
+        for part in ["redirects to https://127.0.0.1:1/rpc", "--rpc-url", &status.to_string()] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(!error.contains("hush"), "{error}");
+        assert_eq!(server.calls().len(), 1, "no retry helps");
+
+        for (headers, part) in [
+            (vec![], "redirects without a place to go to"),
+            (vec![("location", "/".to_owned())], "redirects to itself"),
+        ] {
+            let server = serve(move |_, _| Some(Reply::Http(status, headers.clone(), Vec::new()))).await;
+            let error = fetch(&server, Method::Auto).await.unwrap_err().to_string();
+            assert!(error.contains(part) && error.contains(&status.to_string()), "{error}");
+            assert_eq!(server.calls().len(), 1, "no retry helps");
+        }
+    }
+}
+
+/// However a node says that there are too many requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn rate_limits_are_known_in_every_spelling() {
+    let replies: [fn() -> Reply; 14] = [
+        || Reply::Error(-32000, "RATE LIMIT".into()),
+        || Reply::Error(-32029, "no".into()),
+        || Reply::Error(-32000, "Daily request count exceeded, try again tomorrow".into()),
+        || Reply::Envelope(json!({ "error": "Too Many Requests" })),
+        || Reply::Envelope(json!({ "error": { "code": "429", "message": null } })),
+        || Reply::Http(403, vec![], b"error code: 1015, you are being rate limited".to_vec()),
+        || Reply::Http(503, vec![("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT".into())], Vec::new()),
+        || Reply::Error(-32000, "Max requests exceeded".into()),
+        || Reply::Error(-32000, "Plan limit hit".into()),
+        || Reply::Error(-32000, "Service is busy".into()),
+        || Reply::Error(-32046, "Cannot fulfill request".into()),
+        || Reply::Envelope(json!({ "error": { "code": -32603, "message": "no", "data": { "code": 429 } } })),
+        || {
+            let data = json!({ "message": "Exceeded 25 requests/sec" });
+            Reply::Envelope(json!({ "error": { "code": -32603, "message": "no", "data": data } }))
+        },
+        || {
+            let body = br#"{"id":null,"error":{"code":-32000,"message":"no"}}"#;
+            Reply::Http(200, vec![("retry-after", "0".into())], body.to_vec())
+        },
+    ];
+    for reply in replies {
+        // The witness, too, which else is asked for once.
+        let server = serve(move |call, _| (call.index == 0).then(reply)).await;
+        assert_eq!(fetch(&server, Method::ExecutionWitness).await.unwrap(), *EXAMPLE, "{:?}", reply());
+        assert_eq!(server.count("eth_chainId"), 2, "{:?}", reply());
+        assert_eq!(server.count("debug_executionWitnessByBlockHash"), 2, "{:?}", reply());
+    }
+    // What is missing stays so, whatever the plan.
+    let server = serve(|call, _| {
+        call.method
+            .starts_with("debug_")
+            .then(|| Reply::Error(-32601, "not found: upgrade your plan for more credits".into()))
+    })
+    .await;
+    assert_eq!(fetch(&server, Method::Auto).await.unwrap(), *EXAMPLE);
+    assert_eq!(server.count("debug_executionWitnessByBlockHash"), 1);
+}
+
+/// All headers of one name are sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_may_have_one_name() {
+    let server = serve(|_, _| None).await;
+    let headers = ["X-Key: first-one", "X-Key: second-one"].map(|header| header.parse().unwrap()).to_vec();
+    let options = FetchOptions { headers, ..options(&server, Method::Auto) };
+    fetch_with(options, BlockSelector::Latest).await.unwrap();
+    for call in server.calls() {
+        let head = call.head.to_lowercase();
+        assert!(head.contains("x-key: first-one\r\n") && head.contains("x-key: second-one\r\n"), "{head}");
+        assert_eq!(head.matches("content-type:").count(), 1, "{head}");
+    }
+}
+
+/// A witness without headers, of a block that reads the hash of the two hundredth before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_headers_are_fetched_together() {
+    // PUSH1 c8 NUMBER SUB BLOCKHASH PUSH0 SSTORE
+    let code = Bytes::from_static(&hex!("60c84303405f55"));
+    let contract = Address::repeat_byte(0xbb);
+    let mut genesis: Value = serde_json::from_str(GENESIS).unwrap();
+    genesis["alloc"][contract.to_string().to_lowercase()] =
+        json!({ "balance": "0x0", "nonce": "0x1", "code": code });
+    let mut chain = DevChain::from_genesis(&genesis.to_string());
+    for _ in 0..210 {
+        chain.append(Draft::default());
+    }
+    let transaction = TxEip1559 {
+        chain_id: chain.spec.chain_id,
+        gas_limit: 100_000,
+        max_fee_per_gas: 3_000_000_000,
+        to: contract.into(),
+        ..TxEip1559::default()
+    };
+    let signature = DevAccount::new(0).sign(&transaction.signature_hash());
+    let transactions = vec![transaction.into_signed(signature).into()];
+    let input = chain.append(Draft { transactions, ..Draft::default() });
+    assert_eq!(input.witness.headers.len(), 199);
+    for canonical in [true, false] {
+        for method in [Method::ExecutionWitness, Method::Proofs] {
+            let node = ReplayNode::of_input(&input).with_state(&chain);
+            let server = RpcServer::start(move |call| match call.method.as_str() {
+                // The node's canonical chain is another.
+                "eth_getBlockByNumber" if !canonical && call.index > 0 => Reply::Result(Value::Null),
+                "debug_executionWitnessByBlockHash" => {
+                    altered(&node, call, |witness| witness["headers"] = Value::Null).unwrap()
+                }
+                _ => node.answer(call),
+            })
+            .await;
+            let events = Arc::new(Mutex::new(Vec::new()));
+            let told = events.clone();
+            let progress = Arc::new(move |event| told.lock().unwrap().push(event));
+            let options = FetchOptions { timeout: Duration::from_secs(30), ..options(&server, method) };
+            let input_again =
+                Fetcher::new(options).unwrap().fetch(&BlockSelector::Latest, progress).await.unwrap();
+            assert_eq!(input_again, input);
+            let validations =
+                events.lock().unwrap().iter().filter(|event| **event == Event::Validating).count();
+            let most = if canonical { 3 } else { 6 };
+            assert!(validations <= most, "{method:?} {canonical}: {validations} validations");
+        }
+    }
+}
+
+/// A block that reads the hashes of 250 ancestors, from the newest to the oldest.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_are_read_one_after_the_other_are_fetched_together() {
+    // PUSH1 1, and in a loop: DUP1 NUMBER SUB BLOCKHASH POP PUSH1 1 ADD, as long as it is below 251.
+    let code = Bytes::from_static(&hex!("60015b80430340506001018060fb1160025700"));
+    let contract = Address::repeat_byte(0xbb);
+    let mut genesis: Value = serde_json::from_str(GENESIS).unwrap();
+    genesis["alloc"][contract.to_string().to_lowercase()] =
+        json!({ "balance": "0x0", "nonce": "0x1", "code": code });
+    let mut chain = DevChain::from_genesis(&genesis.to_string());
+    for _ in 0..255 {
+        chain.append(Draft::default());
+    }
+    let transaction = TxEip1559 {
+        chain_id: chain.spec.chain_id,
+        gas_limit: 100_000,
+        max_fee_per_gas: 3_000_000_000,
+        to: contract.into(),
+        ..TxEip1559::default()
+    };
+    let signature = DevAccount::new(0).sign(&transaction.signature_hash());
+    let transactions = vec![transaction.into_signed(signature).into()];
+    let input = chain.append(Draft { transactions, ..Draft::default() });
+    let number = decode_block(&input.block).unwrap().header.number;
+    assert_eq!(input.witness.headers.len(), 249);
+    for failing in [false, true] {
+        let node = ReplayNode::of_input(&input).with_state(&chain);
+        let server = RpcServer::start(move |call| {
+            // The first of many can't be had by its number.
+            let first =
+                (number - 3..=number - 2).any(|number| call.params[0] == json!(format!("{number:#x}")));
+            match call.method.as_str() {
+                "eth_getBlockByNumber" if failing && first => Reply::Error(-32000, "no such header".into()),
+                _ => node.answer(call),
+            }
+        })
+        .await;
+        let options = FetchOptions { timeout: Duration::from_secs(30), ..options(&server, Method::Proofs) };
+        assert_eq!(fetch_with(options, BlockSelector::Latest).await.unwrap(), input);
+        let one_by_one = server.count("eth_getBlockByHash");
+        assert!(one_by_one < 12, "{failing}: {one_by_one} requests one after the other");
+        let together = server.count("eth_getBlockByNumber");
+        assert!(together < 300, "{failing}: {together} requests");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn inputs_are_cached_and_damage_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
@@ -469,8 +1131,8 @@ impl io::Write for Log {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_never_shown() {
-    const SECRETS: [&str; 5] =
-        ["AliceUser", "Pa55word", "k3y0123456789abcdef", "QuerySecret", "HeaderSecret"];
+    const SECRETS: [&str; 6] =
+        ["AliceUser", "Pa55word", "k3y0123456789abcdef", "QuerySecret", "HeaderSecret", "TokenSecret"];
     let log = Log::default();
     let writer = log.clone();
     tracing_subscriber::fmt()
@@ -479,7 +1141,8 @@ async fn secrets_are_never_shown() {
         .init();
 
     // Errors of every kind, most of which repeat the request.
-    let faults: [fn(&Call) -> Reply; 6] = [
+    let faults: [fn(&Call) -> Reply; 7] = [
+        |_| Reply::Error(-32000, SECRETS.join(" or ")),
         |call| Reply::Error(-32000, format!("bad key in {}", call.head)),
         |call| Reply::Http(401, vec![], call.head.clone().into_bytes()),
         |call| Reply::Http(500, vec![], call.head.clone().into_bytes()),
@@ -496,7 +1159,10 @@ async fn secrets_are_never_shown() {
         let url = format!("http://AliceUser:Pa55word@{host}/v3/k3y0123456789abcdef?apikey=QuerySecret");
         let options = FetchOptions {
             url: url.clone(),
-            headers: vec!["X-Api-Key: HeaderSecret".parse().unwrap()],
+            headers: vec![
+                "X-Api-Key: HeaderSecret".parse().unwrap(),
+                "X-Authorization: Bearer TokenSecret".parse().unwrap(),
+            ],
             ..options(&server, Method::Auto)
         };
         let fetcher = Fetcher::new(options.clone()).unwrap();
@@ -509,7 +1175,7 @@ async fn secrets_are_never_shown() {
         ]);
         // The node got them all.
         let head = &server.calls()[0].head;
-        for secret in [SECRETS[2], SECRETS[3], SECRETS[4]] {
+        for secret in [SECRETS[2], SECRETS[3], SECRETS[4], SECRETS[5]] {
             assert!(head.contains(secret), "{head}");
         }
         assert!(head.to_lowercase().contains("authorization: basic"), "{head}");

@@ -25,7 +25,7 @@ const MAX_BLOCKS: usize = 2;
 
 static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
     let guest = Guest::committed().expect("the committed guest is a program");
-    Mutex::new(Prover::new(guest, default_cache_folder()))
+    Mutex::new(Prover::new(guest, default_cache_folder().expect("HOME is set")))
 });
 
 /// Runs the guest, and checks that it answers as the native validation did.

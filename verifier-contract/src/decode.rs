@@ -5,7 +5,7 @@
 //! Here every count is either what the verifying key prescribes or below a small bound, before anything is
 //! allocated for it. What remains to be checked of the shape, the STARK verifier checks.
 
-use std::io::Error as IoError;
+use std::{io::Error as IoError, marker::PhantomData};
 
 use openvm_circuit::system::memory::merkle::public_values::UserPublicValuesProof;
 use openvm_stark_backend::{
@@ -13,9 +13,7 @@ use openvm_stark_backend::{
     keygen::types::MultiStarkVerifyingKey,
     proof::{BatchConstraintProof, GkrLayerClaims, GkrProof, Proof, StackingProof, TraceVData, WhirProof},
 };
-use openvm_stark_sdk::config::baby_bear_poseidon2::{
-    BabyBearPoseidon2Config as SC, DIGEST_SIZE, Digest, EF, F,
-};
+use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config as SC, DIGEST_SIZE, F};
 use openvm_verify_stark_host::{VmStarkProof, vk::VmStarkVerifyingKey};
 use thiserror::Error;
 
@@ -59,35 +57,78 @@ type Result<T> = std::result::Result<T, DecodeError>;
 
 /// Decodes the STARK in `bytes`, whose shape `key` prescribes.
 pub(crate) fn decode_stark(bytes: &[u8], key: &VmStarkVerifyingKey) -> Result<VmStarkProof> {
-    let mut input = Input(bytes);
+    let mut input = Input::<SC>::new(bytes);
     let inner = input.proof(&key.mvk)?;
-
     let baseline = &key.baseline;
-    let user_pvs_proof = {
-        let height = baseline.memory_dimensions.overall_height();
-        let subtree = (baseline.num_user_pvs / DIGEST_SIZE).max(1).ilog2() as usize;
-        let siblings = input.exactly("siblings of the public values", height.saturating_sub(subtree))?;
-        let proof = input.digests(siblings)?;
-        let values = input.exactly("public values of the program", baseline.num_user_pvs)?;
-        UserPublicValuesProof {
-            proof,
-            public_values: input.base(values)?,
-            public_values_commit: input.digest()?,
-        }
-    };
+    let height = baseline.memory_dimensions.overall_height();
+    let user_pvs_proof = input.public_values(height, baseline.num_user_pvs)?;
     // This machine has no deferrals, so a proof has no Merkle proofs of them.
     input.exactly_byte("deferral proofs", 0)?;
-    if !input.0.is_empty() {
-        return Err(DecodeError::TrailingBytes(input.0.len()));
-    }
+    input.end()?;
     Ok(VmStarkProof { inner, user_pvs_proof, deferral_merkle_proofs: None })
 }
 
-/// The bytes that are left to read.
-struct Input<'a>(&'a [u8]);
+/// Decodes a proof of the circuit whose verifying key is `key`, encoded as `openvm_stark_backend::codec` does. This is
+/// for provers, which read back what they wrote to a file; it says nothing of the proof's validity.
+///
+/// # Errors
+/// [`DecodeError`] when the bytes are no proof of the shape that the key prescribes. No more memory is taken than such a
+/// proof has.
+pub fn decode_proof<C: DecodableConfig>(bytes: &[u8], key: &MultiStarkVerifyingKey<C>) -> Result<Proof<C>> {
+    let mut input = Input::<C>::new(bytes);
+    let proof = input.proof(key)?;
+    input.end()?;
+    Ok(proof)
+}
 
-impl Input<'_> {
-    fn proof(&mut self, mvk: &MultiStarkVerifyingKey<SC>) -> Result<Proof<SC>> {
+/// Decodes the proof of the `count` values that a program revealed, in a memory whose tree is `height` high. As
+/// [`decode_proof`], it is for provers.
+///
+/// # Errors
+/// [`DecodeError`] when the bytes are no such proof.
+pub fn decode_public_values(
+    bytes: &[u8],
+    height: usize,
+    count: usize,
+) -> Result<UserPublicValuesProof<DIGEST_SIZE, F>> {
+    let mut input = Input::<SC>::new(bytes);
+    let proof = input.public_values(height, count)?;
+    input.end()?;
+    Ok(proof)
+}
+
+/// The bytes that are left to read, of proofs of the configuration `C`.
+struct Input<'a, C>(&'a [u8], PhantomData<C>);
+
+impl Input<'_, SC> {
+    fn public_values(
+        &mut self,
+        height: usize,
+        count: usize,
+    ) -> Result<UserPublicValuesProof<DIGEST_SIZE, F>> {
+        let subtree = (count / DIGEST_SIZE).max(1).ilog2() as usize;
+        let siblings = self.exactly("siblings of the public values", height.saturating_sub(subtree))?;
+        let proof = self.digests(siblings)?;
+        let values = self.exactly("public values of the program", count)?;
+        Ok(UserPublicValuesProof {
+            proof,
+            public_values: self.base(values)?,
+            public_values_commit: self.digest()?,
+        })
+    }
+}
+
+impl<'a, C: DecodableConfig> Input<'a, C> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes, PhantomData)
+    }
+
+    /// Nothing may follow.
+    fn end(&self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes(self.0.len())) }
+    }
+
+    fn proof(&mut self, mvk: &MultiStarkVerifyingKey<C>) -> Result<Proof<C>> {
         let airs = &mvk.inner.per_air;
         let params = &mvk.inner.params;
         self.exactly("codec version", CODEC_VERSION)?;
@@ -146,7 +187,7 @@ impl Input<'_> {
         Ok(present)
     }
 
-    fn gkr(&mut self) -> Result<GkrProof<SC>> {
+    fn gkr(&mut self) -> Result<GkrProof<C>> {
         let logup_pow_witness = self.base_element()?;
         let q0_claim = self.extension_element()?;
         let layers = self.at_most("GKR layers", MAX_LAYERS)?;
@@ -168,9 +209,9 @@ impl Input<'_> {
 
     fn batch_constraints(
         &mut self,
-        mvk: &MultiStarkVerifyingKey<SC>,
+        mvk: &MultiStarkVerifyingKey<C>,
         present: usize,
-    ) -> Result<BatchConstraintProof<SC>> {
+    ) -> Result<BatchConstraintProof<C>> {
         let params = &mvk.inner.params;
         let degree = mvk.inner.max_constraint_degree() + 1;
         self.exactly("LogUp terms", present)?;
@@ -210,7 +251,7 @@ impl Input<'_> {
         })
     }
 
-    fn stacking(&mut self, mvk: &MultiStarkVerifyingKey<SC>) -> Result<StackingProof<SC>> {
+    fn stacking(&mut self, mvk: &MultiStarkVerifyingKey<C>) -> Result<StackingProof<C>> {
         let params = &mvk.inner.params;
         let coefficients =
             self.exactly("coefficients of the stacking round", 2 * ((1 << params.l_skip) - 1) + 1)?;
@@ -228,11 +269,7 @@ impl Input<'_> {
         Ok(StackingProof { univariate_round_coeffs, sumcheck_round_polys, stacking_openings })
     }
 
-    fn whir(
-        &mut self,
-        mvk: &MultiStarkVerifyingKey<SC>,
-        stacking: &StackingProof<SC>,
-    ) -> Result<WhirProof<SC>> {
+    fn whir(&mut self, mvk: &MultiStarkVerifyingKey<C>, stacking: &StackingProof<C>) -> Result<WhirProof<C>> {
         let params = &mvk.inner.params;
         let rounds = &params.whir.rounds;
         let folds = 1 << params.k_whir();
@@ -315,38 +352,38 @@ impl Input<'_> {
         if actual <= limit { Ok(actual) } else { Err(DecodeError::TooMany { what, actual, limit }) }
     }
 
-    fn merkle_proofs(&mut self, queries: usize, depth: usize) -> Result<Vec<Vec<Digest>>> {
+    fn merkle_proofs(&mut self, queries: usize, depth: usize) -> Result<Vec<Vec<C::Digest>>> {
         (0..queries).map(|_| self.digests(depth)).collect()
     }
 
-    fn digest(&mut self) -> Result<Digest> {
-        Ok(SC::decode_digest(&mut self.0)?)
+    fn digest(&mut self) -> Result<C::Digest> {
+        Ok(C::decode_digest(&mut self.0)?)
     }
 
-    fn digests(&mut self, count: usize) -> Result<Vec<Digest>> {
-        Ok(SC::decode_digest_n(&mut self.0, count)?)
+    fn digests(&mut self, count: usize) -> Result<Vec<C::Digest>> {
+        Ok(C::decode_digest_n(&mut self.0, count)?)
     }
 
-    fn base_element(&mut self) -> Result<F> {
-        Ok(SC::decode_base_field(&mut self.0)?)
+    fn base_element(&mut self) -> Result<C::F> {
+        Ok(C::decode_base_field(&mut self.0)?)
     }
 
-    fn base(&mut self, count: usize) -> Result<Vec<F>> {
-        Ok(SC::decode_base_field_n(&mut self.0, count)?)
+    fn base(&mut self, count: usize) -> Result<Vec<C::F>> {
+        Ok(C::decode_base_field_n(&mut self.0, count)?)
     }
 
-    fn extension_element(&mut self) -> Result<EF> {
-        Ok(SC::decode_extension_field(&mut self.0)?)
+    fn extension_element(&mut self) -> Result<C::EF> {
+        Ok(C::decode_extension_field(&mut self.0)?)
     }
 
-    fn extension(&mut self, count: usize) -> Result<Vec<EF>> {
-        Ok(SC::decode_extension_field_n(&mut self.0, count)?)
+    fn extension(&mut self, count: usize) -> Result<Vec<C::EF>> {
+        Ok(C::decode_extension_field_n(&mut self.0, count)?)
     }
 
-    fn extension_arrays<const N: usize>(&mut self, count: usize) -> Result<Vec<[EF; N]>> {
+    fn extension_arrays<const N: usize>(&mut self, count: usize) -> Result<Vec<[C::EF; N]>> {
         let mut arrays = Vec::with_capacity(count);
         for _ in 0..count {
-            let mut array = [EF::default(); N];
+            let mut array = [C::EF::default(); N];
             for element in &mut array {
                 *element = self.extension_element()?;
             }

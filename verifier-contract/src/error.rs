@@ -85,6 +85,13 @@ pub enum VerifyError {
          anything that it accepts"
     )]
     Insecure,
+    /// The key's SRS is of no ceremony that is known, and that was not allowed.
+    #[cfg(feature = "evm")]
+    #[error(
+        "the verifying key's SRS is of no ceremony that this program knows, so whoever made it may be able to make a \
+         proof of anything that the key accepts"
+    )]
+    UnknownSrs,
     /// The proof has another length than EVM proofs have.
     #[cfg(feature = "evm")]
     #[error("the proof has {actual} bytes, an EVM proof has {expected}")]
@@ -132,7 +139,7 @@ impl VerifyError {
             #[cfg(feature = "stark")]
             Self::Stopped(_) => false,
             #[cfg(feature = "evm")]
-            Self::Insecure => false,
+            Self::Insecure | Self::UnknownSrs => false,
             #[cfg(any(feature = "evm", feature = "stark"))]
             _ => true,
         }

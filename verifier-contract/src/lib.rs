@@ -15,6 +15,14 @@
 //! whatever is wrong with it ends in an error that says so. [`VerifyError::blames_proof`] tells a proof that is invalid
 //! from one that can't be judged here, because its program is withdrawn or not known.
 //!
+//! # Which keys to trust
+//!
+//! What a proof is checked against decides what it proves. The key of STARKs is built in, [`VerifyingKey::committed`]. An
+//! EVM proof's belongs to an SRS as well, and is too much work to make everywhere, so it is copied:
+//! [`EvmVerifyingKey::decode_pinned`] takes one whose digest is built in, or that its user names, and refuses all others,
+//! and [`verify_evm`] refuses those whose SRS is of no known ceremony unless it is told not to. A key from a cache folder,
+//! or from whom the proof is from, is nothing to be believed without that.
+//!
 //! # Features
 //!
 //! - `stark`: STARKs, by the proof system's own verifier;
@@ -24,6 +32,8 @@
 //! All are on by default. A light client that takes EVM proofs alone has `default-features = false` and
 //! `features = ["evm"]`.
 
+#[cfg(feature = "stark")]
+mod caught;
 #[cfg(feature = "contracts")]
 pub mod contracts;
 #[cfg(feature = "stark")]
@@ -31,6 +41,7 @@ mod decode;
 mod error;
 #[cfg(feature = "evm")]
 mod evm;
+mod files;
 #[cfg(feature = "stark")]
 mod key;
 mod proof_file;
@@ -40,13 +51,17 @@ mod stark;
 
 pub use error::{PROOF_SYSTEM, VerifyError};
 #[cfg(feature = "evm")]
-pub use evm::{EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, InsecureSrs, verify_evm};
+pub use evm::{
+    CEREMONIES, Ceremony, EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, SrsOrigin, UnknownSrs, verify_evm,
+};
+pub use files::{write_destination, write_file};
 pub use proof_file::{INSECURE_SRS, MAX_PROOF_BYTES, ProofFile, ProofFileError, ProofKind};
 pub use release::Release;
 pub use zeno_guest_evm::ChainClaim;
 #[cfg(feature = "stark")]
 pub use {
-    decode::DecodeError,
+    caught::caught,
+    decode::{DecodeError, decode_proof, decode_public_values},
     key::{KeyError, VerifyingKey},
     stark::verify_stark,
 };

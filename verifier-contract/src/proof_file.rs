@@ -2,16 +2,15 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use alloy_primitives::{B256, U256, keccak256};
-use atomic_write_file::AtomicWriteFile;
 use thiserror::Error;
 use zeno_guest_evm::ChainClaim;
 
-use crate::{PROOF_SYSTEM, Release, VerifyError};
+use crate::{PROOF_SYSTEM, Release, VerifyError, write_file};
 
 /// The first eight bytes of every proof file.
 const MAGIC: [u8; 8] = *b"ZENOPRF\0";
@@ -24,6 +23,8 @@ pub const MAX_PROOF_BYTES: usize = 8 << 20;
 /// Longest file, in bytes: the proof and room for everything around it.
 const MAX_FILE_BYTES: usize = MAX_PROOF_BYTES + 4096;
 const CHECKSUM_BYTES: usize = 32;
+/// What errors call the version of the layout.
+const VERSION: &str = "the format version";
 /// What errors call [`ProofFile::srs`].
 const SRS_NAME: &str = "the SRS's name";
 
@@ -104,6 +105,9 @@ pub enum ProofFileError {
     /// The file is of another kind altogether.
     #[error("not a Zeno proof: the file does not start with \"ZENOPRF\"")]
     Foreign,
+    /// There is nothing in the file.
+    #[error("not a Zeno proof: the file is empty")]
+    Empty,
     /// The file is shorter than what it announces.
     #[error("truncated: {what} needs {needed} more bytes and {left} are left")]
     Truncated {
@@ -161,10 +165,11 @@ pub enum ProofFileError {
 }
 
 impl ProofFileError {
-    /// Whether the file is a proof that can't be right. Otherwise it couldn't be read, it is no proof, or it is of a
-    /// format that this program doesn't know, and nothing is said about a proof.
+    /// Whether the file is a proof that is wrong, as its maker made it. Otherwise it couldn't be read, it is no proof, it is of
+    /// a format that this program doesn't know, or it was damaged on its way, and nothing is said about a proof.
     pub fn blames_proof(&self) -> bool {
-        !matches!(self, Self::Io { .. } | Self::Foreign | Self::UnsupportedVersion(_) | Self::UnknownKind(_))
+        // All else is found before the checksum was compared.
+        matches!(self, Self::NumberTooLarge(_))
     }
 }
 
@@ -220,16 +225,15 @@ impl ProofFile {
     /// Every variant of [`ProofFileError`] except [`Io`](ProofFileError::Io): a file that is foreign,
     /// truncated, altered or too new is refused with that reason.
     pub fn decode(bytes: &[u8]) -> Result<Self, ProofFileError> {
-        let shared = bytes.len().min(MAGIC.len());
-        if bytes[..shared] != MAGIC[..shared] {
+        if bytes.is_empty() {
+            return Err(ProofFileError::Empty);
+        }
+        if !bytes.starts_with(&MAGIC) {
             return Err(ProofFileError::Foreign);
         }
         let mut rest = Cursor(bytes);
         rest.array::<{ MAGIC.len() }>("the file's mark")?;
-        let version = u32::from_le_bytes(rest.array("the format version")?);
-        if !matches!(version, 1 | 2) {
-            return Err(ProofFileError::UnsupportedVersion(version));
-        }
+        let version = version(&mut rest)?;
         let kind = u32::from_le_bytes(rest.array("the kind of proof")?);
         let kind = ProofKind::from_code(kind).ok_or(ProofFileError::UnknownKind(kind))?;
         if kind.format() != version {
@@ -306,8 +310,9 @@ impl ProofFile {
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(io_error)?;
         file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io_error)?;
-        let shared = bytes.len().min(MAGIC.len());
-        if bytes.len() > MAX_FILE_BYTES && bytes[..shared] == MAGIC[..shared] {
+        if bytes.len() > MAX_FILE_BYTES && bytes.starts_with(&MAGIC) {
+            // Of a format that isn't known, nothing is known about its length.
+            version(&mut Cursor(&bytes[MAGIC.len()..]))?;
             return Err(ProofFileError::TooLong {
                 what: "the file",
                 length: bytes.len() as u64,
@@ -317,19 +322,22 @@ impl ProofFile {
         Self::decode(&bytes)
     }
 
-    /// Writes the file whole or not at all.
+    /// Writes the file whole or not at all, as [`write_file`] does.
     ///
     /// # Errors
     /// As [`encode`](Self::encode), and [`ProofFileError::Io`].
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ProofFileError> {
         let path = path.as_ref();
         let bytes = self.encode()?;
-        let write = || {
-            let mut file = AtomicWriteFile::open(path)?;
-            file.write_all(&bytes)?;
-            file.commit()
-        };
-        write().map_err(|source| ProofFileError::Io { path: path.to_owned(), source })
+        write_file(path, &bytes).map_err(|source| ProofFileError::Io { path: path.to_owned(), source })
+    }
+}
+
+/// The version of the layout, if it is one that is known.
+fn version(rest: &mut Cursor<'_>) -> Result<u32, ProofFileError> {
+    match u32::from_le_bytes(rest.array(VERSION)?) {
+        version @ (1 | 2) => Ok(version),
+        version => Err(ProofFileError::UnsupportedVersion(version)),
     }
 }
 
@@ -473,7 +481,14 @@ mod tests {
         for bytes in [example(), evm_example()].map(|file| file.encode().unwrap()) {
             for length in 0..bytes.len() {
                 let error = ProofFile::decode(&bytes[..length]).unwrap_err();
-                assert!(matches!(error, ProofFileError::Truncated { .. }), "{length}: {error}");
+                // Only what has the whole mark is a proof.
+                let fits = match length {
+                    0 => matches!(error, ProofFileError::Empty),
+                    1..8 => matches!(error, ProofFileError::Foreign),
+                    _ => matches!(error, ProofFileError::Truncated { .. }),
+                };
+                assert!(fits, "{length}: {error}");
+                assert!(!error.blames_proof(), "a download that broke off: {length}: {error}");
             }
         }
     }
@@ -517,6 +532,29 @@ mod tests {
         std::fs::write(&path, vec![1; MAX_FILE_BYTES + 1]).unwrap();
         assert!(matches!(ProofFile::read(&path), Err(ProofFileError::Foreign)));
         assert!(matches!(ProofFile::read(folder.path().join("absent")), Err(ProofFileError::Io { .. })));
+        assert!(matches!(ProofFile::read(folder.path()), Err(ProofFileError::Io { .. })));
+        // One of a later format may be as long as it likes.
+        let mut later = vec![1; MAX_FILE_BYTES + 1];
+        later[..12].copy_from_slice(b"ZENOPRF\0\x03\0\0\0");
+        std::fs::write(&path, later).unwrap();
+        assert!(matches!(ProofFile::read(&path), Err(ProofFileError::UnsupportedVersion(3))));
+        std::fs::write(&path, b"").unwrap();
+        let error = ProofFile::read(&path).unwrap_err();
+        assert_eq!(error.to_string(), "not a Zeno proof: the file is empty");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn reads_and_writes_pipes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || ProofFile::read(path)
+        });
+        evm_example().write(&path).unwrap();
+        assert_eq!(reader.join().unwrap().unwrap(), evm_example());
     }
 
     #[test]
@@ -544,7 +582,7 @@ mod tests {
             let mut altered = bytes.clone();
             altered[16 + 32 * word + 23] = 1;
             let error = ProofFile::decode(&sealed(altered)).unwrap_err();
-            assert!(error.to_string().contains(name), "{error}");
+            assert!(error.to_string().contains(name) && error.blames_proof(), "{error}");
         }
     }
 }

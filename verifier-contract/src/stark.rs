@@ -1,14 +1,23 @@
 //! Native verification of a STARK.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use alloy_primitives::B256;
 use openvm_stark_backend::p3_field::PrimeField32;
 use openvm_stark_sdk::config::baby_bear_poseidon2::F;
-use openvm_verify_stark_host::{VmStarkProof, verify_vm_stark_proof_decoded};
+use openvm_verify_stark_host::{
+    VmStarkProof,
+    pvs::{CONSTRAINT_EVAL_AIR_ID, VERIFIER_PVS_AIR_ID, VM_PVS_AIR_ID},
+    verify_vm_stark_proof_decoded,
+};
 use zeno_guest_evm::ChainClaim;
 
-use crate::{ProofFile, ProofKind, VerifyError, VerifyingKey, decode::decode_stark};
+use crate::{
+    ProofFile, ProofKind, VerifyError, VerifyingKey,
+    caught::caught,
+    decode::{DecodeError, decode_stark},
+};
+
+/// The tables whose public values or commitments the proof system's verifier reads without looking whether they are there.
+const REQUIRED: [usize; 3] = [VERIFIER_PVS_AIR_ID, VM_PVS_AIR_ID, CONSTRAINT_EVAL_AIR_ID];
 
 /// Checks that `file` proves its claim under `key`, and returns the claim.
 ///
@@ -16,29 +25,38 @@ use crate::{ProofFile, ProofKind, VerifyError, VerifyingKey, decode::decode_star
 /// parameters, the success of the run, and every field of the claim.
 ///
 /// # Errors
-/// [`VerifyError`] says what doesn't hold. There is no panic, whatever the file.
+/// [`VerifyError`] says what doesn't hold. There is no panic, whatever the file; but the last means to that end is to catch
+/// one of the proof system's verifier, which works only where panics unwind: in a program that is built with
+/// `panic = "abort"` a panic ends the process.
 pub fn verify_stark(file: &ProofFile, key: &VerifyingKey) -> Result<ChainClaim, VerifyError> {
     file.check_origin(ProofKind::Stark, key.app_exe_commitment(), key.app_vm_commitment())?;
     let proof = decode_stark(&file.proof, &key.stark)?;
+    check_tables(&proof)?;
     verify_decoded(&proof, key)?;
     check_revealed(&proof.user_pvs_proof.public_values, &file.claim)?;
     Ok(file.claim)
 }
 
+/// Refuses a proof in which a table of [`REQUIRED`] is absent.
+fn check_tables(proof: &VmStarkProof) -> Result<(), DecodeError> {
+    let tables = &proof.inner.trace_vdata;
+    let present = REQUIRED.iter().filter(|table| matches!(tables.get(**table), Some(Some(_)))).count();
+    if present == REQUIRED.len() {
+        return Ok(());
+    }
+    Err(DecodeError::Count {
+        what: "tables that the claim is read from",
+        actual: present,
+        expected: REQUIRED.len(),
+    })
+}
+
 /// Runs the proof system's verifier. The decoder has fixed all counts that the verifier relies on, and the
 /// verifier checks the rest before it indexes; should it panic all the same, that is a refusal and not a crash.
 fn verify_decoded(proof: &VmStarkProof, key: &VerifyingKey) -> Result<(), VerifyError> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| verify_vm_stark_proof_decoded(&key.stark, proof)));
-    match outcome {
+    match caught(|| verify_vm_stark_proof_decoded(&key.stark, proof)) {
         Ok(result) => result.map_err(|error| VerifyError::Stark(Box::new(error))),
-        Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            Err(VerifyError::Stopped(message.to_owned()))
-        }
+        Err(message) => Err(VerifyError::Stopped(message)),
     }
 }
 
@@ -55,5 +73,34 @@ fn check_revealed(revealed: &[F], claim: &ChainClaim) -> Result<(), VerifyError>
     match extra {
         Some((index, value)) => Err(VerifyError::ExtraPublicValue { index, value: value.as_canonical_u32() }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openvm_stark_backend::codec::Encode;
+
+    use super::*;
+
+    #[test]
+    fn refuses_a_proof_without_a_table() {
+        let key = VerifyingKey::decode(include_bytes!("../tests/recorded/small.key")).unwrap();
+        let file = ProofFile::decode(include_bytes!("../tests/recorded/small.proof")).unwrap();
+        assert_eq!(verify_stark(&file, &key).unwrap(), file.claim);
+        for table in REQUIRED {
+            let mut proof = decode_stark(&file.proof, &key.stark).unwrap();
+            let inner = &mut proof.inner;
+            inner.trace_vdata[table] = None;
+            inner.public_values[table].clear();
+            let constraints = &mut inner.batch_constraint_proof;
+            constraints.numerator_term_per_air.pop();
+            constraints.denominator_term_per_air.pop();
+            constraints.column_openings.pop();
+            let altered = ProofFile { proof: proof.encode_to_vec().unwrap(), ..file.clone() };
+            let error = verify_stark(&altered, &key).unwrap_err();
+            assert!(error.blames_proof());
+            let expected = "malformed proof: tables that the claim is read from: 2, expected 3";
+            assert_eq!(error.to_string(), expected, "table {table}");
+        }
     }
 }

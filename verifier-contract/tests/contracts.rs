@@ -1,11 +1,23 @@
 //! The committed contracts pin the committed guest, and are what the generators give.
 #![cfg(all(feature = "stark", feature = "contracts"))]
 
+mod solidity;
+
 use std::{fs, path::Path, process::Command};
 
+use alloy_primitives::{B256, keccak256};
+use alloy_sol_types::SolCall;
+use halo2curves::{
+    bn256::{Fq, Fr, G1Affine, G2Affine},
+    ff::PrimeField,
+    group::Curve,
+};
 use zeno_verifier::{
-    EvmVerifyingKey, INSECURE_SRS, InsecureSrs, ProofFile, VerifyError, VerifyingKey,
-    contracts::{INSECURE_DEV_HALO2_VERIFIER, solidity_sources},
+    CEREMONIES, Ceremony, EvmVerifyingKey, INSECURE_SRS, ProofFile, UnknownSrs, VerifyError, VerifyingKey,
+    contracts::{
+        IZenoVerifier, ZenoVerifierInsecureDev, solidity_sources, verifier_creation_code, verifier_name,
+        verifier_runtime_code,
+    },
     verify_evm,
 };
 
@@ -14,13 +26,13 @@ use zeno_verifier::{
 fn the_committed_contracts_are_those_of_the_committed_key() {
     let key = EvmVerifyingKey::insecure_dev().unwrap();
     let guest = VerifyingKey::committed().unwrap();
-    let remedy = "another guest or machine: run `zeno setup` under the development SRS, and put verifying-key and \
-                  Halo2Verifier.sol in the place of the committed ones";
+    let remedy = "another guest or machine: run `zeno setup` under the development SRS, and put verifying-key in the \
+                  place of the committed one";
     assert!(key.is_insecure());
     assert_eq!(key.app_exe_commitment(), guest.app_exe_commitment(), "{remedy}");
     assert_eq!(key.app_vm_commitment(), guest.app_vm_commitment(), "{remedy}");
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
-    for file in solidity_sources(&key, INSECURE_DEV_HALO2_VERIFIER).expect(remedy) {
+    for file in solidity_sources(&key) {
         if file.path != "foundry.toml" {
             let committed = fs::read_to_string(contracts.join(&file.path)).unwrap();
             assert_eq!(
@@ -40,13 +52,135 @@ fn the_real_proof_is_valid() {
         ProofFile::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/test/fixtures/block.proof"))
             .unwrap();
     assert_eq!(file.srs.as_deref(), Some(INSECURE_SRS));
-    assert_eq!(verify_evm(&file, &key, InsecureSrs::Allow).unwrap(), file.claim);
-    assert!(matches!(verify_evm(&file, &key, InsecureSrs::Refuse), Err(VerifyError::Insecure)));
+    assert_eq!(verify_evm(&file, &key, UnknownSrs::Allow).unwrap(), file.claim);
+    assert!(matches!(verify_evm(&file, &key, UnknownSrs::Refuse), Err(VerifyError::Insecure)));
     for place in (0..file.proof.len()).step_by(7) {
         let mut altered = file.clone();
         altered.proof[place] ^= 1;
-        assert!(verify_evm(&altered, &key, InsecureSrs::Allow).is_err(), "byte {place}");
+        assert!(verify_evm(&altered, &key, UnknownSrs::Allow).is_err(), "byte {place}");
     }
+}
+
+/// A key of the committed circuit's size with other words, as `zeno setup` makes it under another SRS. Where they are
+/// narrow, each of its points has a coordinate that starts with a zero byte, and each commitment starts with two.
+fn other_key(ceremony: Option<&Ceremony>, narrow: bool) -> EvmVerifyingKey {
+    let mut bytes = EvmVerifyingKey::insecure_dev().unwrap().encode();
+    let zeros = if narrow { 2 } else { 1 };
+    for (at, name) in [(9, "guest"), (41, "machine")] {
+        let mut commitment = keccak256(name);
+        commitment[..zeros].fill(0);
+        bytes[at..at + 32].copy_from_slice(commitment.as_slice());
+    }
+    let multiples = (1u64..).map(|scalar| (G1Affine::generator() * Fr::from(scalar)).to_affine());
+    let points = multiples.map(|point| [point.x, point.y].map(big_endian));
+    let fitting = points.filter(|point| point.iter().any(|coordinate| coordinate[0] == 0) == narrow);
+    for (index, point) in fitting.take(7).enumerate() {
+        bytes[201 + 64 * index..][..64].copy_from_slice(&point.concat());
+    }
+    let s_g2 = match ceremony {
+        Some(ceremony) => ceremony.s_g2.map(|word| word.to_be_bytes::<32>()),
+        None => {
+            let s_g2 = (G2Affine::generator() * Fr::from(u64::MAX)).to_affine();
+            [s_g2.x.c1, s_g2.x.c0, s_g2.y.c1, s_g2.y.c0].map(big_endian)
+        }
+    };
+    bytes[73..201].copy_from_slice(&s_g2.concat());
+    let end = bytes.len() - 32;
+    let checksum = keccak256(&bytes[..end]);
+    bytes[end..].copy_from_slice(checksum.as_slice());
+    EvmVerifyingKey::decode(&bytes).unwrap()
+}
+
+fn big_endian(coordinate: Fq) -> [u8; 32] {
+    let mut bytes = coordinate.to_repr();
+    bytes.reverse();
+    bytes
+}
+
+/// What is rendered is what the compiler makes, for keys that nobody has compiled.
+#[test]
+fn the_rendered_code_is_what_the_compiler_makes() {
+    let keys = [
+        (Some(&CEREMONIES[1]), false, "ZenoVerifier"),
+        (Some(&CEREMONIES[0]), true, "ZenoVerifier"),
+        (None, true, "ZenoVerifierUnknownSrs"),
+    ];
+    for (ceremony, narrow, name) in keys {
+        let key = other_key(ceremony, narrow);
+        assert_eq!(verifier_name(&key), name);
+        let rendered = verifier_creation_code(&key).unwrap();
+        assert!(rendered.ends_with(&verifier_runtime_code(&key).unwrap()));
+        let Some(compiled) = solidity::compiled(&solidity_sources(&key), name) else {
+            eprintln!("SKIPPED: solc is not installed; scripts/build-contracts installs it");
+            return;
+        };
+        assert!(
+            rendered == compiled,
+            "{name}: {} bytes rendered, {} compiled",
+            rendered.len(),
+            compiled.len()
+        );
+    }
+}
+
+/// In an EVM: it says what it pins, takes the real proof if it is of the key that the proof is of, and no other.
+#[test]
+fn the_rendered_code_is_a_verifier() {
+    let file =
+        ProofFile::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/test/fixtures/block.proof"))
+            .unwrap();
+    let committed = EvmVerifyingKey::insecure_dev().unwrap();
+    let mut contract = solidity::Deployed::of(verifier_creation_code(&committed).unwrap());
+    assert_eq!(contract.verify(&file.claim, &file.proof).unwrap(), file.claim.digest());
+    for (ceremony, insecure) in [(Some(&CEREMONIES[0]), 0), (None, 1)] {
+        let key = other_key(ceremony, insecure == 1);
+        let mut contract = solidity::Deployed::of(verifier_creation_code(&key).unwrap());
+        let mut word = |call: Vec<u8>| B256::from_slice(&contract.call(call).unwrap());
+        assert_eq!(word(IZenoVerifier::APP_EXE_COMMITCall {}.abi_encode()), key.app_exe_commitment());
+        assert_eq!(word(IZenoVerifier::APP_VM_COMMITCall {}.abi_encode()), key.app_vm_commitment());
+        assert_eq!(word(IZenoVerifier::INSECURE_SRSCall {}.abi_encode()), B256::with_last_byte(insecure));
+        assert!(contract.verify(&file.claim, &file.proof).is_err());
+    }
+}
+
+/// The Halo2 proof reaches the fallback as calldata that starts with four zero bytes.
+#[test]
+fn no_function_has_the_selector_zero() {
+    use ZenoVerifierInsecureDev::ZenoVerifierInsecureDevCalls as Calls;
+    let selectors: Vec<_> = Calls::SELECTORS.to_vec();
+    assert!(selectors.contains(&ZenoVerifierInsecureDev::verifyCall::SELECTOR), "{selectors:?}");
+    assert!(selectors.contains(&IZenoVerifier::verifyClaimCall::SELECTOR), "{selectors:?}");
+    assert!(!selectors.contains(&[0; 4]), "{selectors:?}");
+}
+
+/// What `zeno contract export` writes and a user's forge compiles is the committed bytecode.
+#[test]
+fn forge_makes_the_committed_code_of_an_export() {
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
+    let forge = contracts.join("node_modules/.bin/forge");
+    if !forge.is_file() || !contracts.join("node_modules/solc").is_dir() {
+        eprintln!("SKIPPED: forge is not installed; scripts/test-contracts installs it");
+        return;
+    }
+    let key = EvmVerifyingKey::insecure_dev().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for file in solidity_sources(&key) {
+        let path = folder.path().join(file.path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, file.text).unwrap();
+    }
+    // The pinned compiler, for there may be no network to fetch it.
+    let output = Command::new(forge)
+        .args(["build", "--offline", "--use"])
+        .arg(contracts.join("scripts/solc"))
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let artifact = folder.path().join("out/ZenoVerifierInsecureDev.sol/ZenoVerifierInsecureDev.json");
+    let artifact: serde_json::Value = serde_json::from_slice(&fs::read(artifact).unwrap()).unwrap();
+    assert_eq!(artifact["bytecode"]["object"], verifier_creation_code(&key).unwrap().to_string());
+    assert_eq!(artifact["deployedBytecode"]["object"], verifier_runtime_code(&key).unwrap().to_string());
 }
 
 /// OpenVM's part, which is the same for every key, is the template in the SDK that this workspace is built with.

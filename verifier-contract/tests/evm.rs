@@ -16,9 +16,9 @@ use halo2curves::{
 };
 use wrapper::{APP_EXE, APP_VM, K, Wrapper, claim, limbs, srs};
 use zeno_verifier::{
-    ChainClaim, EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, InsecureSrs, ProofFile, ProofKind,
-    VerifyError,
-    contracts::{SourceError, solidity_sources},
+    CEREMONIES, ChainClaim, EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, INSECURE_SRS, ProofFile,
+    ProofKind, SrsOrigin, UnknownSrs, VerifyError,
+    contracts::{CodeError, solidity_sources, verifier_creation_code, verifier_name},
     verify_evm,
 };
 
@@ -27,8 +27,9 @@ const SCALAR: U256 =
 const COORDINATE: U256 =
     alloy_primitives::uint!(0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47_U256);
 
+/// The SRS of these tests is one that nobody knows.
 fn verify(file: &ProofFile, key: &EvmVerifyingKey) -> Result<ChainClaim, VerifyError> {
-    verify_evm(file, key, InsecureSrs::Refuse)
+    verify_evm(file, key, UnknownSrs::Allow)
 }
 
 fn word(proof: &[u8], index: usize) -> U256 {
@@ -196,9 +197,10 @@ fn refuses_lengths_points_and_words_of_the_wrong_form() {
 #[test]
 fn the_contracts_agree() {
     let wrapper = Wrapper::new(srs());
-    let sources = solidity_sources(&wrapper.key, &wrapper.halo2_verifier()).unwrap();
-    assert!(sources.iter().any(|file| file.path == "generated/ZenoVerifier.sol"));
-    let Some(mut contracts) = solidity::Deployed::new(&sources, "ZenoVerifier") else {
+    let sources = solidity_sources(&wrapper.key);
+    let halo2 = sources.iter().find(|file| file.path == "generated/Halo2Verifier.sol").unwrap();
+    assert!(halo2.text == wrapper.halo2_verifier(), "what is rendered is what snark-verifier generates");
+    let Some(mut contracts) = solidity::Deployed::new(&sources, "ZenoVerifierUnknownSrs") else {
         eprintln!("SKIPPED: solc is not installed; scripts/build-contracts installs it");
         return;
     };
@@ -220,6 +222,16 @@ fn the_contracts_agree() {
     assert!(contracts.verify(&second.claim, &second.proof).is_ok());
     let error = contracts.verify(&file.claim, &second.proof).unwrap_err();
     assert_eq!(error[..4], solidity::PROOF_REFUSED, "a typed error");
+
+    // The fallback takes the whole Halo2 proof, with its instances, and nothing that is shorter or longer in front.
+    let mut payload = second.proof[..384].to_vec();
+    payload.extend(APP_EXE.iter().chain(&APP_VM.0));
+    payload.extend(second.claim.digest().iter().flat_map(|byte| B256::with_last_byte(*byte).0));
+    payload.extend(&second.proof[384..]);
+    assert_eq!(contracts.call(payload.clone()).unwrap().len(), 0);
+    for altered in [&payload[1..], &payload[..payload.len() - 1], &[&[0], &payload[..]].concat(), &[]] {
+        assert!(contracts.call(altered.to_vec()).is_err());
+    }
 }
 
 #[test]
@@ -229,7 +241,10 @@ fn keys_are_read_as_they_were_written() {
     let read = EvmVerifyingKey::decode(&bytes).unwrap();
     assert_eq!(read.encode(), bytes);
     assert_eq!((read.app_exe_commitment(), read.app_vm_commitment()), (APP_EXE, APP_VM));
-    assert!(!read.is_insecure());
+    assert!(!read.is_insecure() && !read.is_pinned());
+    assert_eq!(read.origin(), SrsOrigin::Unknown);
+    assert_eq!(read.digest(), keccak256(&bytes[..bytes.len() - 32]));
+    assert_eq!(bytes[bytes.len() - 32..], read.digest()[..]);
     let file = Wrapper::new(srs()).valid();
     assert_eq!(verify(&file, &read).unwrap(), claim());
 }
@@ -328,10 +343,90 @@ fn refuses_parts_that_do_not_fit() {
         EvmVerifyingKey::new(vk, params.s_g2(), large, APP_VM),
         Err(EvmKeyError::Commitment(commitment)) if commitment == large
     ));
-    // Solidity for another key.
-    let other = Wrapper::new(ParamsKZG::setup(K, rand_chacha::rand_core::OsRng));
-    let refused = solidity_sources(&wrapper.key, &other.halo2_verifier());
-    assert!(matches!(refused, Err(SourceError::OtherKey { .. })));
+}
+
+/// With such a secret everybody has the secret: 1, whose key every check of points and circuits accepts, and its like.
+#[test]
+fn refuses_secrets_that_are_found_by_trying() {
+    let wrapper = Wrapper::new(srs());
+    let vk = wrapper.verifying_key();
+    let generator = G2Affine::generator();
+    for secret in [Fr::ONE, -Fr::ONE, Fr::from(2), Fr::from(200), -Fr::from(256)] {
+        let s_g2 = (generator * secret).to_affine();
+        assert!(
+            matches!(EvmVerifyingKey::new(vk, s_g2, APP_EXE, APP_VM), Err(EvmKeyError::SmallSecret)),
+            "{secret:?}"
+        );
+    }
+    EvmVerifyingKey::new(vk, (generator * Fr::from(257)).to_affine(), APP_EXE, APP_VM).unwrap();
+}
+
+/// A key that somebody put into a folder: of his circuit and under his secret, and with the guest's commitments.
+#[test]
+fn a_planted_key_is_refused() {
+    let wrapper = Wrapper::new(srs());
+    let committed = EvmVerifyingKey::insecure_dev().unwrap();
+    let [exe, machine] = [committed.app_exe_commitment(), committed.app_vm_commitment()];
+    let planted = EvmVerifyingKey::new(wrapper.verifying_key(), srs().s_g2(), exe, machine).unwrap();
+    let forged = wrapper.prove(&claim(), wrapper.accumulator(), [exe, machine]);
+    let forged = ProofFile { srs: Some("hermez".to_owned()), ..forged };
+    // Whoever decodes it unseen believes it, if he allows its SRS.
+    assert_eq!(verify(&forged, &planted).unwrap(), claim());
+    assert!(matches!(verify_evm(&forged, &planted, UnknownSrs::Refuse), Err(VerifyError::UnknownSrs)));
+
+    let bytes = planted.encode();
+    let refused = |accepted| EvmVerifyingKey::decode_pinned(&bytes, accepted).unwrap_err();
+    for accepted in [None, Some(committed.digest()), Some(B256::ZERO)] {
+        let error = refused(accepted);
+        assert!(
+            matches!(&error, EvmKeyError::NotPinned { digest, srs: "unknown" } if *digest == planted.digest()),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&planted.digest().to_string()), "{error}");
+    }
+    // Under the secret of a ceremony, which he doesn't know, and so can't use, it is no better.
+    let mut ceremony = bytes.clone();
+    for (index, word) in CEREMONIES[0].s_g2.iter().enumerate() {
+        ceremony[73 + 32 * index..][..32].copy_from_slice(&word.to_be_bytes::<32>());
+    }
+    let ceremony = sealed(ceremony);
+    assert!(matches!(
+        EvmVerifyingKey::decode_pinned(&ceremony, None),
+        Err(EvmKeyError::NotPinned { srs: "hermez", .. })
+    ));
+    let key = EvmVerifyingKey::decode(&ceremony).unwrap();
+    assert_eq!(key.origin(), SrsOrigin::Ceremony(&CEREMONIES[0]));
+    assert_eq!(verifier_name(&key), "ZenoVerifier");
+    // Its SRS is accepted, its proofs are not.
+    assert!(matches!(
+        verify_evm(&forged, &key, UnknownSrs::Refuse),
+        Err(VerifyError::Accumulator | VerifyError::Halo2(_))
+    ));
+
+    // The one that is named, and the one that is built in.
+    assert_eq!(EvmVerifyingKey::decode_pinned(&bytes, Some(planted.digest())).unwrap().encode(), bytes);
+    assert!(EvmVerifyingKey::decode_pinned(&committed.encode(), None).unwrap().is_pinned());
+}
+
+#[test]
+fn an_unknown_srs_is_named_so() {
+    let wrapper = Wrapper::new(srs());
+    let file = wrapper.valid();
+    let error = verify_evm(&file, &wrapper.key, UnknownSrs::Refuse).unwrap_err();
+    assert!(matches!(error, VerifyError::UnknownSrs) && !error.blames_proof(), "{error}");
+    assert_eq!(verify_evm(&file, &wrapper.key, UnknownSrs::Allow).unwrap(), claim());
+    assert_eq!(file.srs.as_deref(), Some("unknown"));
+    assert_eq!(verifier_name(&wrapper.key), "ZenoVerifierUnknownSrs");
+    let sources = solidity_sources(&wrapper.key);
+    let verifier = sources.iter().find(|file| file.path == "generated/ZenoVerifierUnknownSrs.sol").unwrap();
+    assert!(
+        verifier.text.contains("contract ZenoVerifierUnknownSrs is OpenVmHalo2Verifier, ZenoVerifierBase")
+    );
+    assert!(verifier.text.contains("INSECURE_SRS = true"));
+    assert!(matches!(
+        verifier_creation_code(&wrapper.key),
+        Err(CodeError::Degree { actual: K, expected: 22 })
+    ));
 }
 
 #[test]
@@ -346,11 +441,13 @@ fn refuses_the_development_srs_unless_allowed() {
     let wrapper = Wrapper::new(params);
     let file = wrapper.valid();
     assert!(wrapper.key.is_insecure());
-    assert!(matches!(verify(&file, &wrapper.key), Err(VerifyError::Insecure)));
-    assert_eq!(verify_evm(&file, &wrapper.key, InsecureSrs::Allow).unwrap(), claim());
+    assert_eq!(file.srs.as_deref(), Some(INSECURE_SRS));
+    let refused = |key| verify_evm(&file, key, UnknownSrs::Refuse);
+    assert!(matches!(refused(&wrapper.key), Err(VerifyError::Insecure)));
+    assert_eq!(verify_evm(&file, &wrapper.key, UnknownSrs::Allow).unwrap(), claim());
     let read = EvmVerifyingKey::decode(&wrapper.key.encode()).unwrap();
-    assert!(matches!(verify(&file, &read), Err(VerifyError::Insecure)));
-    let sources = solidity_sources(&wrapper.key, &wrapper.halo2_verifier()).unwrap();
+    assert!(matches!(refused(&read), Err(VerifyError::Insecure)));
+    let sources = solidity_sources(&wrapper.key);
     let verifier = sources.iter().find(|file| file.path.ends_with("ZenoVerifierInsecureDev.sol")).unwrap();
     assert!(verifier.text.contains("INSECURE_SRS = true"));
 }

@@ -4,7 +4,7 @@
 
 use alloy_primitives::{B256, keccak256};
 use zeno_verifier::{
-    EvmVerifyingKey, InsecureSrs, ProofFile, ProofFileError, ProofKind, Release, VerifyError, VerifyingKey,
+    EvmVerifyingKey, ProofFile, ProofFileError, ProofKind, Release, UnknownSrs, VerifyError, VerifyingKey,
     verify_evm, verify_stark,
 };
 
@@ -75,13 +75,13 @@ fn proofs_of_release_1_are_refused() {
     for program in release_1() {
         let evm = made_by(program, evm_proof());
         assert_eq!(evm.release().unwrap().number, 1);
-        is_withdrawn(verify_evm(&evm, &evm_key, InsecureSrs::Allow));
+        is_withdrawn(verify_evm(&evm, &evm_key, UnknownSrs::Allow));
         // Before the SRS, the kind, the proof system and the machine.
-        is_withdrawn(verify_evm(&evm, &evm_key, InsecureSrs::Refuse));
+        is_withdrawn(verify_evm(&evm, &evm_key, UnknownSrs::Refuse));
         is_withdrawn(verify_stark(&evm, &key));
         let stark = made_by(program, stark_proof());
         is_withdrawn(verify_stark(&stark, &key));
-        is_withdrawn(verify_evm(&stark, &evm_key, InsecureSrs::Allow));
+        is_withdrawn(verify_evm(&stark, &evm_key, UnknownSrs::Allow));
         let other =
             ProofFile { proof_system: "openvm 1.4".to_owned(), app_vm_commitment: B256::ZERO, ..stark };
         assert_eq!(other.release().unwrap().number, 1);
@@ -99,7 +99,7 @@ fn keys_of_release_1_accept_nothing() {
         bytes[end..].copy_from_slice(checksum.as_slice());
         let key = EvmVerifyingKey::decode(&bytes).unwrap();
         assert_eq!(key.app_exe_commitment(), program);
-        is_withdrawn(verify_evm(&evm_proof(), &key, InsecureSrs::Allow));
+        is_withdrawn(verify_evm(&evm_proof(), &key, UnknownSrs::Allow));
 
         // As when a contract names it.
         let file = evm_proof();
@@ -132,17 +132,17 @@ fn what_is_not_known_is_not_invalid() {
         app_vm_commitment: evm_key.app_vm_commitment(),
         ..evm_proof()
     };
-    let error = verify_evm(&of_its_guest, &evm_key, InsecureSrs::Refuse).unwrap_err();
+    let error = verify_evm(&of_its_guest, &evm_key, UnknownSrs::Refuse).unwrap_err();
     assert!(matches!(error, VerifyError::Insecure) && !error.blames_proof(), "{error}");
     let short = ProofFile { proof: Vec::new(), ..of_its_guest };
-    assert!(verify_evm(&short, &evm_key, InsecureSrs::Allow).unwrap_err().blames_proof());
+    assert!(verify_evm(&short, &evm_key, UnknownSrs::Allow).unwrap_err().blames_proof());
 
     let bytes = file.encode().unwrap();
     let newer = [&bytes[..8], &[9], &bytes[9..]].concat();
-    for unknown in [&b"PROOF of something"[..], &newer] {
+    for unknown in [&b""[..], b"ZENO", b"PROOF of something", &newer] {
         let error = ProofFile::decode(unknown).unwrap_err();
         assert!(!error.blames_proof(), "{error}");
     }
     let error = ProofFile::decode(&bytes[..bytes.len() - 1]).unwrap_err();
-    assert!(matches!(error, ProofFileError::Truncated { .. }) && error.blames_proof(), "{error}");
+    assert!(matches!(error, ProofFileError::Truncated { .. }) && !error.blames_proof(), "{error}");
 }

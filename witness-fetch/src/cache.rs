@@ -4,11 +4,14 @@ use alloy_primitives::{B256, Bytes, keccak256};
 use atomic_write_file::AtomicWriteFile;
 use std::{
     fs, io,
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 use tracing::warn;
 use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block, validate};
+
+/// Longest input that is read, in bytes.
+const MAX_INPUT: u64 = 1 << 30;
 
 /// A folder of inputs.
 #[derive(Clone, Debug)]
@@ -28,7 +31,7 @@ impl Cache {
     /// to replace.
     pub(crate) fn load(&self, spec: &ChainSpec, block: B256) -> Option<StatelessInput> {
         let path = self.path(spec, block);
-        let bytes = match fs::read(&path) {
+        let bytes = match read(&path) {
             Ok(bytes) => Bytes::from(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -69,9 +72,77 @@ fn check(bytes: &Bytes, spec: &ChainSpec, block: B256) -> Result<StatelessInput,
     Ok(input)
 }
 
+/// A file's content. Nothing but a regular file of at most [`MAX_INPUT`] is read.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Before it is opened: a pipe would be waited for.
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(io::Error::other(format!("it has more than {MAX_INPUT} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Writes a file whole or not at all. What is there and is no regular file stays.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    let mut folder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.recursive(true).create(path.parent().unwrap_or(Path::new(".")))?;
+    if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(io::Error::other("there is something that is no regular file"));
+    }
     let mut file = AtomicWriteFile::open(path)?;
     file.write_all(bytes)?;
     file.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::hex;
+
+    fn input() -> StatelessInput {
+        let (chain, block) = (ChainSpec::mainnet().encode().into(), Bytes::from_static(&hex!("c0")));
+        StatelessInput {
+            chain,
+            block,
+            witness: Default::default(),
+            public_keys: Vec::new(),
+            destinations: Vec::new(),
+        }
+    }
+
+    /// What is in an input's place and is no file stays there, and isn't waited for.
+    #[test]
+    fn what_is_no_regular_file_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("zeno-cache-test-{}", std::process::id()));
+        let cache = Cache::new(folder.clone());
+        let (spec, block) = (ChainSpec::mainnet(), B256::repeat_byte(1));
+        let path = cache.path(&spec, block);
+        let elsewhere = folder.join("elsewhere");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&elsewhere, "precious").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        cache.store(&spec, block, &input());
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
+
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        cache.store(&spec, block, &input());
+        assert!(cache.load(&spec, block).is_none() && path.is_dir());
+
+        // A file that is too long, which has no content on the disk.
+        fs::remove_dir(&path).unwrap();
+        fs::File::create(&path).unwrap().set_len(MAX_INPUT + 1).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("more than"));
+        cache.store(&spec, block, &input());
+        assert_eq!(fs::read(&path).unwrap(), input().encode());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! Why a block can't be fetched.
 
-use crate::BlockSelector;
+use crate::{BlockSelector, rate_limit, supported::NotSupported};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::{fmt, time::Duration};
 use zeno_guest_evm::{ValidationError, state::StateError};
@@ -20,15 +20,33 @@ pub enum FetchError {
     #[error("the HTTP client can't be set up: {0}")]
     Client(String),
     /// A chain that is not built in.
-    #[error("chain id {0} is not built in: pass the chain's genesis or chain configuration as JSON")]
+    #[error(
+        "chain id {0} is not built in: give the chain's rules with --chain FILE, a geth-style genesis or its config as JSON"
+    )]
     UnknownChain(u64),
     /// The node is on another chain than the given configuration.
-    #[error("the node is on chain id {node}, but the chain configuration is for chain id {configured}")]
+    #[error(
+        "the node is on chain id {node}, but the rules that --chain gives are for chain id {configured}: name another node with \
+         --rpc-url, or another file with --chain"
+    )]
     ChainMismatch {
         /// What the node says.
         node: u64,
         /// What the configuration says.
         configured: u64,
+    },
+
+    /// The node's chain id is not the one that the block's transactions are signed for, and nobody else says which chain is
+    /// meant.
+    #[error(
+        "the node says that it is on chain {node}, and the block's transactions are signed for {signed}; name the chain with \
+         --chain"
+    )]
+    SignedForAnother {
+        /// What the node says.
+        node: u64,
+        /// What a signature is bound to (EIP-155).
+        signed: u64,
     },
 
     // The node.
@@ -76,6 +94,20 @@ pub enum FetchError {
         actual: B256,
         /// Root in the header.
         expected: B256,
+    },
+    /// A header with fields that this program doesn't know, so that its hash can't be computed.
+    #[error(
+        "{method} answered for block {block} with a header whose hash can't be checked, since this program doesn't know {}: it is \
+         perhaps of a later fork, which a newer zeno may know",
+        listed(fields)
+    )]
+    UnknownFields {
+        /// The RPC method.
+        method: &'static str,
+        /// The block's hash.
+        block: B256,
+        /// Names of the fields.
+        fields: Vec<String>,
     },
     /// A proof that doesn't prove what was asked for.
     #[error("{method} answered with a false proof for {subject} at block {block}: {reason}")]
@@ -132,18 +164,56 @@ pub enum FetchError {
     #[error("the state can't be completed by proofs: {0}")]
     Stuck(StateError),
 
+    /// The block reads more than this program takes from a node.
+    #[error("the state that the block reads has more than {0} bytes, which is the limit")]
+    TooMuchState(usize),
+
     // The block.
-    /// The block itself breaks a rule, or is of a kind that is not supported.
-    #[error("block {block} {}: {error}", if error.blames_block() { "is invalid" } else { "can't be validated" })]
+    /// The block is of a kind that this program doesn't judge. It says nothing about the block's validity.
+    #[error("block {block} can't be validated: {reason}")]
+    NotSupported {
+        /// Its hash.
+        block: B256,
+        /// Of which kind it is.
+        reason: NotSupported,
+    },
+    /// The block itself breaks a rule, or takes more than is supported.
+    #[error(
+        "block {block} {}: {error} ({rules})", if error.blames_block() { "is invalid" } else { "can't be validated" }
+    )]
     Invalid {
         /// Its hash.
         block: B256,
         /// Which rule.
         error: ValidationError,
+        /// Whose rules.
+        rules: JudgedBy,
     },
     /// A task of the program ended early.
     #[error("the local execution of the block was interrupted")]
     Interrupted,
+}
+
+impl FetchError {
+    pub(crate) fn no_block(hash: B256) -> Self {
+        Self::NoBlock(BlockSelector::Hash(hash))
+    }
+}
+
+/// The chain whose rules a block is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JudgedBy {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Whether the node alone says that the block is of that chain.
+    pub node_says: bool,
+}
+
+impl fmt::Display for JudgedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by the rules of chain {}", self.chain_id)?;
+        if self.node_says { f.write_str(", which the node named") } else { Ok(()) }
+    }
 }
 
 /// A part of the state.
@@ -204,9 +274,30 @@ pub enum Problem {
     /// No answer in time.
     #[error("gave no answer within {0:?}")]
     Timeout(Duration),
-    /// The connection can't be made, or broke.
-    #[error("can't be reached, or broke off: {0}")]
+    /// The connection can't be made.
+    #[error("can't be reached: {0}")]
+    Unreachable(String),
+    /// The connection broke.
+    #[error("broke off: {0}")]
     Transport(String),
+    /// A redirect, which is not followed: it could carry secrets elsewhere.
+    #[error(
+        "redirects to {to} (HTTP status {status}), which is not followed: name that place with --rpc-url"
+    )]
+    Redirect {
+        /// The status code.
+        status: u16,
+        /// Where it leads to, without secrets.
+        to: String,
+    },
+    /// A redirect that doesn't say where to.
+    #[error("redirects without a place to go to (HTTP status {0}): name the node's own place with --rpc-url")]
+    RedirectNowhere(u16),
+    /// A redirect to the URL that was asked.
+    #[error(
+        "redirects to itself (HTTP status {0}), so that there is no answer: name another place with --rpc-url"
+    )]
+    RedirectToItself(u16),
     /// An HTTP status that is an error, without a JSON-RPC answer.
     #[error("answered with HTTP status {status}: {body}")]
     Status {
@@ -216,9 +307,9 @@ pub enum Problem {
         body: String,
     },
     /// An error by JSON-RPC.
-    #[error("answered with error {code}: {message}")]
+    #[error("answered with error{}: {message}", Code(*code))]
     Answer {
-        /// JSON-RPC's error code.
+        /// JSON-RPC's error code; zero where the node gives none.
         code: i64,
         /// The node's message.
         message: String,
@@ -236,11 +327,52 @@ pub enum Problem {
     TooLarge(usize),
 }
 
+impl Problem {
+    /// Whether the node, or a proxy before it, took too long.
+    pub(crate) fn is_slow(&self) -> bool {
+        let text = match self {
+            Self::Timeout(_) | Self::Status { status: 408 | 502 | 504 | 522 | 524, .. } => return true,
+            Self::Status { body: text, .. } | Self::Answer { message: text, .. } => text.to_lowercase(),
+            _ => return false,
+        };
+        ["timeout", "time-out", "timed out", "deadline"].iter().any(|words| text.contains(words))
+    }
+}
+
+struct Code(i64);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 { Ok(()) } else { write!(f, " {}", self.0) }
+    }
+}
+
+/// Names in a sentence.
+pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
+    let names = names.iter().map(AsRef::as_ref).collect::<Vec<_>>();
+    match names.split_last() {
+        None => "its fields".into(),
+        Some((last, [])) => (*last).into(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
+}
+
 impl RpcError {
+    /// Whether the node refuses the request itself, and would again.
+    pub(crate) fn is_final(&self) -> bool {
+        match &self.problem {
+            Problem::Answer { code: -32602 | -32600, message, .. } => !rate_limit::is_unmistakable(message),
+            _ => self.is_unsupported(),
+        }
+    }
+
     /// Whether the node says that it doesn't have the method, in one of the clients' spellings.
     pub fn is_unsupported(&self) -> bool {
         match &self.problem {
-            Problem::Answer { code: -32601 | -32004, .. } => true,
+            // Whatever plan the message advertises.
+            Problem::Answer { code: -32601, .. } => true,
+            Problem::Answer { code, message, .. } if rate_limit::is_told(*code, message) => false,
+            Problem::Answer { code: -32004, .. } => true,
             Problem::Answer { message, .. } => {
                 let message = message.to_lowercase();
                 [
@@ -288,6 +420,7 @@ mod tests {
             (-32000, "rpc method is not whitelisted"),
             (-32000, "The method debug_executionWitness is not available on this plan"),
             (-32604, "Method disabled"),
+            (-32601, "Method not found: upgrade your plan, credits are used up"),
         ] {
             assert!(error(code, message).is_unsupported(), "{message}");
         }
@@ -296,5 +429,7 @@ mod tests {
         {
             assert!(!error(code, message).is_unsupported(), "{message}");
         }
+        assert!(error(-32602, "too many arguments, want at most 2").is_final());
+        assert!(!error(-32600, "rate limit reached").is_final());
     }
 }

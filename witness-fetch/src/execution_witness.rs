@@ -2,22 +2,22 @@
 
 use crate::{
     FetchError,
-    error::{Problem, RpcError},
+    block_json::read_header,
+    error::Problem,
+    json::{ByteStrings, Object, parse},
     node::Sealed,
-    rpc::Rpc,
+    rpc::{Effort, Rpc},
 };
-use alloy_consensus::Header;
-use alloy_primitives::{B256, Bytes};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use alloy_primitives::Bytes;
+use serde_json::{json, value::RawValue};
 use tracing::debug;
 use zeno_guest_evm::Witness;
 
 /// The method's name, for errors.
 pub(crate) const METHOD: &str = "debug_executionWitness";
 
-/// The witness of a block by the node's own account; nothing of it is checked here.
+/// The witness of a block by the node's own account; nothing of it is checked here. It costs the node much, so each variant
+/// of the method is asked for once, and none after one that took too long.
 ///
 /// # Errors
 /// [`FetchError::NoWitnessMethod`] if the node has no such method, another error if the last
@@ -31,11 +31,17 @@ pub(crate) async fn fetch(rpc: &Rpc, block: &Sealed) -> Result<Witness, FetchErr
     let mut unsupported = None;
     let mut refused = None;
     for (method, params) in variants {
-        match rpc.call_optional::<Answer>(method, params).await {
-            Ok(Some(answer)) => return answer.witness(rpc, method),
+        match rpc.ask_optional(method, params, Effort::Heavy, read).await {
+            Ok(Some(witness)) => return Ok(witness),
             Ok(None) => refused = Some(rpc.null(method)),
             Err(error) if error.is_unsupported() => unsupported = Some(error),
-            Err(error) if matches!(error.problem, Problem::Answer { .. } | Problem::Malformed(_)) => {
+            Err(error) if error.problem.is_slow() => return Err(error.into()),
+            Err(error)
+                if matches!(
+                    error.problem,
+                    Problem::Answer { .. } | Problem::Malformed(_) | Problem::Status { .. }
+                ) =>
+            {
                 debug!(%error, "variant of the method refused");
                 refused = Some(error);
             }
@@ -49,61 +55,13 @@ pub(crate) async fn fetch(rpc: &Rpc, block: &Sealed) -> Result<Witness, FetchErr
     })
 }
 
-/// What the clients answer.
-#[derive(Deserialize)]
-struct Answer {
-    state: ByteStrings,
-    #[serde(default)]
-    codes: ByteStrings,
-    headers: Option<Vec<AnyHeader>>,
-}
-
-/// A list, or a map from hash to preimage.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ByteStrings {
-    List(Vec<Bytes>),
-    Map(BTreeMap<B256, Bytes>),
-    Null(()),
-}
-
-/// RLP, or the header as JSON.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum AnyHeader {
-    Rlp(Bytes),
-    Json(Value),
-}
-
-impl Default for ByteStrings {
-    fn default() -> Self {
-        Self::Null(())
-    }
-}
-
-impl ByteStrings {
-    fn into_list(self) -> Vec<Bytes> {
-        match self {
-            Self::List(list) => list,
-            // The keys are no more than the values' hashes.
-            Self::Map(map) => map.into_values().collect(),
-            Self::Null(()) => Vec::new(),
-        }
-    }
-}
-
-impl Answer {
-    fn witness(self, rpc: &Rpc, method: &'static str) -> Result<Witness, FetchError> {
-        let headers = self.headers.unwrap_or_default().into_iter().map(|header| match header {
-            AnyHeader::Rlp(rlp) => Ok(rlp),
-            AnyHeader::Json(value) => serde_json::from_value::<Header>(value)
-                .map(|header| alloy_rlp::encode(header).into())
-                .map_err(|error| rpc.malformed(method, &error.to_string())),
-        });
-        Ok(Witness {
-            headers: headers.collect::<Result<_, RpcError>>()?,
-            codes: self.codes.into_list(),
-            state: self.state.into_list(),
-        })
-    }
+/// What the clients answer: lists of byte strings, or maps from hash to preimage; headers in RLP or as JSON.
+fn read(value: &RawValue) -> Result<Witness, String> {
+    let object = Object::parse(value)?;
+    let byte_strings = |name| object.or_empty::<ByteStrings>(&[name]).map(|ByteStrings(items)| items);
+    let headers = object.list(&["headers"], |header| match header.get().starts_with('{') {
+        true => read_header(header).map(|read| alloy_rlp::encode(read.header).into()),
+        false => parse::<Bytes>(header),
+    })?;
+    Ok(Witness { headers, codes: byte_strings("codes")?, state: byte_strings("state")? })
 }

@@ -13,25 +13,33 @@
 // Errors name all that they are about, and each ends a fetch of seconds: their size costs nothing.
 #![allow(clippy::result_large_err)]
 
+mod ancestors;
+mod block_json;
 mod cache;
 mod endpoint;
 mod error;
 mod execution_witness;
+mod json;
 mod local;
 mod node;
 mod progress;
 mod proofs;
+mod rate_limit;
 mod rpc;
 mod selector;
 mod siblings;
+mod supported;
 
 pub use endpoint::SecretHeader;
-pub use error::{FetchError, Problem, RpcError, Subject};
+pub use error::{FetchError, JudgedBy, Problem, RpcError, Subject};
 pub use progress::{Event, Progress};
 pub use rpc::Rpc;
 pub use selector::{BlockSelector, SelectorError};
+pub use supported::{NotSupported, check_supported, may_be_of_later_fork};
 
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_consensus::Transaction as _;
+use alloy_primitives::{Address, keccak256};
+use ancestors::Ancestors;
 use cache::Cache;
 use endpoint::Endpoint;
 use node::Sealed;
@@ -41,6 +49,7 @@ use tokio::task;
 use tracing::{info, warn};
 use zeno_guest_evm::{
     Block, ChainClaim, ChainSpec, PublicKey, StatelessInput, ValidationError, Witness, minimize, public_keys,
+    state::StateError,
 };
 
 /// How to get at the witness.
@@ -68,6 +77,9 @@ pub struct FetchOptions {
     pub method: Method,
     /// How long a single request may take.
     pub timeout: Duration,
+    /// How long the request for a whole witness may take, which is asked for once; none for
+    /// [`WITNESS_TIMEOUTS`](Self::WITNESS_TIMEOUTS) times as long as any other.
+    pub witness_timeout: Option<Duration>,
     /// How often a request is tried again after it failed in a way that may pass.
     pub retries: u32,
     /// Pause before the first retry; each further one is twice as long, shortened at random by up to
@@ -75,7 +87,8 @@ pub struct FetchOptions {
     pub first_pause: Duration,
     /// Requests under way at the same time.
     pub concurrency: usize,
-    /// Longest answer that is read, in bytes, after decompression.
+    /// Longest answer that is read, in bytes, after decompression: a witness. All answers under way have no more together,
+    /// nor has the state that is fetched piece by piece; for most methods the limit is a lower one of their own.
     pub max_answer_bytes: usize,
     /// Folder where inputs are kept; none to keep none.
     pub cache_dir: Option<PathBuf>,
@@ -96,7 +109,10 @@ impl std::fmt::Debug for FetchOptions {
 }
 
 impl FetchOptions {
-    /// The defaults, for this node: a minute a request, five retries, sixteen requests at a time,
+    /// How many times as long as any other request that for a whole witness may take.
+    pub const WITNESS_TIMEOUTS: u32 = 4;
+
+    /// The defaults, for this node: a minute a request, four for a witness, five retries, sixteen requests at a time,
     /// answers of up to a GiB, no cache.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -105,6 +121,7 @@ impl FetchOptions {
             chain: None,
             method: Method::Auto,
             timeout: Duration::from_secs(60),
+            witness_timeout: None,
             retries: 5,
             first_pause: Duration::from_millis(250),
             concurrency: 16,
@@ -133,6 +150,8 @@ pub(crate) struct Job {
     pub(crate) parent: Sealed,
     keys: Vec<PublicKey>,
     pub(crate) senders: Vec<Address>,
+    /// Whether only the node says which chain's rules these are.
+    node_says: bool,
     progress: Progress,
 }
 
@@ -156,7 +175,8 @@ impl Fetcher {
     ///
     /// # Errors
     /// [`FetchError`] if the node doesn't answer, answers falsely, or lacks the block or its state;
-    /// [`FetchError::Invalid`] if the block itself is invalid.
+    /// [`FetchError::NotSupported`] if the block is of a kind that isn't judged; [`FetchError::Invalid`] if the block itself
+    /// is invalid: the header with its hash, and the body by that header's roots.
     pub async fn fetch(
         &self,
         selector: &BlockSelector,
@@ -167,6 +187,9 @@ impl Fetcher {
         let spec = self.spec(node::chain_id(rpc).await?)?;
         let sealed = node::resolve(rpc, *selector).await?.ok_or(FetchError::NoBlock(*selector))?;
         progress(Event::Block { number: sealed.header.number, hash: sealed.hash });
+        // Before anything of it is judged: a later fork may have changed any rule, and old bodies are read otherwise.
+        check_supported(&spec, &sealed.header)
+            .map_err(|reason| FetchError::NotSupported { block: sealed.hash, reason })?;
         if let Some(cache) = self.cache.as_ref().filter(|_| !self.refresh)
             && let Some(input) = cache.load(&spec, sealed.hash)
         {
@@ -175,6 +198,12 @@ impl Fetcher {
         }
         let hash = sealed.hash;
         let (input, claim) = match self.fetch_resolved(spec.clone(), sealed.clone(), progress).await {
+            Err(FetchError::Invalid { block, error, .. })
+                if may_be_of_later_fork(&spec, &sealed.header, &error) =>
+            {
+                let reason = NotSupported::BlobParameters(error.to_string());
+                return Err(FetchError::NotSupported { block, reason });
+            }
             // An invalid block stays invalid; everything else may have come from a reorganisation.
             Err(error) if !matches!(error, FetchError::Invalid { .. } | FetchError::Reorg { .. }) => {
                 return Err(self.explained(error, *selector, &sealed).await);
@@ -217,14 +246,15 @@ impl Fetcher {
         sealed: Sealed,
         progress: Progress,
     ) -> Result<(StatelessInput, ChainClaim), FetchError> {
-        let job = Arc::new(Job::new(self.proofs.rpc(), spec, sealed, progress).await?);
+        let job = Job::new(self.proofs.rpc(), spec, self.chain.is_none(), sealed, progress).await?;
+        let job = Arc::new(job);
         let parent = alloy_rlp::encode(&job.parent.header).into();
         let mut witness = Witness { headers: vec![parent], ..Witness::default() };
         // What is wrong with the block alone is found before its state is fetched.
         match job.minimize(witness.clone()).await? {
             Ok(minimal) => return Ok(minimal),
             Err(ValidationError::State(_)) => {}
-            Err(error) => return Err(FetchError::Invalid { block: job.sealed.hash, error }),
+            Err(error) => return Err(job.invalid(error)),
         }
         if self.method != Method::Proofs {
             match self.by_execution_witness(&job, &mut witness).await {
@@ -246,6 +276,7 @@ impl Fetcher {
     ) -> Result<(StatelessInput, ChainClaim), FetchError> {
         job.report(Event::ExecutionWitness);
         let rpc = self.proofs.rpc();
+        let mut ancestors = Ancestors::of(job);
         let answer = execution_witness::fetch(rpc, &job.sealed).await?;
         witness.headers.extend(answer.headers);
         witness.codes.extend(answer.codes);
@@ -255,16 +286,13 @@ impl Fetcher {
             match job.minimize(witness.clone()).await? {
                 Ok(minimal) => return Ok(minimal),
                 // Some clients leave out the headers.
-                Err(ValidationError::State(zeno_guest_evm::state::StateError::MissingHeader {
-                    hash,
-                    ..
-                })) => {
-                    witness.headers.push(job.header(rpc, hash).await?);
+                Err(ValidationError::State(StateError::MissingHeader { number, hash })) => {
+                    witness.headers.extend(ancestors.fetch(rpc, number, hash, None).await?);
                 }
                 Err(ValidationError::State(error)) => {
                     return Err(FetchError::IncompleteWitness { method: execution_witness::METHOD, error });
                 }
-                Err(error) => return Err(FetchError::Invalid { block: job.sealed.hash, error }),
+                Err(error) => return Err(job.invalid(error)),
             }
         }
     }
@@ -274,21 +302,43 @@ impl Fetcher {
 fn proofs_may_help(error: &FetchError) -> bool {
     match error {
         FetchError::NoWitnessMethod(_) | FetchError::IncompleteWitness { .. } => true,
-        // A node that can't be reached won't give proofs either.
-        FetchError::Rpc(error) => !matches!(error.problem, Problem::Transport(_)),
+        // A node that can't be reached won't give proofs either; one that took too long, or broke off, may.
+        FetchError::Rpc(error) => !matches!(error.problem, Problem::Unreachable(_)),
         _ => false,
     }
 }
 
 impl Job {
-    async fn new(rpc: &Rpc, spec: ChainSpec, sealed: Sealed, progress: Progress) -> Result<Self, FetchError> {
-        let lost = |hash| FetchError::NoBlock(BlockSelector::Hash(hash));
-        let block = node::block(rpc, sealed.hash).await?.ok_or_else(|| lost(sealed.hash))?;
+    async fn new(
+        rpc: &Rpc,
+        spec: ChainSpec,
+        node_says: bool,
+        sealed: Sealed,
+        progress: Progress,
+    ) -> Result<Self, FetchError> {
+        let lost = FetchError::no_block;
+        let block = node::block(rpc, sealed.hash, spec.chain_id).await?.ok_or_else(|| lost(sealed.hash))?;
+        if node_says {
+            // The body is the header's, and its signatures are bound to a chain: the node's word is not believed over theirs.
+            let mut signed = block.body.transactions.iter().filter_map(|transaction| transaction.chain_id());
+            if let Some(signed) = signed.find(|signed| *signed != spec.chain_id) {
+                return Err(FetchError::SignedForAnother { node: spec.chain_id, signed });
+            }
+        }
         let parent_hash = sealed.header.parent_hash;
         let parent = node::header(rpc, parent_hash).await?.ok_or_else(|| lost(parent_hash))?;
-        let keys = public_keys(&block).map_err(|error| FetchError::Invalid { block: sealed.hash, error })?;
+        // The body is that of the header, so these are the block's own signatures.
+        let rules = JudgedBy { chain_id: spec.chain_id, node_says };
+        let keys =
+            public_keys(&block).map_err(|error| FetchError::Invalid { block: sealed.hash, error, rules })?;
         let senders = keys.iter().map(|key| Address::from_slice(&keccak256(key)[12..])).collect();
-        Ok(Self { spec, block, sealed, parent, keys, senders, progress })
+        Ok(Self { spec, block, sealed, parent, keys, senders, node_says, progress })
+    }
+
+    /// The block breaks a rule.
+    pub(crate) fn invalid(&self, error: ValidationError) -> FetchError {
+        let rules = JudgedBy { chain_id: self.spec.chain_id, node_says: self.node_says };
+        FetchError::Invalid { block: self.sealed.hash, error, rules }
     }
 
     pub(crate) fn report(&self, event: Event) {
@@ -304,12 +354,6 @@ impl Job {
             public_keys: self.keys.clone(),
             destinations: Vec::new(),
         }
-    }
-
-    /// RLP of an ancestor's header.
-    pub(crate) async fn header(&self, rpc: &Rpc, hash: B256) -> Result<Bytes, FetchError> {
-        let sealed = node::header(rpc, hash).await?.ok_or(FetchError::NoBlock(BlockSelector::Hash(hash)))?;
-        Ok(alloy_rlp::encode(sealed.header).into())
     }
 
     /// Validates natively, off the runtime's threads.

@@ -2,8 +2,12 @@
 
 use crate::{
     Event, FetchError, Job,
-    error::Subject,
+    ancestors::Ancestors,
+    block_json::access_list,
+    error::{Problem, Subject},
+    json::Object,
     proofs::{Proof, Proofs, slot_key},
+    rpc::Effort,
     siblings::Siblings,
 };
 use alloy_consensus::Transaction as _;
@@ -15,13 +19,12 @@ use alloy_primitives::{
     Address, B256, KECCAK256_EMPTY, U256,
     map::{AddressMap, B256Map},
 };
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use revm::{
     Database, DatabaseCommit,
     state::{Account, AccountInfo, Bytecode},
 };
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -36,6 +39,9 @@ use zeno_guest_evm::{
 
 /// How often the progress of lazy reading is reported.
 const PIECES_PER_REPORT: usize = 100;
+/// Accounts and slots of them that are fetched because the node says that they will be read. What is beyond is fetched when
+/// it is.
+const MAX_HINTS: usize = 20_000;
 
 /// Accounts and slots of them.
 type Touched = BTreeMap<Address, BTreeSet<U256>>;
@@ -46,19 +52,23 @@ pub(crate) async fn complete(
     job: Arc<Job>,
     mut witness: Witness,
 ) -> Result<(StatelessInput, ChainClaim), FetchError> {
-    prefetch(&proofs, &job, &mut witness).await?;
+    prefetch(&proofs, &job, &mut witness).await;
     job.report(Event::Executing { transactions: job.block.body.transactions.len() });
     let (found, removed) = execute_lazily(&proofs, &job, witness).await?;
     let mut siblings = Siblings::default();
-    siblings.prefetch(&proofs, &job, removed).await?;
+    siblings.prefetch(&proofs, &job, removed).await;
     validate_completing(&proofs, &job, found, &mut siblings).await
 }
 
-/// Fetches what is likely to be read, many accounts at a time.
-async fn prefetch(proofs: &Proofs, job: &Job, witness: &mut Witness) -> Result<(), FetchError> {
+/// Fetches what is likely to be read, many accounts at a time. Whatever fails is not needed, or is asked for again when it
+/// is.
+async fn prefetch(proofs: &Proofs, job: &Job, witness: &mut Witness) {
     let mut touched = obvious(job);
-    for (address, slots) in listed(proofs, job).await {
-        touched.entry(address).or_default().extend(slots);
+    let hints = listed(proofs, job).await.into_iter().flat_map(|(address, slots)| {
+        [(address, None)].into_iter().chain(slots.into_iter().map(move |slot| (address, Some(slot))))
+    });
+    for (address, slot) in hints.take(MAX_HINTS) {
+        touched.entry(address).or_default().extend(slot);
     }
     job.report(Event::Prefetching {
         accounts: touched.len(),
@@ -66,9 +76,13 @@ async fn prefetch(proofs: &Proofs, job: &Job, witness: &mut Witness) -> Result<(
     });
     let requests = touched.into_iter().map(async |(address, slots)| {
         let slots = slots.into_iter().collect::<Vec<_>>();
-        let proof = proofs.account(&job.parent, address, &slots).await?;
+        let proof = proofs.account(&job.parent, address, &slots, Effort::Hint).await?;
         let code = match &proof.account {
-            Some(account) => Some(proofs.code(&job.parent, address, account.code_hash).await?),
+            Some(account) => {
+                // The proof is worth keeping without it.
+                let code = proofs.code(&job.parent, address, account.code_hash, Effort::Hint).await;
+                code.map_err(|error| debug!(%error, "prefetch failed")).ok()
+            }
             None => None,
         };
         Ok((proof, code))
@@ -80,12 +94,9 @@ async fn prefetch(proofs: &Proofs, job: &Job, witness: &mut Witness) -> Result<(
                 witness.state.extend(proof.storage_nodes);
                 witness.codes.extend(code);
             }
-            // It may not be needed; if it is, it will be asked for again.
-            Err(FetchError::Rpc(error)) => debug!(%error, "prefetch failed"),
-            Err(error) => return Err(error),
+            Err::<_, FetchError>(error) => debug!(%error, "prefetch failed"),
         }
     }
-    Ok(())
 }
 
 /// What the block itself names.
@@ -134,21 +145,22 @@ async fn listed(proofs: &Proofs, job: &Job) -> Touched {
             "input": transaction.input(),
             "accessList": transaction.access_list().cloned().unwrap_or_default(),
         });
-        proofs.state_query::<Listed>(method, &job.parent, |at| json!([call, at])).await
+        proofs.state_query(method, &job.parent, Effort::Hint, |at| json!([call, at]), read_list).await
     };
     let mut calls = job.block.body.transactions.iter().zip(&job.senders);
     let mut touched = Touched::new();
     let Some(first) = calls.next() else { return touched };
     let first = query(first).await;
     if let Err(FetchError::Rpc(error)) = &first
-        && error.is_unsupported()
+        // Only an answer about this transaction says nothing about the others.
+        && (error.is_final() || !matches!(error.problem, Problem::Answer { .. }))
     {
         debug!(%error, "no prefetch by access lists");
         return touched;
     }
     for answer in [first].into_iter().chain(join_all(calls.map(query)).await) {
         match answer {
-            Ok(answer) => add_list(&mut touched, &answer.access_list),
+            Ok(list) => add_list(&mut touched, &list),
             // Only a hint: what isn't listed is fetched when it is read.
             Err(error) => debug!(%error, "no access list"),
         }
@@ -156,10 +168,8 @@ async fn listed(proofs: &Proofs, job: &Job) -> Touched {
     touched
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed {
-    access_list: AccessList,
+fn read_list(value: &RawValue) -> Result<AccessList, String> {
+    access_list(&Object::parse(value)?)
 }
 
 /// Executes the block, and answers with the whole witness of what it reads, and with what it removes.
@@ -179,7 +189,10 @@ async fn execute_lazily(
             proofs,
             job: job.clone(),
             runtime,
+            ancestors: Ancestors::as_read(&job),
+            oldest_asked: None,
             owners: B256Map::default(),
+            size: size(&witness),
             found: witness,
             removed: Touched::new(),
             pieces: 0,
@@ -190,7 +203,7 @@ async fn execute_lazily(
         match (state.failure, outcome) {
             (Some(failure), _) => Err(failure),
             (None, Err(ValidationError::State(error))) => Err(FetchError::Stuck(error)),
-            (None, Err(error)) => Err(FetchError::Invalid { block: job.sealed.hash, error }),
+            (None, Err(error)) => Err(job.invalid(error)),
             (None, Ok(_)) => Ok((state.found, state.removed)),
         }
     });
@@ -205,6 +218,7 @@ async fn validate_completing(
     siblings: &mut Siblings,
 ) -> Result<(StatelessInput, ChainClaim), FetchError> {
     let mut input = job.input(witness);
+    let mut ancestors = Ancestors::of(job);
     let mut last = None;
     loop {
         job.report(Event::Validating);
@@ -218,12 +232,12 @@ async fn validate_completing(
         let error = match outcome {
             Ok(minimal) => return Ok(minimal),
             Err(ValidationError::State(error)) => error,
-            Err(error) => return Err(FetchError::Invalid { block: job.sealed.hash, error }),
+            Err(error) => return Err(job.invalid(error)),
         };
         if last.as_ref() == Some(&error) {
             return Err(FetchError::Stuck(error));
         }
-        add(&mut input.witness, supply(proofs, job, &error, Some(siblings)).await?);
+        add(&mut input.witness, supply(proofs, job, &error, (&mut ancestors, None), Some(siblings)).await?);
         last = Some(error);
     }
 }
@@ -234,18 +248,25 @@ fn add(witness: &mut Witness, more: Witness) {
     witness.state.extend(more.state);
 }
 
-/// What an error says is missing. Without `siblings`, only what lies on the way to a key.
+/// Bytes of a witness.
+fn size(witness: &Witness) -> usize {
+    [&witness.headers, &witness.codes, &witness.state].into_iter().flatten().map(|item| item.len()).sum()
+}
+
+/// What an error says is missing. Of ancestors' headers, all down to this number, if it is known. Without `siblings`, only
+/// what lies on the way to a key.
 async fn supply(
     proofs: &Proofs,
     job: &Job,
     error: &StateError,
+    (ancestors, oldest): (&mut Ancestors, Option<u64>),
     siblings: Option<&mut Siblings>,
 ) -> Result<Witness, FetchError> {
     let stuck = || FetchError::Stuck(error.clone());
     let (subject, key, missing, path) = match error {
-        StateError::MissingHeader { hash, .. } => {
-            let header = job.header(proofs.rpc(), *hash).await?;
-            return Ok(Witness { headers: vec![header], ..Witness::default() });
+        StateError::MissingHeader { number, hash } => {
+            let headers = ancestors.fetch(proofs.rpc(), *number, *hash, oldest).await?;
+            return Ok(Witness { headers, ..Witness::default() });
         }
         StateError::State { address, error: TrieError::Missing { hash, path } } => {
             (Subject::Account(*address), alloy_primitives::keccak256(address), hash, path)
@@ -261,7 +282,7 @@ async fn supply(
             Subject::Slot(address, slot) => (address, vec![slot]),
         };
         let Proof { mut account_nodes, storage_nodes, .. } =
-            proofs.account(&job.parent, address, &slots).await?;
+            proofs.account(&job.parent, address, &slots, Effort::Needed).await?;
         account_nodes.extend(storage_nodes);
         return Ok(Witness { state: account_nodes, ..Witness::default() });
     }
@@ -277,9 +298,14 @@ struct LazyState {
     proofs: Arc<Proofs>,
     job: Arc<Job>,
     runtime: Handle,
+    ancestors: Ancestors,
+    /// Number of the oldest ancestor whose header is needed for the hash that is read.
+    oldest_asked: Option<u64>,
     /// An account for each code hash that was met.
     owners: B256Map<Address>,
     found: Witness,
+    /// Bytes of what was found.
+    size: usize,
     /// Accounts that were removed, and slots that were set to zero.
     removed: Touched,
     /// Pieces of state that were fetched during the execution.
@@ -306,7 +332,7 @@ impl LazyState {
             let more = if last.as_ref() == Some(&error) {
                 Err(FetchError::Stuck((*error).clone()))
             } else {
-                self.runtime.block_on(self.fetch(&error))
+                self.runtime.clone().block_on(self.fetch(&error))
             };
             match more {
                 Ok(more) => {
@@ -327,13 +353,23 @@ impl LazyState {
         }
     }
 
-    async fn fetch(&self, error: &StateError) -> Result<Witness, FetchError> {
-        let StateError::MissingCode(hash) = error else {
-            return supply(&self.proofs, &self.job, error, None).await;
+    async fn fetch(&mut self, error: &StateError) -> Result<Witness, FetchError> {
+        let more = match error {
+            StateError::MissingCode(hash) => {
+                let owner = self.owners.get(hash).ok_or_else(|| FetchError::Stuck(error.clone()))?;
+                let code = self.proofs.code(&self.job.parent, *owner, *hash, Effort::Needed).await?;
+                Witness { codes: vec![code], ..Witness::default() }
+            }
+            error => {
+                let ancestors = (&mut self.ancestors, self.oldest_asked);
+                supply(&self.proofs, &self.job, error, ancestors, None).await?
+            }
         };
-        let owner = self.owners.get(hash).ok_or_else(|| FetchError::Stuck(error.clone()))?;
-        let code = self.proofs.code(&self.job.parent, *owner, *hash).await?;
-        Ok(Witness { codes: vec![code], ..Witness::default() })
+        self.size += size(&more);
+        match self.proofs.rpc().max_answer() {
+            limit if self.size > limit => Err(FetchError::TooMuchState(limit)),
+            _ => Ok(more),
+        }
     }
 }
 
@@ -371,6 +407,8 @@ impl Database for LazyState {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, Box<StateError>> {
+        // The hash of a block is in its child.
+        self.oldest_asked = number.checked_add(1);
         self.read(|state| state.block_hash(number))
     }
 }
@@ -395,15 +433,18 @@ impl DatabaseCommit for LazyState {
 
 impl Siblings {
     /// Asks for the state after the block at all keys that it removed, many at a time.
-    async fn prefetch(&mut self, proofs: &Proofs, job: &Job, removed: Touched) -> Result<(), FetchError> {
+    /// Most removals need none of it, so what fails is only noted.
+    async fn prefetch(&mut self, proofs: &Proofs, job: &Job, removed: Touched) {
         job.report(Event::Removals { keys: removed.values().map(|slots| slots.len().max(1)).sum() });
         let requests = removed.into_iter().map(async |(address, slots)| {
             let slots = slots.into_iter().collect::<Vec<_>>();
             Siblings::after(proofs, job, address, &slots).await
         });
-        for shorts in try_join_all(requests).await? {
-            self.extend(shorts);
+        for answer in join_all(requests).await {
+            match answer {
+                Ok(shorts) => self.extend(shorts),
+                Err(error) => debug!(%error, "no proof of the state after the block"),
+            }
         }
-        Ok(())
     }
 }

@@ -1,14 +1,24 @@
 //! What a node says of its chain: identity, headers, blocks. Checked by hash before it is believed.
 
-use crate::{BlockSelector, FetchError, rpc::Rpc};
+use crate::{
+    BlockSelector, FetchError,
+    block_json::{ReadHeader, read_block, read_header},
+    json::parse,
+    rpc::{Effort, Rpc},
+};
 use alloy_consensus::{
     Header,
-    proofs::{calculate_transaction_root, calculate_withdrawals_root},
+    proofs::{calculate_ommers_root, calculate_transaction_root, calculate_withdrawals_root},
 };
+use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{B256, Bytes, U64};
-use alloy_rpc_types_eth as rpc_types;
-use serde_json::{Value, json};
-use zeno_guest_evm::{Block, Transaction, decode_block};
+use serde_json::{json, value::RawValue};
+use tracing::debug;
+use zeno_guest_evm::{Block, decode_block};
+
+const BY_NUMBER: &str = "eth_getBlockByNumber";
+const BY_HASH: &str = "eth_getBlockByHash";
+const RAW: &str = "debug_getRawBlock";
 
 /// Header of a block, and its hash.
 #[derive(Clone, Debug)]
@@ -17,15 +27,14 @@ pub(crate) struct Sealed {
     pub(crate) header: Header,
 }
 
-impl Sealed {
-    fn new(header: Header) -> Self {
-        Self { hash: header.hash_slow(), header }
-    }
-}
-
 /// EIP-155 chain id.
 pub(crate) async fn chain_id(rpc: &Rpc) -> Result<u64, FetchError> {
-    Ok(rpc.call::<U64>("eth_chainId", &json!([])).await?.to())
+    // Without digits it is no number, though the type would read one.
+    let read = |value: &RawValue| match value.get() {
+        r#""0x""# | r#""0X""# | r#""""# => Err(format!("{} has no digits", value.get())),
+        _ => parse::<U64>(value),
+    };
+    Ok(rpc.ask("eth_chainId", &json!([]), Effort::Needed, read).await?.to())
 }
 
 /// Header of the block that is meant, if the node has it.
@@ -34,16 +43,16 @@ pub(crate) async fn resolve(rpc: &Rpc, selector: BlockSelector) -> Result<Option
         let BlockSelector::Hash(hash) = selector else { return Ok(None) };
         return header(rpc, hash).await;
     };
-    let method = "eth_getBlockByNumber";
-    let Some(value) = rpc.call_optional::<Value>(method, &json!([number_or_tag, false])).await? else {
+    let params = json!([number_or_tag, false]);
+    let Some(read) = rpc.ask_optional(BY_NUMBER, &params, Effort::Needed, read_header).await? else {
         return Ok(None);
     };
-    let sealed = parse_header(rpc, method, &value)?;
+    let sealed = seal(BY_NUMBER, read.claimed, read)?;
     if let BlockSelector::Number(asked) = selector
         && sealed.header.number != asked
     {
         return Err(FetchError::WrongBlock {
-            method,
+            method: BY_NUMBER,
             asked: asked.to_string(),
             answered: sealed.header.number.to_string(),
         });
@@ -53,93 +62,95 @@ pub(crate) async fn resolve(rpc: &Rpc, selector: BlockSelector) -> Result<Option
 
 /// The header with this hash, if the node has it.
 pub(crate) async fn header(rpc: &Rpc, hash: B256) -> Result<Option<Sealed>, FetchError> {
-    let method = "eth_getBlockByHash";
-    let Some(value) = rpc.call_optional::<Value>(method, &json!([hash, false])).await? else {
-        return Ok(None);
-    };
-    let sealed = parse_header(rpc, method, &value)?;
-    same_block(method, hash, sealed.hash)?;
-    Ok(Some(sealed))
+    match rpc.ask_optional(BY_HASH, &json!([hash, false]), Effort::Needed, read_header).await? {
+        Some(read) => seal(BY_HASH, Some(hash), read).map(Some),
+        None => Ok(None),
+    }
 }
 
-/// The block with this hash, its body checked against its header; none if the node doesn't have it.
-pub(crate) async fn block(rpc: &Rpc, hash: B256) -> Result<Option<Block>, FetchError> {
-    let method = "eth_getBlockByHash";
-    let Some(value) = rpc.call_optional::<Value>(method, &json!([hash, true])).await? else {
-        return Ok(None);
+/// The header with this number of the node's canonical chain; none if there is none to be had now.
+pub(crate) async fn canonical_header(rpc: &Rpc, number: u64) -> Option<Sealed> {
+    let params = json!([format!("{number:#x}"), false]);
+    match rpc.ask_optional(BY_NUMBER, &params, Effort::Hint, read_header).await {
+        Ok(read) => read.map(|ReadHeader { header, .. }| Sealed { hash: header.hash_slow(), header }),
+        Err(error) => {
+            debug!(%error, "no header");
+            None
+        }
+    }
+}
+
+/// The block with this hash, its body checked against its header; none if the node doesn't have it. Transactions that leave
+/// out their chain id have this one.
+pub(crate) async fn block(rpc: &Rpc, hash: B256, chain_id: u64) -> Result<Option<Block>, FetchError> {
+    let read = |value: &RawValue| read_block(value, chain_id);
+    let answer = rpc.ask_optional(BY_HASH, &json!([hash, true]), Effort::Needed, read).await;
+    let outcome = match answer {
+        Ok(None) => return Ok(None),
+        Ok(Some(block)) => check_block(BY_HASH, hash, block),
+        Err(error) => Err(error.into()),
     };
-    match parse_block(rpc, method, value).and_then(|block| check_block(method, hash, block)) {
+    match outcome {
         Ok(block) => Ok(Some(block)),
         // Some clients' JSON lacks fields of new transaction types; the block's RLP lacks nothing.
-        Err(error) => match raw_block(rpc, hash).await? {
-            Some(block) => Ok(Some(block)),
-            None => Err(error),
+        Err(error) => match raw_block(rpc, hash).await {
+            Ok(Some(block)) => Ok(Some(block)),
+            Ok(None) => Err(error),
+            Err(raw) => {
+                debug!(error = %raw, "the block's RLP is no better");
+                Err(error)
+            }
         },
     }
 }
 
-/// The block from its RLP; none if the node can't or won't say.
+/// The block from its RLP; none if the node doesn't have it.
 async fn raw_block(rpc: &Rpc, hash: B256) -> Result<Option<Block>, FetchError> {
-    let method = "debug_getRawBlock";
-    let Ok(Some(rlp)) = rpc.call_optional::<Bytes>(method, &json!([hash])).await else { return Ok(None) };
-    let block = decode_block(&rlp).map_err(|error| malformed(rpc, method, &error.to_string()))?;
-    check_block(method, hash, block).map(Some)
+    let Some(rlp) = rpc.call_optional::<Bytes>(RAW, &json!([hash])).await? else { return Ok(None) };
+    let block = decode_block(&rlp).map_err(|error| rpc.malformed(RAW, &error.to_string()))?;
+    check_block(RAW, hash, block).map(Some)
 }
 
-fn parse_header(rpc: &Rpc, method: &'static str, value: &Value) -> Result<Sealed, FetchError> {
-    let header: Header =
-        serde::Deserialize::deserialize(value).map_err(|error| malformed_json(rpc, method, &error))?;
-    let sealed = Sealed::new(header);
-    // A hash that isn't the header's shows a false or misread header before anything builds on it.
-    let claimed: B256 = serde::Deserialize::deserialize(&value["hash"])
-        .map_err(|error| malformed_json(rpc, method, &error))?;
-    same_block(method, claimed, sealed.hash)?;
-    Ok(sealed)
-}
-
-fn parse_block(rpc: &Rpc, method: &'static str, value: Value) -> Result<Block, FetchError> {
-    let block: rpc_types::Block<rpc_types::Transaction<Transaction>> =
-        serde_json::from_value(value).map_err(|error| malformed_json(rpc, method, &error))?;
-    if !block.transactions.is_full() && !block.transactions.is_empty() {
-        return Err(malformed(rpc, method, "the transactions are given by their hashes only"));
-    }
-    Ok(block
-        .map_transactions(|transaction| transaction.inner.into_inner())
-        .map_header(|header| header.inner)
-        .into_consensus_block())
-}
-
-/// The block is the one with this hash, and its body is its header's.
-fn check_block(method: &'static str, hash: B256, block: Block) -> Result<Block, FetchError> {
-    let header = &block.header;
-    same_block(method, hash, header.hash_slow())?;
-    let wrong =
-        |part, actual, expected| FetchError::WrongBody { method, block: hash, part, actual, expected };
-    let root = calculate_transaction_root(&block.body.transactions);
-    if root != header.transactions_root {
-        return Err(wrong("transactions", root, header.transactions_root));
-    }
-    if let Some(expected) = header.withdrawals_root {
-        let root =
-            calculate_withdrawals_root(block.body.withdrawals.as_deref().map_or(&[][..], |list| &list[..]));
-        if root != expected {
-            return Err(wrong("withdrawals", root, expected));
+/// The header with its hash, which must be the one that was asked for. The one that stands beside it doesn't count.
+fn seal(method: &'static str, asked: Option<B256>, read: ReadHeader) -> Result<Sealed, FetchError> {
+    let ReadHeader { header, claimed, unknown } = read;
+    let hash = header.hash_slow();
+    match asked {
+        Some(asked) if asked != hash => {
+            // A false or misread header shows before anything builds on it.
+            if claimed == Some(asked) && !unknown.is_empty() {
+                return Err(FetchError::UnknownFields { method, block: asked, fields: unknown });
+            }
+            Err(wrong_block(method, asked, hash))
         }
+        _ => Ok(Sealed { hash, header }),
+    }
+}
+
+/// The block is the one with this hash, and its body is its header's. What the header's roots can't tell apart, a list that
+/// is empty and one that is absent, is as the header says.
+fn check_block(method: &'static str, hash: B256, mut block: Block) -> Result<Block, FetchError> {
+    let actual = block.header.hash_slow();
+    if actual != hash {
+        return Err(wrong_block(method, hash, actual));
+    }
+    let (header, body) = (&block.header, &mut block.body);
+    let equal = |part, actual, expected| match actual == expected {
+        true => Ok(()),
+        false => Err(FetchError::WrongBody { method, block: hash, part, actual, expected }),
+    };
+    equal("transactions", calculate_transaction_root(&body.transactions), header.transactions_root)?;
+    equal("uncles", calculate_ommers_root(&body.ommers), header.ommers_hash)?;
+    match header.withdrawals_root {
+        Some(expected) => {
+            let withdrawals = body.withdrawals.get_or_insert_with(Withdrawals::default);
+            equal("withdrawals", calculate_withdrawals_root(withdrawals), expected)?;
+        }
+        None => body.withdrawals = None,
     }
     Ok(block)
 }
 
-fn same_block(method: &'static str, asked: B256, answered: B256) -> Result<(), FetchError> {
-    if asked == answered {
-        return Ok(());
-    }
-    Err(FetchError::WrongBlock { method, asked: asked.to_string(), answered: answered.to_string() })
-}
-
-fn malformed_json(rpc: &Rpc, method: &'static str, error: &serde_json::Error) -> FetchError {
-    malformed(rpc, method, &error.to_string())
-}
-
-fn malformed(rpc: &Rpc, method: &'static str, reason: &str) -> FetchError {
-    rpc.malformed(method, reason).into()
+fn wrong_block(method: &'static str, asked: B256, answered: B256) -> FetchError {
+    FetchError::WrongBlock { method, asked: asked.to_string(), answered: answered.to_string() }
 }

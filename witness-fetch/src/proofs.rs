@@ -3,15 +3,21 @@
 use crate::{
     FetchError,
     error::{Problem, RpcError, Subject},
+    json::{Object, parse},
     node::{self, Sealed},
-    rpc::Rpc,
+    rpc::{Effort, Rpc},
 };
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
-use alloy_rpc_types_eth::EIP1186AccountProofResponse;
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U64, U256, keccak256};
 use alloy_trie::TrieAccount;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
+use serde_json::{Value, json, value::RawValue};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tracing::{debug, warn};
 use zeno_guest_evm::trie::{Preimages, Trie, TrieError};
 
 const GET_PROOF: &str = "eth_getProof";
@@ -30,17 +36,76 @@ pub(crate) struct Proof {
     pub(crate) storage_nodes: Vec<Bytes>,
 }
 
+/// What `eth_getProof` answers. The nodes alone count; the rest is repeated beside them, or left out.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) account_proof: Vec<Bytes>,
+    /// In the order of the slots that were asked for.
+    pub(crate) storage_proofs: Vec<SlotResponse>,
+    address: Option<Address>,
+    nonce: Option<U64>,
+    balance: Option<U256>,
+    storage_hash: Option<B256>,
+    code_hash: Option<B256>,
+}
+
+/// The part of a [`Response`] that is about one slot.
+#[derive(Debug)]
+pub(crate) struct SlotResponse {
+    pub(crate) proof: Vec<Bytes>,
+    value: Option<U256>,
+}
+
+impl Response {
+    fn read(value: &RawValue) -> Result<Self, String> {
+        let object = Object::parse(value)?;
+        if object.get(&["accountProof", "storageProof", "address"]).is_none() {
+            return Err("field `accountProof` is missing".into());
+        }
+        // What is only repeated may be unreadable.
+        Ok(Self {
+            account_proof: object.list(&["accountProof"], parse)?,
+            storage_proofs: object.list(&["storageProof"], |slot| {
+                let slot = Object::parse(slot)?;
+                Ok(SlotResponse {
+                    proof: slot.list(&["proof"], parse)?,
+                    value: slot.read(&["value"]).ok().flatten(),
+                })
+            })?,
+            address: object.read(&["address"]).ok().flatten(),
+            nonce: object.read(&["nonce"]).ok().flatten(),
+            balance: object.read(&["balance"]).ok().flatten(),
+            storage_hash: object.read(&["storageHash"]).ok().flatten(),
+            code_hash: object.read(&["codeHash"]).ok().flatten(),
+        })
+    }
+
+    /// The first of what is repeated beside the nodes that is another account's, by its name.
+    fn differs(&self, address: Address, account: &TrieAccount) -> Option<&'static str> {
+        let pairs = [
+            ("address", self.address.is_none_or(|said| said == address)),
+            ("nonce", self.nonce.is_none_or(|said| said == U64::from(account.nonce))),
+            ("balance", self.balance.is_none_or(|said| said == account.balance)),
+            ("storageHash", self.storage_hash.is_none_or(|said| said == account.storage_root)),
+            ("codeHash", self.code_hash.is_none_or(|said| said == account.code_hash)),
+        ];
+        pairs.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+    }
+}
+
 /// The state of one node.
 #[derive(Debug)]
 pub(crate) struct Proofs {
     rpc: Rpc,
-    /// Whether the node takes no block hash (EIP-1898) in state queries, but only a number.
-    numbers_only: AtomicBool,
+    /// Whether it was said already that the node repeats falsely what it proves.
+    warned: AtomicBool,
+    /// The methods in which the node takes no block hash (EIP-1898), but a number.
+    by_number: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Proofs {
     pub(crate) fn new(rpc: Rpc) -> Self {
-        Self { rpc, numbers_only: AtomicBool::new(false) }
+        Self { rpc, warned: AtomicBool::new(false), by_number: Mutex::default() }
     }
 
     pub(crate) fn rpc(&self) -> &Rpc {
@@ -53,12 +118,13 @@ impl Proofs {
         block: &Sealed,
         address: Address,
         slots: &[U256],
+        effort: Effort,
     ) -> Result<Proof, FetchError> {
         let mut whole = Proof::default();
         // At least one request, for the account alone.
         for chunk in slots.chunks(SLOTS_PER_REQUEST).chain(slots.is_empty().then_some(&[][..])) {
-            let response = self.response(block, address, chunk).await?;
-            let part = check(block, address, chunk, response)?;
+            let response = self.response(block, address, chunk, effort).await?;
+            let part = self.check(block, address, chunk, response)?;
             whole.account = part.account;
             whole.account_nodes = part.account_nodes;
             whole.storage_nodes.extend(part.storage_nodes);
@@ -72,9 +138,11 @@ impl Proofs {
         block: &Sealed,
         address: Address,
         slots: &[U256],
-    ) -> Result<EIP1186AccountProofResponse, FetchError> {
+        effort: Effort,
+    ) -> Result<Response, FetchError> {
         let slots = slots.iter().map(|slot| B256::from(*slot)).collect::<Vec<_>>();
-        self.state_query(GET_PROOF, block, |at| json!([address, slots, at])).await
+        let params = |at| json!([address, slots, at]);
+        self.state_query(GET_PROOF, block, effort, params, Response::read).await
     }
 
     /// The code of an account, which must have this hash.
@@ -83,11 +151,13 @@ impl Proofs {
         block: &Sealed,
         address: Address,
         hash: B256,
+        effort: Effort,
     ) -> Result<Bytes, FetchError> {
         if hash == KECCAK256_EMPTY {
             return Ok(Bytes::new());
         }
-        let code: Bytes = self.state_query(GET_CODE, block, |at| json!([address, at])).await?;
+        let params = |at| json!([address, at]);
+        let code: Bytes = self.state_query(GET_CODE, block, effort, params, parse).await?;
         match keccak256(&code) {
             actual if actual == hash => Ok(code),
             actual => Err(FetchError::FalseCode { method: GET_CODE, address, actual, expected: hash }),
@@ -95,27 +165,46 @@ impl Proofs {
     }
 
     /// A query of the state after `block`, by the block's hash where the node takes one.
-    pub(crate) async fn state_query<T: DeserializeOwned>(
+    pub(crate) async fn state_query<T>(
         &self,
         method: &'static str,
         block: &Sealed,
+        effort: Effort,
         params: impl Fn(Value) -> Value,
+        read: impl Fn(&RawValue) -> Result<T, String>,
     ) -> Result<T, FetchError> {
-        if !self.numbers_only.load(Ordering::Relaxed) {
-            let answer = self.rpc.call(method, &params(json!({ "blockHash": block.hash }))).await;
-            match answer {
-                Err(error) if refuses_hash(&error) => {
-                    tracing::warn!(%error, "state is asked for by block number, since the node refuses block hashes");
-                    self.numbers_only.store(true, Ordering::Relaxed);
-                }
+        let by_number = || self.by_number.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refusal = None;
+        if !by_number().contains(method) {
+            let params = params(json!({ "blockHash": block.hash }));
+            match self.rpc.ask(method, &params, effort, &read).await {
+                Err(error) if refuses_hash(&error) => refusal = Some(error),
                 answer => return Ok(answer?),
             }
         }
         let number = block.header.number;
-        let answer = self.rpc.call(method, &params(json!(format!("{number:#x}")))).await;
+        let answer = self.rpc.ask(method, &params(json!(format!("{number:#x}"))), effort, &read).await;
         // By number the answer may be another block's, so a reorganisation has to be ruled out.
-        self.check_canonical(block).await?;
-        Ok(answer?)
+        let canonical = self.check_canonical(block).await;
+        let Some(refusal) = refusal else {
+            canonical?;
+            return Ok(answer?);
+        };
+        match (answer, canonical) {
+            // What was refused is the hash, and nothing else.
+            (Ok(answer), Ok(())) => {
+                if by_number().insert(method) {
+                    let error = refusal;
+                    warn!(%error, "{method} is called with block numbers, since the node refuses block hashes there");
+                }
+                Ok(answer)
+            }
+            // A block beside the chain has no number to ask for it by.
+            (_, Err(FetchError::Reorg { .. })) => Err(refusal.into()),
+            (_, Err(error)) => Err(error),
+            (Err(error), Ok(())) if refuses_hash(&error) => Err(refusal.into()),
+            (Err(error), Ok(())) => Err(error.into()),
+        }
     }
 
     /// # Errors
@@ -129,6 +218,65 @@ impl Proofs {
         }
         Err(FetchError::Reorg { number, before: block.hash, now })
     }
+
+    /// Checks an answer against the block's state root; what is no part of the proof is left out.
+    fn check(
+        &self,
+        block: &Sealed,
+        address: Address,
+        slots: &[U256],
+        response: Response,
+    ) -> Result<Proof, FetchError> {
+        let lie = |subject, reason: String| FetchError::FalseProof {
+            method: GET_PROOF,
+            subject,
+            block: block.hash,
+            reason,
+        };
+        let subject = Subject::Account(address);
+        let mut nodes = Preimages::new(response.account_proof.iter().cloned());
+        let mut trie = Trie::from_root(block.header.state_root);
+        let leaf =
+            trie.get(&keccak256(address), &mut nodes).map_err(|error| lie(subject, explain(*error)))?;
+        let account = leaf
+            .map(alloy_rlp::decode_exact::<TrieAccount>)
+            .transpose()
+            .map_err(|error| lie(subject, format!("the account's leaf is malformed: {error}")))?;
+        let mut storage_nodes = Vec::new();
+        if let Some(account) = &account {
+            if let Some(field) = response.differs(address, account) {
+                self.warn(subject, field);
+            }
+            let said = response.storage_proofs.iter().map(|slot| slot.value).collect::<Vec<_>>();
+            // One trie for all slots: the proofs share their first nodes.
+            let mut nodes = Preimages::new(response.storage_proofs.into_iter().flat_map(|slot| slot.proof));
+            let mut trie = Trie::from_root(account.storage_root);
+            for (index, slot) in slots.iter().enumerate() {
+                let subject = Subject::Slot(address, *slot);
+                let leaf =
+                    trie.get(&slot_key(*slot), &mut nodes).map_err(|error| lie(subject, explain(*error)))?;
+                let value: U256 = leaf
+                    .map_or(Ok(U256::ZERO), alloy_rlp::decode_exact)
+                    .map_err(|error| lie(subject, format!("the slot's leaf is malformed: {error}")))?;
+                if said.get(index).copied().flatten().is_some_and(|said| said != value) {
+                    self.warn(subject, "value");
+                }
+            }
+            storage_nodes = used(nodes);
+        }
+        Ok(Proof { account, account_nodes: used(nodes), storage_nodes })
+    }
+
+    /// Says once that a field beside a proof is another than what is proven, which alone counts.
+    fn warn(&self, subject: Subject, field: &'static str) {
+        const MESSAGE: &str =
+            "the node repeats beside a proof another value than it proves; the proven one counts";
+        if self.warned.swap(true, Ordering::Relaxed) {
+            debug!(%subject, field, "{MESSAGE}");
+        } else {
+            warn!(%subject, field, "{MESSAGE}");
+        }
+    }
 }
 
 /// Whether the node can't read a block parameter that is an object.
@@ -137,64 +285,20 @@ fn refuses_hash(error: &RpcError) -> bool {
         Problem::Answer { code: -32602, .. } => true,
         Problem::Answer { message, .. } => {
             let message = message.to_lowercase();
-            ["invalid argument", "cannot unmarshal", "invalid params", "invalid block", "expected string"]
-                .iter()
-                .any(|words| message.contains(words))
+            [
+                "invalid argument",
+                "cannot unmarshal",
+                "invalid params",
+                "incorrect params",
+                "invalid block",
+                "expected string",
+                "string expected",
+            ]
+            .iter()
+            .any(|words| message.contains(words))
         }
         _ => false,
     }
-}
-
-/// Checks an answer against the block's state root; what is no part of the proof is left out.
-fn check(
-    block: &Sealed,
-    address: Address,
-    slots: &[U256],
-    response: EIP1186AccountProofResponse,
-) -> Result<Proof, FetchError> {
-    let lie = |subject, reason: String| FetchError::FalseProof {
-        method: GET_PROOF,
-        subject,
-        block: block.hash,
-        reason,
-    };
-    let subject = Subject::Account(address);
-    if response.address != address {
-        return Err(lie(subject, format!("it is about account {}", response.address)));
-    }
-    let mut nodes = Preimages::new(response.account_proof);
-    let mut trie = Trie::from_root(block.header.state_root);
-    let leaf = trie.get(&keccak256(address), &mut nodes).map_err(|error| lie(subject, explain(*error)))?;
-    let account = leaf
-        .map(alloy_rlp::decode_exact::<TrieAccount>)
-        .transpose()
-        .map_err(|error| lie(subject, format!("the account's leaf is malformed: {error}")))?;
-    if let Some(TrieAccount { nonce, balance, storage_root, code_hash }) = account {
-        let said = (response.nonce, response.balance, response.storage_hash, response.code_hash);
-        if said != (nonce, balance, storage_root, code_hash) {
-            return Err(lie(subject, "its values are not those that it proves".into()));
-        }
-    }
-    let mut storage_nodes = Vec::new();
-    if let Some(account) = &account {
-        let said = response.storage_proof.iter().map(|slot| slot.value).collect::<Vec<_>>();
-        // One trie for all slots: the proofs share their first nodes.
-        let mut nodes = Preimages::new(response.storage_proof.into_iter().flat_map(|slot| slot.proof));
-        let mut trie = Trie::from_root(account.storage_root);
-        for (index, slot) in slots.iter().enumerate() {
-            let subject = Subject::Slot(address, *slot);
-            let leaf =
-                trie.get(&slot_key(*slot), &mut nodes).map_err(|error| lie(subject, explain(*error)))?;
-            let value = leaf
-                .map_or(Ok(U256::ZERO), alloy_rlp::decode_exact)
-                .map_err(|error| lie(subject, format!("the slot's leaf is malformed: {error}")))?;
-            if said.get(index) != Some(&value) {
-                return Err(lie(subject, format!("it proves the value {value:#x}, but says another")));
-            }
-        }
-        storage_nodes = used(nodes);
-    }
-    Ok(Proof { account, account_nodes: used(nodes), storage_nodes })
 }
 
 fn explain(error: TrieError) -> String {

@@ -33,10 +33,27 @@ impl BlockSelector {
 
 /// What is no block selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "\"{0}\" names no block: give a number, a hexadecimal number, a block hash, latest, safe or finalized"
-)]
+#[error("{0}")]
 pub struct SelectorError(String);
+
+/// How a block is named.
+const KINDS: &str = "a number, a hexadecimal number, a block hash, latest, safe or finalized";
+/// How much of what was given an error repeats, in characters: more than a hash has.
+const MAX_SHOWN: usize = 80;
+
+impl SelectorError {
+    fn new(text: &str) -> Self {
+        if text.contains("://") {
+            // It may hold secrets.
+            return Self(format!("this is a URL; give it with --rpc-url, and {KINDS} as the block"));
+        }
+        let mut said = text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect::<String>();
+        if text.chars().nth(MAX_SHOWN).is_some() {
+            said.push('…');
+        }
+        Self(format!("\"{said}\" names no block: give {KINDS}"))
+    }
+}
 
 impl FromStr for BlockSelector {
     type Err = SelectorError;
@@ -57,7 +74,7 @@ impl FromStr for BlockSelector {
                 None => None,
             },
         };
-        parsed.ok_or_else(|| SelectorError(text.into()))
+        parsed.ok_or_else(|| SelectorError::new(text))
     }
 }
 
@@ -98,7 +115,15 @@ mod tests {
         let too_large = "18446744073709551616";
         let short_hash = format!("0x{}", "a".repeat(63));
         for text in ["", "0x", "newest", "-1", "+1", "1e3", " 1", "0xzz", "pending", too_large, &short_hash] {
-            assert_eq!(text.parse::<BlockSelector>(), Err(SelectorError(text.into())), "{text}");
+            let error = text.parse::<BlockSelector>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("\"{text}\" names no block")), "{error}");
         }
+        let error = "https://example.org/v2/secret".parse::<BlockSelector>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("this is a URL; give it with --rpc-url") && !error.contains("secret"),
+            "{error}"
+        );
+        let error = "9".repeat(1 << 20).parse::<BlockSelector>().unwrap_err().to_string();
+        assert!(error.len() < 250, "{error}");
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     Event, FetchError, Job,
     error::Subject,
     proofs::{Proofs, hex_path, slot_key},
+    rpc::Effort,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Encodable};
@@ -23,6 +24,7 @@ use alloy_trie::{
 use rayon::prelude::*;
 use std::collections::HashMap;
 use tokio::task;
+use tracing::debug;
 
 /// Longest path, in nibbles, for which neighbours are searched: each nibble costs sixteen times as
 /// much, and eight take minutes.
@@ -68,7 +70,11 @@ impl Siblings {
             Subject::Account(address) => (address, Vec::new()),
             Subject::Slot(address, slot) => (address, vec![slot]),
         };
-        self.extend(Self::after(proofs, job, address, &slots).await?);
+        match Self::after(proofs, job, address, &slots).await {
+            Ok(shorts) => self.extend(shorts),
+            // The state after the block is only one of the two places where the node may show.
+            Err(error) => debug!(%error, "no proof of the state after the block"),
+        }
         if let Some(node) = self.shortened(hash, path) {
             return Ok(node);
         }
@@ -82,7 +88,7 @@ impl Siblings {
         address: Address,
         slots: &[U256],
     ) -> Result<Vec<Short>, FetchError> {
-        let proof = proofs.account(&job.sealed, address, slots).await?;
+        let proof = proofs.account(&job.sealed, address, slots, Effort::Hint).await?;
         let mut shorts = Vec::new();
         collect(job.sealed.header.state_root, keccak256(address), &proof.account_nodes, &mut shorts);
         if let Some(account) = proof.account {
@@ -179,12 +185,16 @@ async fn neighbour(
             .map_err(|_| FetchError::Interrupted)?;
         from = number + 1;
         let answer = match subject {
-            Subject::Account(_) => proofs.response(&job.parent, numbered_address(number), &[]).await,
-            Subject::Slot(address, _) => proofs.response(&job.parent, address, &[U256::from(number)]).await,
+            Subject::Account(_) => {
+                proofs.response(&job.parent, numbered_address(number), &[], Effort::Needed).await
+            }
+            Subject::Slot(address, _) => {
+                proofs.response(&job.parent, address, &[U256::from(number)], Effort::Needed).await
+            }
         };
         match answer {
             Ok(answer) => {
-                let storage = answer.storage_proof.into_iter().flat_map(|slot| slot.proof);
+                let storage = answer.storage_proofs.into_iter().flat_map(|slot| slot.proof);
                 // The hash is known from the branch above, so whatever has it is the node.
                 let node =
                     answer.account_proof.into_iter().chain(storage).find(|node| keccak256(node) == hash);
@@ -193,8 +203,8 @@ async fn neighbour(
                     None => reason = "the proof of a key below it lacks it".into(),
                 }
             }
-            Err(FetchError::Rpc(error)) => reason = error.to_string(),
-            Err(error) => return Err(error),
+            // Another neighbour may do.
+            Err(error) => reason = error.to_string(),
         }
     }
     Err(failure(reason))

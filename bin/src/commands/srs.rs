@@ -5,12 +5,13 @@ use crate::{
     failure::Failure,
     progress::Display,
     report::{Report, SrsReport},
+    text,
 };
 use zeno_srs::{DEGREES, Installed, Srs};
 
 /// Installs an SRS, or says which ones are installed.
 pub(crate) fn srs(cli: &Cli, command: &SrsCommand, report: &mut Report) -> Result<(), Failure> {
-    let cache = cli.cache_folder();
+    let cache = cli.cache_folder()?;
     let display = Display::new();
     let installed = match command {
         SrsCommand::Import(args) => zeno_srs::import(&cache, &args.file, &args.degrees.k, &display)?,
@@ -22,7 +23,7 @@ pub(crate) fn srs(cli: &Cli, command: &SrsCommand, report: &mut Report) -> Resul
     };
     report.headline.push("Installed.".to_owned());
     warn(&installed, report);
-    report.srs.extend(installed.iter().map(SrsReport::from));
+    report.srs = Some(installed.iter().map(SrsReport::from).collect());
     Ok(())
 }
 
@@ -30,21 +31,23 @@ pub(crate) fn srs(cli: &Cli, command: &SrsCommand, report: &mut Report) -> Resul
 fn info(cache: &std::path::Path, display: &Display, report: &mut Report) -> Result<(), Failure> {
     display.say("reading what is installed");
     let mut failure = None;
+    let mut found = Vec::new();
     for Installed { k, srs } in zeno_srs::installed(cache)? {
         match srs {
             Ok(srs) => {
                 warn(std::slice::from_ref(&srs), report);
-                report.srs.push(SrsReport::from(&srs));
+                found.push(SrsReport::from(&srs));
             }
             Err(error) => {
-                report.srs.push(SrsReport { k, error: Some(error.to_string()), ..SrsReport::default() });
+                found.push(SrsReport { k, error: Some(error.to_string()), ..SrsReport::default() });
                 failure = failure.or_else(|| Some(error.into()));
             }
         }
     }
-    if report.srs.is_empty() {
-        report.headline.push(format!("No SRS is installed in {}.", cache.display()));
+    if found.is_empty() {
+        report.headline.push(format!("No SRS is installed in {}.", text::path(cache)));
     }
+    report.srs = Some(found);
     failure.map_or(Ok(()), Err)
 }
 

@@ -1,16 +1,12 @@
 //! Ours against the stock on circuits of the static verifier's type: one advice column, one for lookups.
 //!
-//! `cargo bench -p zeno-halo2 --bench stock -- [K…]`, 14 to 16 by default. Peak memory is that of the allocator, above
-//! what was allocated when the step began.
+//! `cargo bench -p zeno-halo2 --bench stock -- [K…]`, 14 to 16 by default. Peak memory is what is resident, above
+//! what was when the step began.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Instant,
-};
+use std::{fs, time::Instant};
 
 use common::{Range, columns, params, range};
 use halo2_proofs::{
@@ -21,39 +17,23 @@ use halo2_proofs::{
 use halo2curves::bn256::{Bn256, G1Affine};
 use zeno_halo2::{MemorySrs, keygen, prove, synthesize};
 
-/// Counts what is allocated.
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: as the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as the caller's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
+/// A figure of this process's memory in mebibytes, as Linux has it; 0 elsewhere.
+fn memory(name: &str) -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let value =
+        status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix(" kB")?.trim().parse().ok());
+    value.map_or(0.0, |kibibytes: f64| kibibytes / 1024.0)
 }
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Seconds and peak mebibytes of a step.
 fn measure<T>(step: impl FnOnce() -> T) -> (T, f64, f64) {
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
+    // Has the system forget the peak of before.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+    let before = memory("VmRSS:");
     let start = Instant::now();
     let result = step();
     let seconds = start.elapsed().as_secs_f64();
-    (result, seconds, (PEAK.load(Relaxed) - before) as f64 / f64::from(1 << 20))
+    (result, seconds, memory("VmHWM:") - before)
 }
 
 fn main() {

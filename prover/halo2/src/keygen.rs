@@ -4,7 +4,7 @@
 //! the transform's scratch, and a quarter of one for each column under copy constraints while the cycles are
 //! joined. Everything else is written to the key file as it is made.
 
-use std::path::Path;
+use std::{fs, io, path::Path};
 
 use atomic_write_file::AtomicWriteFile;
 use halo2_proofs::plonk::{Circuit, VerifyingKey, permutation};
@@ -66,6 +66,9 @@ pub fn keygen<C: Circuit<Fr>>(
     );
 
     let fft = Fft::new(k);
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, "is not a regular file; remove it")));
+    }
     let mut writer = Writer::new(AtomicWriteFile::open(path).map_err(fail)?);
     let mut fixed_commitments = Vec::new();
     for mut column in columns {

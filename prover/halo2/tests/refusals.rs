@@ -147,6 +147,13 @@ fn damaged_keys_are_refused() {
     let bytes = fs::read(&path).unwrap();
     let damaged = both.folder.path().join("damaged");
     assert!(matches!(fault(&damaged, circuit.shape), KeyFault::Io(_)));
+    // A pipe is neither waited for nor replaced.
+    let pipe = both.folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(matches!(fault(&pipe, circuit.shape), KeyFault::Io(_)));
+    let error = keygen(&both.srs, &circuit, false, &pipe).err().unwrap();
+    assert!(error.to_string().contains("is not a regular file"), "{error}");
+    assert!(!pipe.is_file());
     for length in [0, 1, 40, bytes.len() / 2, bytes.len() - 1] {
         fs::write(&damaged, &bytes[..length]).unwrap();
         assert!(matches!(fault(&damaged, circuit.shape), KeyFault::Foreign | KeyFault::Length { .. }));

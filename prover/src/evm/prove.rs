@@ -4,17 +4,16 @@ use std::time::{Duration, Instant};
 
 use halo2curves::{bn256::Fr, ff::PrimeField};
 use tracing::info;
-use zeno_srs::Origin;
-use zeno_verifier::{ChainClaim, INSECURE_SRS, InsecureSrs, PROOF_SYSTEM, ProofFile, ProofKind, verify_evm};
+use zeno_verifier::{ChainClaim, PROOF_SYSTEM, ProofFile, ProofKind, SrsOrigin, UnknownSrs, verify_evm};
 
 use crate::{
     EvmTimings, Proved, Prover, ProverError, Step, Timings,
+    error::guarded,
     evm::{
-        Root, RootProof,
+        Root, RootProof, StaticVerifier,
         wrapper::{LIMBS, WrapperProof},
     },
     prove::{PROVER, Run},
-    work::Work,
 };
 
 impl Prover {
@@ -26,70 +25,79 @@ impl Prover {
     /// # Errors
     /// As [`prove`](Self::prove), and when an SRS is missing.
     pub fn prove_evm(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
-        let (mut timings, mut evm) = (Timings::default(), EvmTimings::default());
-        let keys = self.evm_keys(&mut timings)?;
-        let work = self.work(&self.guest, input)?;
+        guarded(|| self.prove_for_evm(input, claim))
+    }
 
-        let root = match work.proof("root")? {
+    fn prove_for_evm(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
+        let (mut timings, mut evm) = (Timings::default(), EvmTimings::default());
+        let (keys, key) = self.evm_keys(&mut timings)?;
+        let work = self.work(&self.guest, input)?;
+        // What every proof of this run has to say, also one that is read back.
+        let expected = self.commitments()?.values(claim)?;
+
+        let kept = match work.keeps("root") {
+            true => {
+                let verifier = keys.static_verifier()?;
+                let check = |proof: &RootProof| verifier.check_root(proof, &expected);
+                work.proof("root", verifier.root_key(), check)
+            }
+            false => None,
+        };
+        let root = match kept {
             Some(proof) => {
                 timings.restored += 1;
                 proof
             }
             None => {
                 let run = self.run(&self.guest, input, Some(claim.digest()), &work, &mut timings)?;
-                let ((_, proof), elapsed) = self.root(&run, &work)?;
+                let ((_, proof), elapsed) = self.root(&run)?;
+                work.save("root", &proof)?;
                 evm.root = elapsed;
                 proof
             }
         };
         let (snark, elapsed) = self.timed(Step::StaticVerifier, || {
-            if let Some(snark) = work.halo2("static-verifier")? {
+            let circuit = keys.static_verifier()?;
+            // Another SRS's proof is of no use.
+            let name = format!("static-verifier-{}", keys.name);
+            if let Some(snark) = work.small(&name, |bytes| circuit.decode(bytes, keys.kzg(), &expected)) {
                 timings.restored += 1;
                 return Ok(snark);
             }
-            let circuit = keys.static_verifier()?;
             let snark = circuit.prove(&keys.srs, keys.kzg(), &root)?;
-            work.save_halo2("static-verifier", &snark)?;
+            work.put(&name, &StaticVerifier::encode(&snark));
             Ok(snark)
         })?;
         evm.static_verifier = elapsed;
-        let ((wrapper, proof), elapsed) = self.timed(Step::Wrapper, || {
+        let (proof, elapsed) = self.timed(Step::Wrapper, || {
             let wrapper = keys.wrapper()?;
-            let proof = wrapper.prove(&keys.wrapper_srs(wrapper.params().k as u32)?, snark)?;
-            Ok((wrapper, proof))
+            wrapper.prove(&keys.wrapper_srs(wrapper.params().k as u32)?, snark)
         })?;
         evm.wrapper = elapsed;
         let file = evm_file(claim, &proof, keys.srs.origin())?;
         let start = Instant::now();
-        let key = keys.verifying_key(&wrapper, &self.commitments()?)?;
-        // Whether it may be trusted is for who checks it to say.
-        verify_evm(&file, &key, InsecureSrs::Allow)?;
+        // Whether it may be trusted is for who checks it to say. What is wrong with a proof may be wrong with what it was made
+        // from.
+        verify_evm(&file, &key, UnknownSrs::Allow).inspect_err(|_| work.remove())?;
         timings.verify = start.elapsed();
         timings.evm = Some(evm);
         info!(bytes = file.proof.len(), "proven");
-        Ok(Proved { file, timings, work })
+        Ok(Proved { file, evm_key: Some(key), timings, work })
     }
 
-    /// The root circuit, and its proof that the run's aggregated proof verifies, which is kept in the run's work.
-    pub(crate) fn root(&self, run: &Run, work: &Work) -> Result<((Root, RootProof), Duration), ProverError> {
+    /// The root circuit, and its proof that the run's aggregated proof verifies.
+    pub(crate) fn root(&self, run: &Run) -> Result<((Root, RootProof), Duration), ProverError> {
         let app_key = self.app_key(&mut Timings::default())?;
         self.timed(Step::Root, || {
             let root = Root::open(&self.cache, app_key, &run.aggregation, || Ok(run.stark.clone()))?;
-            let proof = match work.proof("root")? {
-                Some(proof) => proof,
-                None => {
-                    let proof = root.prove(self.backend, &run.aggregation, run.stark.clone())?;
-                    work.save("root", &proof)?;
-                    proof
-                }
-            };
+            let proof = root.prove(self.backend, &run.aggregation, run.stark.clone())?;
             Ok((root, proof))
         })
     }
 }
 
 /// The proof as contracts take it: the accumulator's limbs and the Halo2 proof, big-endian words.
-fn evm_file(claim: &ChainClaim, proof: &WrapperProof, srs: Origin) -> Result<ProofFile, ProverError> {
+fn evm_file(claim: &ChainClaim, proof: &WrapperProof, srs: SrsOrigin) -> Result<ProofFile, ProverError> {
     let word = |value: &Fr| {
         let mut word: [u8; 32] = value.to_repr();
         word.reverse();
@@ -107,7 +115,7 @@ fn evm_file(claim: &ChainClaim, proof: &WrapperProof, srs: Origin) -> Result<Pro
         app_vm_commitment: app_vm.into(),
         proof_system: PROOF_SYSTEM.to_owned(),
         prover: PROVER.to_owned(),
-        srs: Some(if srs == Origin::Development { INSECURE_SRS } else { srs.name() }.to_owned()),
+        srs: Some(srs.label().to_owned()),
         proof: [limbs.concat(), proof.proof.clone()].concat(),
     })
 }

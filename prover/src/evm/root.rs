@@ -60,8 +60,15 @@ impl Root {
             .into();
         let machine = app_key.get_app_vk();
         let (dimensions, values) = (machine.memory_dimensions, machine.num_user_pvs);
-        let RootKey { key, heights } = keys::cached(cache, "root", || {
-            let params = root_params_with_100_bits_security();
+        let params = root_params_with_100_bits_security();
+        let most = 1 << params.log_stacked_height();
+        let sound = |key: &RootKey| {
+            keys::is_sound(&key.key, &params)
+                && key.heights.len() == key.key.per_air.len()
+                && key.heights.iter().all(|height| height.is_power_of_two() && *height <= most)
+        };
+        let RootKey { key, heights } = keys::cached(cache, "root", sound, || {
+            let params = params.clone();
             let prover = RootCpuProver::new::<RootEngine>(
                 child.get_vk(),
                 commitment,
@@ -77,7 +84,7 @@ impl Root {
             Ok(RootKey { key: prover.get_pk(), heights })
         })?;
         debug!(heights = ?heights, "root circuit");
-        Ok(Self(RootCpuProver::from_pk::<RootEngine>(
+        let prover = RootCpuProver::from_pk::<RootEngine>(
             child.get_vk(),
             commitment,
             key,
@@ -85,7 +92,8 @@ impl Root {
             values,
             None,
             Some(heights),
-        )))
+        );
+        Ok(Self(prover))
     }
 
     pub(crate) fn verifying_key(&self) -> Arc<MultiStarkVerifyingKey<RootSC>> {
@@ -115,10 +123,14 @@ impl Root {
             stark.inner = backend.aggregate_again(aggregation, &stark.inner)?;
         };
         let proof = backend.prove_root(&self.0, tables)?;
-        let engine = self.0.create_engine::<RootEngine>();
-        engine.verify(&self.verifying_key(), &proof).stage("verifying the root proof")?;
+        verify(&self.verifying_key(), &proof).stage("verifying the root proof")?;
         Ok(proof)
     }
+}
+
+/// Verifies a root proof.
+pub(crate) fn verify(key: &MultiStarkVerifyingKey<RootSC>, proof: &RootProof) -> Result<(), String> {
+    RootEngine::new(key.inner.params.clone()).verify(key, proof).map_err(|error| error.to_string())
 }
 
 /// The root circuit's tables, filled; none if they don't have the heights that the prover's key has.

@@ -8,15 +8,20 @@ use halo2_base::gates::{
     flex_gate::ThreadBreakPoints,
 };
 use halo2_proofs::plonk::{AdviceColumns, Circuit as _, Column, ConstraintSystem, VerifyingKey};
-use halo2curves::bn256::{Fr, G1Affine};
-use openvm_continuations::RootSC;
-use openvm_sdk::SC;
-use openvm_stark_backend::keygen::types::MultiStarkVerifyingKey;
+use halo2curves::{
+    bn256::{Fr, G1Affine},
+    ff::{Field, PrimeField},
+};
+use openvm_continuations::{RootSC, circuit::root::USER_PVS_COMMIT_AIR_ID};
+use openvm_sdk::{F, SC};
+use openvm_stark_backend::{keygen::types::MultiStarkVerifyingKey, p3_field::PrimeField32};
+use openvm_stark_sdk::config::baby_bear_poseidon2::DIGEST_SIZE;
 use openvm_static_verifier::{
     StaticVerifierCircuit, StaticVerifierShape, compute_dag_onion_commit, log_heights_per_air_from_proof,
     stages::full_pipeline::load_proof_wire,
     tracegen::graph_executor::{FusedColumnBuilder, GraphExecutor, GraphExecutorState, GraphProgram},
 };
+use openvm_verify_stark_host::pvs::VERIFIER_PVS_AIR_ID;
 use rand_core::OsRng;
 use serde::{Deserialize, Serialize};
 use snark_verifier_sdk::{
@@ -24,16 +29,19 @@ use snark_verifier_sdk::{
     halo2::{POSEIDON_SPEC, PoseidonTranscript, gen_dummy_snark_from_vk},
     snark_verifier::system::halo2::{Config, compile},
 };
-use tracing::info;
+use tracing::{info, warn};
 use zeno_halo2::{ProvingKey, Srs, keygen, prove};
 
 use crate::{
     ProverError, cache,
     error::Stage,
-    evm::{KzgParams, RootProof},
+    evm::{KzgParams, RootProof, root},
 };
 
-/// The circuit and what its witness is made from. (The key's polynomials are in another file.)
+/// The circuit. (The key's polynomials are in another file.)
+///
+/// The program that makes the witness is recorded anew for each proof and not a part of the file: it writes to memory where it
+/// says, without a check.
 #[derive(Serialize, Deserialize)]
 struct Circuit {
     verifier: StaticVerifierCircuit,
@@ -42,8 +50,6 @@ struct Circuit {
     break_points: ThreadBreakPoints,
     /// How many public values there are.
     values: usize,
-    /// The circuit's synthesis, recorded as a program that makes the witness from a root proof.
-    program: GraphProgram,
 }
 
 /// The transcript that the wrapper verifies: a sponge of Poseidon.
@@ -55,8 +61,12 @@ pub(crate) struct StaticVerifier {
     key: ProvingKey,
 }
 
-/// Public values: the commitments to the guest and to the machine, and the 32 bytes that the guest revealed.
-pub(crate) const VALUES: usize = 2 + 32;
+/// No file of the circuit is longer.
+const MAX_CIRCUIT_BYTES: u64 = 1 << 27;
+/// Bounds of the layout, far from those of OpenVM's circuit.
+const MAX_K: usize = 28;
+const MAX_PHASES: usize = 3;
+const MAX_COLUMNS: usize = 1 << 10;
 
 /// The size and the layout of the circuit, which are the proof system's.
 pub(crate) fn shape() -> StaticVerifierShape {
@@ -95,16 +105,19 @@ impl StaticVerifier {
             let break_points = builder.break_points().into_iter().next().unwrap_or_default();
             (params, break_points, values)
         };
-        let program = GraphProgram::new(&verifier, shape.lookup_bits, example);
-        info!(advice = program.advice_cells(), lookups = program.lookup_cells(), "witness program recorded");
-        let circuit = Circuit { verifier, params, break_points, values, program };
+        let circuit = Circuit { verifier, params, break_points, values };
         cache::write_value(&folder.join("static-verifier.circuit"), &circuit)
     }
 
     /// The circuit whose files are in `folder`, if they are there and undamaged.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, ProverError> {
-        let circuit: Option<Circuit> = cache::read_value(&folder.join("static-verifier.circuit"))?;
+        let path = folder.join("static-verifier.circuit");
+        let circuit: Option<Circuit> = cache::read_value(&path, MAX_CIRCUIT_BYTES)?;
         let Some(circuit) = circuit else { return Ok(None) };
+        if !is_sound(&circuit.params) {
+            warn!(path = %path.display(), "a circuit of another layout, it will be made again");
+            return Ok(None);
+        }
         let key = ProvingKey::open::<BaseCircuitBuilder<Fr>>(
             folder.join("static-verifier.key"),
             circuit.params.clone(),
@@ -134,9 +147,19 @@ impl StaticVerifier {
         let mut transcript = Transcript::from_spec(vec![], POSEIDON_SPEC.clone());
         prove(srs, &self.key, advice, &[&values], &mut OsRng, &mut transcript)?;
         let proof = transcript.finalize();
-        let mut transcript = Transcript::from_spec(proof.as_slice(), POSEIDON_SPEC.clone());
-        kzg.verify(self.verifying_key(), &values, &mut transcript)
-            .stage("verifying the static verifier's proof")?;
+        self.snark(kzg, values, proof).stage("verifying the static verifier's proof")
+    }
+
+    /// A proof in the form that the wrapper verifies, if it verifies.
+    fn snark(&self, kzg: KzgParams, values: Vec<Fr>, proof: Vec<u8>) -> Result<Snark, String> {
+        let mut rest = proof.as_slice();
+        let mut transcript = Transcript::from_spec(&mut rest, POSEIDON_SPEC.clone());
+        kzg.verify(self.verifying_key(), &values, &mut transcript).map_err(|error| error.to_string())?;
+        drop(transcript);
+        if !rest.is_empty() {
+            return Err(format!("{} bytes follow the proof", rest.len()));
+        }
+        // What the wrapper verifies is the key's, whatever the proof was kept with.
         let config = Config::kzg()
             .with_num_instance(vec![values.len()])
             .with_accumulator_indices(BaseCircuitBuilder::<Fr>::accumulator_indices());
@@ -144,16 +167,47 @@ impl StaticVerifier {
         Ok(Snark::new(protocol, vec![values], proof))
     }
 
+    /// The bytes to keep of a proof: its public values and the proof itself.
+    pub(crate) fn encode(snark: &Snark) -> Vec<u8> {
+        let values = snark.instances.iter().flatten().flat_map(|value| value.to_repr());
+        values.chain(snark.proof.iter().copied()).collect()
+    }
+
+    /// The proof whose bytes were kept, if it verifies and has the public values `expected`.
+    pub(crate) fn decode(&self, bytes: &[u8], kzg: KzgParams, expected: &[Fr]) -> Result<Snark, String> {
+        let values: Vec<u8> = expected.iter().flat_map(|value| value.to_repr()).collect();
+        let proof = bytes.strip_prefix(values.as_slice()).ok_or("it is of another root proof")?;
+        self.snark(kzg, expected.to_vec(), proof.to_vec())
+    }
+
+    /// The key of the root proofs that it verifies.
+    pub(crate) fn root_key(&self) -> &MultiStarkVerifyingKey<RootSC> {
+        &self.circuit.verifier.root_vk
+    }
+
+    /// Checks that it can verify a root proof, and that this one has the public values `expected`.
+    pub(crate) fn check_root(&self, root: &RootProof, expected: &[Fr]) -> Result<(), String> {
+        root::verify(self.root_key(), root)?;
+        if log_heights_per_air_from_proof(root) != self.circuit.verifier.log_heights_per_air {
+            return Err("its tables have other heights than the static verifier's".to_owned());
+        }
+        if values(root) != expected { Err("it is of another run".to_owned()) } else { Ok(()) }
+    }
+
     /// The columns of advice and the public values.
     fn witness(&self, root: &RootProof) -> Result<(AdviceColumns<Fr>, Vec<Fr>), ProverError> {
         const STAGE: &str = "making the static verifier's witness";
-        let Circuit { verifier, params, break_points, program, .. } = &self.circuit;
+        let Circuit { verifier, params, break_points, .. } = &self.circuit;
         if log_heights_per_air_from_proof(root) != verifier.log_heights_per_air {
             return Err(ProverError::machine(
                 STAGE,
                 "the root proof's tables have other heights than the circuit's",
             ));
         }
+        let lookup_bits =
+            params.lookup_bits.ok_or_else(|| ProverError::machine(STAGE, "it has no lookups"))?;
+        let program = &GraphProgram::new(verifier, lookup_bits, root);
+        info!(advice = program.advice_cells(), lookups = program.lookup_cells(), "witness program recorded");
         let mut columns = FusedColumnBuilder::new(
             1 << self.key.k(),
             self.verifying_key().cs().num_advice_columns(),
@@ -171,6 +225,29 @@ impl StaticVerifier {
     }
 }
 
+/// The public values of the static verifier's proof that it verified this root proof: the commitments to the guest and to the
+/// machine, and what the guest revealed.
+pub(crate) fn values(root: &RootProof) -> Vec<Fr> {
+    let element = |value: &F| Fr::from(u64::from(value.as_canonical_u32()));
+    let order = Fr::from(u64::from(F::ORDER_U32));
+    // The digits of a number, from the lowest on.
+    let number =
+        |digits: &[F]| digits.iter().rev().fold(Fr::ZERO, |number, digit| number * order + element(digit));
+    let commitments = root.public_values[VERIFIER_PVS_AIR_ID].chunks(DIGEST_SIZE).map(number);
+    commitments.chain(root.public_values[USER_PVS_COMMIT_AIR_ID].iter().map(element)).collect()
+}
+
+/// Whether the layout is one that can be laid out at all: what comes from a file is not to take memory without end.
+fn is_sound(params: &BaseCircuitParams) -> bool {
+    let columns = params.num_advice_per_phase.iter().chain(&params.num_lookup_advice_per_phase);
+    let columns = columns.chain([&params.num_fixed, &params.num_instance_columns]);
+    (1..=MAX_K).contains(&params.k)
+        && params.lookup_bits.is_some_and(|bits| (1..params.k).contains(&bits))
+        && params.num_advice_per_phase.len() <= MAX_PHASES
+        && params.num_lookup_advice_per_phase.len() <= MAX_PHASES
+        && columns.fold(0, |sum: usize, columns| sum.saturating_add(*columns)) <= MAX_COLUMNS
+}
+
 /// The columns of advice whose cells are looked up.
 fn lookup_columns(params: &BaseCircuitParams) -> Option<Vec<usize>> {
     let mut cs = ConstraintSystem::<Fr>::default();
@@ -180,5 +257,38 @@ fn lookup_columns(params: &BaseCircuitParams) -> Option<Vec<usize>> {
             Some(range.lookup_advice[0].iter().map(Column::index).collect())
         }
         MaybeRangeConfig::WithoutRange(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A layout decides how much memory the configuration of the circuit takes.
+    #[test]
+    fn absurd_layouts_are_none() {
+        let sound = BaseCircuitParams {
+            k: 23,
+            num_advice_per_phase: vec![10],
+            num_fixed: 1,
+            num_lookup_advice_per_phase: vec![2],
+            lookup_bits: Some(22),
+            num_instance_columns: 1,
+        };
+        assert!(is_sound(&sound));
+        let altered = |alter: &dyn Fn(&mut BaseCircuitParams)| {
+            let mut params = sound.clone();
+            alter(&mut params);
+            is_sound(&params)
+        };
+        assert!(!altered(&|params| params.k = 60));
+        assert!(!altered(&|params| params.k = 0));
+        assert!(!altered(&|params| params.lookup_bits = Some(60)));
+        assert!(!altered(&|params| params.lookup_bits = None));
+        assert!(!altered(&|params| params.num_fixed = usize::MAX));
+        assert!(!altered(&|params| params.num_advice_per_phase = vec![1 << 40]));
+        assert!(!altered(&|params| params.num_lookup_advice_per_phase = vec![usize::MAX, 2]));
+        assert!(!altered(&|params| params.num_advice_per_phase = vec![0; 1 << 20]));
+        assert!(!altered(&|params| params.num_instance_columns = 1 << 40));
     }
 }

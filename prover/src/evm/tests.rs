@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
-use halo2curves::bn256::Bn256;
+use halo2curves::bn256::{Bn256, Fr};
 use openvm_continuations::{RootSC, circuit::root::RootVerifierPvs};
 use openvm_sdk::F;
 use openvm_stark_backend::{
     AirRef, PartitionedBaseAir, StarkEngine,
+    codec::Encode,
     p3_air::{Air, AirBuilder, AirBuilderWithPublicValues, BaseAir, BaseAirWithPublicValues},
     p3_field::PrimeCharacteristicRing,
     p3_matrix::{Matrix, dense::RowMajorMatrix},
@@ -22,7 +23,8 @@ use zeno_halo2::MemorySrs;
 
 use crate::{
     cache,
-    evm::{KzgParams, RootProof, StaticVerifier},
+    evm::{KzgParams, RootProof, StaticVerifier, static_verifier},
+    work::Work,
 };
 
 /// Values that a guest reveals.
@@ -126,4 +128,50 @@ fn static_verifier_proves_what_it_verified() {
     let (_, proof) = Fixture { salt: 7 }.proof();
     let snark = verifier.prove(&srs, kzg, &proof).unwrap();
     assert_eq!(snark.instances[0].len(), 2 + USER_VALUES);
+
+    // What the static verifier says of a root proof is known before it is proven.
+    let values = static_verifier::values(&proof);
+    assert_eq!(snark.instances, std::slice::from_ref(&values));
+    verifier.check_root(&proof, &values).unwrap();
+
+    // A proof that was kept is read back if it is of this root proof, under this SRS, and right.
+    let bytes = StaticVerifier::encode(&snark);
+    let kept = verifier.decode(&bytes, kzg, &values).unwrap();
+    assert_eq!((&kept.instances, &kept.proof), (&snark.instances, &snark.proof));
+    let refused = |bytes: &[u8], kzg, values: &[Fr]| {
+        verifier.decode(bytes, kzg, values).expect_err("it is to be refused")
+    };
+    let other = ParamsKZG::<Bn256>::setup(1, OsRng);
+    refused(&bytes, KzgParams { g2: other.g2(), s_g2: other.s_g2() }, &values);
+    assert_eq!(refused(&bytes, kzg, &static_verifier::values(&example)), "it is of another root proof");
+    for length in [0, 1, 32 * values.len(), bytes.len() - 1] {
+        refused(&bytes[..length], kzg, &values);
+    }
+    assert_eq!(refused(&[bytes.as_slice(), &[0]].concat(), kzg, &values), "1 bytes follow the proof");
+    for position in (0..bytes.len()).step_by(101) {
+        let mut altered = bytes.clone();
+        altered[position] ^= 1;
+        refused(&altered, kzg, &values);
+    }
+
+    // The same of root proofs. One of another run verifies, and is removed all the same.
+    let work = Work::open(folder.path(), &[b"guest"], b"input");
+    let kept =
+        || work.proof("root", verifier.root_key(), |root: &RootProof| verifier.check_root(root, &values));
+    work.save("root", &proof).unwrap();
+    assert_eq!(kept().unwrap().encode_to_vec().unwrap(), proof.encode_to_vec().unwrap());
+    work.save("root", &example).unwrap();
+    assert!(kept().is_none() && !work.keeps("root"));
+    let mut altered = proof.clone();
+    altered.public_values[CONSTRAINTS][0] += F::ONE;
+    work.save("root", &altered).unwrap();
+    assert!(kept().is_none() && !work.keeps("root"));
+    let bytes = proof.encode_to_vec().unwrap();
+    for length in (0..bytes.len()).step_by(bytes.len() / 7) {
+        work.put("root", &bytes[..length]);
+        assert!(kept().is_none() && !work.keeps("root"));
+    }
+    work.put("root", &[bytes.as_slice(), &[0]].concat());
+    assert!(kept().is_none() && !work.keeps("root"));
+    assert_eq!(work.restored(), 1);
 }

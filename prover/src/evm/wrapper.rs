@@ -14,19 +14,25 @@ use rand_core::OsRng;
 use serde::{Deserialize, Serialize};
 use snark_verifier_sdk::{
     CircuitExt, NativeLoader, SHPLONK, Snark,
-    evm::gen_evm_verifier_sol_code,
     halo2::aggregation::{AggregationCircuit, AggregationConfigParams, VerifierUniversality},
     snark_verifier::system::halo2::transcript::evm::EvmTranscript,
 };
-use tracing::info;
+use tracing::{info, warn};
 use zeno_halo2::{ProvingKey, Srs, keygen, prove, synthesize};
 
-use crate::{ProverError, cache, evm::KzgParams};
+use crate::{ProverError, cache};
 
 /// Rows that halo2-base leaves free when it lays a circuit out; the proof system's number for the wrapper.
 const MIN_ROWS: usize = 20;
 /// The smallest k that the proof system tries.
 const SMALLEST_K: usize = 20;
+
+/// No SRS is for more rows.
+const LARGEST_K: usize = 28;
+/// Columns of one kind: a bound for what is read from a file.
+const MAX_COLUMNS: usize = 64;
+/// No file of the layout is longer.
+const MAX_LAYOUT_BYTES: u64 = 1 << 20;
 
 /// Public values that are limbs of the accumulator: three for each coordinate of two points.
 pub(crate) const LIMBS: usize = 12;
@@ -84,8 +90,20 @@ impl Wrapper {
 
     /// The circuit whose files are in `folder`, if they are there and undamaged.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, ProverError> {
-        let layout: Option<Layout> = cache::read_value(&folder.join("wrapper.circuit"))?;
+        let path = folder.join("wrapper.circuit");
+        let layout: Option<Layout> = cache::read_value(&path, MAX_LAYOUT_BYTES)?;
         let Some(layout) = layout else { return Ok(None) };
+        // What `select_k` may find, and the one column of advice that it looks for.
+        let BaseCircuitParams { k, num_advice_per_phase, num_fixed, num_instance_columns, .. } =
+            &layout.params;
+        let sound = (SMALLEST_K..=LARGEST_K).contains(k)
+            && *num_advice_per_phase == [1]
+            && *num_fixed <= MAX_COLUMNS
+            && *num_instance_columns == 1;
+        if !sound || layout.params.num_lookup_advice_per_phase.iter().any(|columns| *columns > MAX_COLUMNS) {
+            warn!(path = %path.display(), "a wrapper of another layout, it will be made again");
+            return Ok(None);
+        }
         let key = ProvingKey::open::<AggregationCircuit>(
             folder.join("wrapper.key"),
             config(layout.params.clone())?,
@@ -99,12 +117,6 @@ impl Wrapper {
 
     pub(crate) fn params(&self) -> &BaseCircuitParams {
         &self.layout.params
-    }
-
-    /// The source of the contract that verifies this circuit's proofs, `values` being the number of public values.
-    pub(crate) fn solidity(&self, kzg: KzgParams, values: usize) -> String {
-        let params = kzg.halo2(self.key.k());
-        gen_evm_verifier_sol_code::<AggregationCircuit, SHPLONK>(&params, self.verifying_key(), vec![values])
     }
 
     /// Proves that the static verifier's proof verifies, but for the pairing.

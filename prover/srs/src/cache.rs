@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, Read, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -11,8 +12,8 @@ use blake2::{Blake2b512, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Origin,
     error::{Defect, SrsError},
-    known::Origin,
     layout::{self, MAX_K},
 };
 
@@ -41,6 +42,14 @@ pub(crate) fn check_degrees(ks: &[u32]) -> Result<Vec<u32>, SrsError> {
     Ok(ks)
 }
 
+/// Opens a regular file. To open a pipe would be to wait for its writer.
+pub(crate) fn open_file(path: &Path) -> io::Result<fs::File> {
+    if fs::metadata(path)?.is_file() {
+        return fs::File::open(path);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"))
+}
+
 /// What is known of an installed file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +71,7 @@ impl Record {
     /// The record beside the file `srs`.
     pub(crate) fn read(srs: &Path) -> Result<Self, SrsError> {
         let path = record_path(srs);
-        let file = match fs::File::open(&path) {
+        let file = match open_file(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(SrsError::file(srs)(Defect::NoRecord(path)));
@@ -93,7 +102,15 @@ impl Installation {
     pub(crate) fn begin(cache: &Path, k: u32) -> Result<Self, SrsError> {
         let path = srs_path(cache, k);
         let folder = cache.join("srs");
-        fs::create_dir_all(&folder).map_err(SrsError::io(&folder))?;
+        // For this user alone: what lies there decides what proofs are made under.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(SrsError::io(&folder))?;
+        for path in [&path, &record_path(&path)] {
+            if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+                let error = io::Error::new(io::ErrorKind::AlreadyExists, "is not a regular file; remove it");
+                return Err(SrsError::io(path)(error));
+            }
+        }
         let file = AtomicWriteFile::open(&path).map_err(SrsError::io(&path))?;
         Ok(Self { k, path, file, hasher: Blake2b512::new() })
     }
@@ -103,13 +120,18 @@ impl Installation {
         self.file.write_all(bytes).map_err(SrsError::io(&self.path))
     }
 
+    /// The digest of what was written so far, in hexadecimal.
+    pub(crate) fn digest(&self) -> String {
+        hex::encode(self.hasher.clone().finalize())
+    }
+
     /// Puts the file and its record in place.
     pub(crate) fn finish(self, origin: Origin, source: String, checks: &[&str]) -> Result<(), SrsError> {
         let record = Record {
             version: RECORD_VERSION,
             k: self.k,
             bytes: layout::file_bytes(self.k),
-            blake2b: hex::encode(self.hasher.finalize()),
+            blake2b: self.digest(),
             origin: origin.name().to_owned(),
             source,
             checks: checks.iter().map(|check| (*check).to_owned()).collect(),

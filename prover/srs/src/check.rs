@@ -18,7 +18,7 @@
 //! Both use the same coefficients, so that an SRS that isn't one passes with probability at most `2^-127`.
 
 use halo2curves::{
-    bn256::{Bn256, Fr, G1, G1Affine, G2Affine, G2Prepared},
+    bn256::{Bn256, Fr, G1, G1Affine, G2, G2Affine, G2Prepared},
     ff::PrimeField,
     fft::best_fft,
     group::{Curve, Group, prime::PrimeCurveAffine},
@@ -41,6 +41,23 @@ pub(crate) const CHECKS: [&str; 5] = [
     "g_lagrange is the Lagrange form of g (random linear combination)",
     "the installed file has the digest of what was checked",
 ];
+
+/// Secrets below this, and their negatives, are tried.
+const SMALL_SECRETS: u32 = 1 << 16;
+
+/// Refuses a secret that everybody can find: a small one, or the negative of one. That a secret is none of these says little
+/// about who knows it, see [`Origin`](crate::Origin).
+pub(crate) fn refuse_small_secret(s_g2: &G2Affine) -> Result<(), Defect> {
+    let (secret, generator) = (s_g2.to_curve(), G2Affine::generator());
+    let mut multiple = G2::identity();
+    for candidate in 0..SMALL_SECRETS {
+        if multiple == secret || -multiple == secret {
+            return Err(Defect::SmallSecret(candidate));
+        }
+        multiple += generator;
+    }
+    Ok(())
+}
 
 /// Checks the powers, as they come by.
 pub(crate) struct PowersCheck {
@@ -123,4 +140,26 @@ impl LagrangeCheck {
 fn combine(coefficients: &[u128], points: &[G1Affine]) -> G1 {
     let scalars: Vec<Fr> = coefficients.par_iter().map(|coefficient| Fr::from_u128(*coefficient)).collect();
     msm_best(&scalars, points)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CEREMONIES, Origin, development};
+
+    #[test]
+    fn secrets_that_everybody_can_find_are_refused() {
+        let point = |secret: Fr| (G2Affine::generator() * secret).to_affine();
+        for secret in [0, 1, 2, 3, 100, 65535] {
+            for point in [point(Fr::from(secret)), point(-Fr::from(secret))] {
+                assert_eq!(refuse_small_secret(&point), Err(Defect::SmallSecret(secret as u32)));
+                assert_eq!(Origin::of(&point), Origin::Unknown);
+            }
+        }
+        for point in [point(Fr::from(65536)), point(Fr::from(u64::MAX)), development::s_g2()] {
+            assert_eq!(refuse_small_secret(&point), Ok(()));
+        }
+        assert_eq!(Origin::of(&development::s_g2()), Origin::Development);
+        assert_eq!(CEREMONIES.len(), 2);
+    }
 }

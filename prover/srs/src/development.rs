@@ -11,11 +11,10 @@ use halo2curves::{
 use rayon::prelude::*;
 
 use crate::{
-    SrsError,
+    Origin, SrsError,
     cache::{Installation, check_degrees, srs_path},
     curve::{CHUNK_POINTS, encode_g1, encode_g2, root_of_unity},
     fixed_base::Table,
-    known::Origin,
     progress::{Progress, Step},
     srs::Srs,
 };

@@ -7,7 +7,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::{known::Origin, layout::MAX_K};
+use crate::{Origin, layout::MAX_K};
 
 /// Why there is no SRS.
 #[derive(Debug, Error)]
@@ -177,6 +177,12 @@ pub enum Defect {
     /// A point of G2 is not in the subgroup of prime order.
     #[error("{0} is on the curve, but not in the subgroup of prime order")]
     Subgroup(Part),
+    /// The secret can be found by trying.
+    #[error(
+        "the secret in s_g2 is {0}, or the group's order minus that: everybody can find it by trying, and forge proofs of \
+         anything under this SRS"
+    )]
+    SmallSecret(u32),
     /// The points are not the powers of one secret.
     #[error("the points of g are not consecutive powers of the secret in s_g2 (the pairing check failed)")]
     Powers,

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use crate::{
+    Origin,
     cache::Installation,
-    check::{CHECKS, PowersCheck},
+    check::{CHECKS, PowersCheck, refuse_small_secret},
     curve::{CHUNK_POINTS, decode_g1, decode_g2},
     error::{Part, SrsError},
-    known::{FILES_SOURCE, KnownFile, Origin},
+    known::{FILES_SOURCE, KnownFile},
     layout::G1_BYTES,
     progress::{Progress, Step},
     source::Source,
@@ -29,26 +30,28 @@ pub fn import(cache: &Path, file: &Path, ks: &[u32], progress: &dyn Progress) ->
     let source = Source::open(file)?;
     let ks = source.degrees(ks)?;
     let description = describe(&source, progress)?;
-    ks.into_iter().map(|k| install(cache, &source, k, &description, progress)).collect()
+    ks.into_iter().map(|k| install(cache, &source, k, description.as_deref(), progress)).collect()
 }
 
-/// The file's name and digest, and whether it is a published one.
-fn describe(source: &Source, progress: &dyn Progress) -> Result<String, SrsError> {
-    let input = source.input();
+/// What is said of a file of which only parts are installed: which published one it is, or its digest. That is a statement of
+/// its own, from reading all of it once, and not of what is read and checked afterwards. A raw file is installed as it is, so
+/// that the digest of what was checked is its digest.
+fn describe(source: &Source, progress: &dyn Progress) -> Result<Option<String>, SrsError> {
+    let Source::Ptau(ptau) = source else { return Ok(None) };
+    let input = &ptau.input;
     progress.advance(Step::Digest, 0, input.bytes);
     let digest = input.digest(|done| progress.advance(Step::Digest, done, input.bytes))?;
-    let name = input.path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(match KnownFile::of(&digest) {
-        Some(file) => format!("{name}: {} as published at {FILES_SOURCE}, by its digest", file.name),
-        None => format!("{name}, BLAKE2b-512 {}", hex::encode(digest)),
-    })
+    Ok(Some(match KnownFile::of(&digest) {
+        Some(file) => format!("with the digest of {} as published at {FILES_SOURCE}", file.name),
+        None => format!("with the BLAKE2b-512 digest {}", hex::encode(digest)),
+    }))
 }
 
 fn install(
     cache: &Path,
     source: &Source,
     k: u32,
-    description: &str,
+    description: Option<&str>,
     progress: &dyn Progress,
 ) -> Result<Srs, SrsError> {
     let n = 1_usize << k;
@@ -56,6 +59,12 @@ fn install(
     let g2_bytes = source.g2()?;
     let g2 = decode_g2(&g2_bytes[0], Part::G2).map_err(refuse)?;
     let s_g2 = decode_g2(&g2_bytes[1], Part::SG2).map_err(refuse)?;
+    // Before memory is taken by the size that the file says it has: a sparse one has it for nothing.
+    for index in [0, n - 1] {
+        let mut point = [0; G1_BYTES];
+        source.powers(index, &mut point)?;
+        decode_g1(&point, |_| Part::G(index as u64)).map_err(refuse)?;
+    }
     let mut check = PowersCheck::new(k, &g2, &s_g2).map_err(refuse)?;
 
     // What is checked is what is written: the same bytes in memory.
@@ -88,8 +97,15 @@ fn install(
         advance(step, start + chunk);
     }
     check.finish().map_err(refuse)?;
+    refuse_small_secret(&s_g2).map_err(refuse)?;
 
     installation.write(g2_bytes.as_flattened())?;
-    installation.finish(Origin::of(&s_g2), description.to_owned(), &CHECKS)?;
+    // In quotation marks: a name says what its maker likes.
+    let name = source.input().path.file_name().unwrap_or_default().to_string_lossy();
+    let description = match description {
+        Some(description) => format!("the file {name:?}, {description} when it was read beforehand"),
+        None => format!("the file {name:?}, BLAKE2b-512 {}", installation.digest()),
+    };
+    installation.finish(Origin::of(&s_g2), description, &CHECKS)?;
     Srs::open(cache, k)
 }

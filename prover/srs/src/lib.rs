@@ -41,10 +41,12 @@ pub use self::{
     development::{DEVELOPMENT_SEED, development},
     error::{Defect, Part, SrsError},
     import::import,
-    known::{CEREMONIES, Ceremony, FILES, KnownFile, Origin},
+    known::{FILES, KnownFile},
     progress::{Progress, Step},
     srs::{Installed, Srs, installed},
 };
+
+pub use zeno_verifier::{CEREMONIES, Ceremony, SrsOrigin as Origin};
 
 /// The degrees that proving for the EVM takes: 23 for OpenVM's static verifier, and 22 for the wrapper around it.
 pub const DEGREES: [u32; 2] = [22, 23];

@@ -11,7 +11,7 @@ use blake2::{Blake2b512, Digest};
 
 use crate::{
     DEGREES,
-    cache::check_degrees,
+    cache::{check_degrees, open_file},
     error::{Defect, SrsError},
     layout::{self, G1_BYTES, G2_BYTES, HEADER_BYTES, MAX_K},
     ptau::{MAGIC, Ptau},
@@ -28,13 +28,10 @@ pub(crate) struct Input {
 impl Input {
     fn open(path: &Path) -> Result<Self, SrsError> {
         let open = || {
-            let file = File::open(path)?;
-            let metadata = file.metadata()?;
             // A pipe has no size and can't be read twice.
-            if !metadata.is_file() {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"));
-            }
-            Ok((file, metadata.len()))
+            let file = open_file(path)?;
+            let bytes = file.metadata()?.len();
+            Ok((file, bytes))
         };
         let (file, bytes) = open().map_err(SrsError::io(path))?;
         Ok(Self { path: path.to_owned(), bytes, file })

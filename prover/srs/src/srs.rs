@@ -11,10 +11,11 @@ use std::{
 use halo2curves::bn256::{G1Affine, G2Affine};
 
 use crate::{
-    cache::{Record, check_degrees, srs_path},
+    Origin,
+    cache::{Record, check_degrees, open_file, srs_path},
+    check::CHECKS,
     curve::{decode_g1, decode_g2},
     error::{Defect, Part, SrsError},
-    known::Origin,
     layout::{self, G1_BYTES, G2_BYTES, HEADER_BYTES, MAX_K},
     source::digest,
 };
@@ -43,7 +44,7 @@ impl Srs {
     pub fn open(cache: &Path, k: u32) -> Result<Self, SrsError> {
         check_degrees(&[k])?;
         let path = srs_path(cache, k);
-        let file = match File::open(&path) {
+        let file = match open_file(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(SrsError::Absent { k, path });
@@ -79,6 +80,10 @@ impl Srs {
         let origin = Origin::of(&s_g2);
         if record.origin != origin.name() {
             return altered("where it comes from");
+        }
+        // Those that there are, and not what somebody else wrote there.
+        if !record.checks.is_empty() && record.checks != CHECKS {
+            return altered("the checks that it passed");
         }
         Ok(Self { path, file, record, origin, g2, s_g2 })
     }

@@ -20,7 +20,10 @@ impl Vm {
                 Guest::from_elf(&bytes)
             }
         };
-        Ok(Self(Prover::new(guest.map_err(|error| error.to_string())?, default_cache_folder())))
+        Ok(Self(Prover::new(
+            guest.map_err(|error| error.to_string())?,
+            default_cache_folder().expect("HOME is set"),
+        )))
     }
 }
 

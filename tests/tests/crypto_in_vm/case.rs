@@ -12,7 +12,7 @@ static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
     let elf = std::fs::read(CRYPTO_CHECK)
         .expect("config/guest/evm/2/crypto-check.elf is there; scripts/build-guest makes it");
     let guest = Guest::from_elf(&elf).expect("crypto-check.elf is a guest");
-    Mutex::new(Prover::new(guest, default_cache_folder()))
+    Mutex::new(Prover::new(guest, default_cache_folder().expect("HOME is set")))
 });
 
 /// An operation of `crypto-check`, its input, and the right outcome.

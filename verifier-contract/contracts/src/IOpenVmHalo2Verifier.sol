@@ -2,7 +2,8 @@
 pragma solidity ^0.8.19;
 
 /// @title The verifier contract that OpenVM 2.0 generates for its Halo2-KZG wrap
-/// @dev Only its ABI is stated here. The contract itself belongs to a verifying key and hence to an SRS.
+/// @dev Only its ABI is stated here. The contract itself belongs to a verifying key and hence to an SRS, and is a base of
+/// the concrete verifiers.
 interface IOpenVmHalo2Verifier {
     /// @notice Returns if the proof is valid, and reverts if it isn't.
     /// @param publicValues What the guest revealed; the circuit has one instance for each byte.

@@ -33,7 +33,8 @@ interface IZenoVerifier {
     /// @notice Commitment to the virtual machine and aggregation circuits that the verifier trusts.
     function APP_VM_COMMIT() external view returns (bytes32);
 
-    /// @notice Whether the verifying key stems from the development SRS, whose secret is public: then anyone can
-    /// prove anything, and only tests may rely on this verifier.
+    /// @notice Whether the verifying key's SRS is of no ceremony that is known: it is the development SRS, whose secret is
+    /// public, or one that whoever made it may know the secret of. Then somebody can prove anything, and only tests may
+    /// rely on this verifier.
     function INSECURE_SRS() external view returns (bool);
 }

@@ -6,14 +6,19 @@ import {IZenoVerifier} from "./IZenoVerifier.sol";
 import {BlockHeaders} from "./lib/BlockHeaders.sol";
 import {StateProofs} from "./lib/StateProofs.sol";
 
-/// @title A light client of one chain, by validity proofs
-/// @notice Starts from a block that its deployer trusts and follows the chain by proofs: each shows that a run of
-/// blocks after the head is valid. State, storage and receipts of proven blocks can then be read through it.
-/// @dev A proof shows that a block is valid, not that consensus chose it: a parent can have several valid children,
-/// and this contract has no fork choice. The first proven child of the head is the one that is followed, and there is
-/// no way back. A valid child that comes later is kept apart and reported as competing. Hence whoever may call
-/// `advance` has to be trusted to submit the blocks of the canonical chain, finalized ones best: a deployment puts its
-/// own rule in front of it, and a consumer watches `competingCount`.
+/// @title A client of validity, for development chains: it knows blocks by proofs that they are valid
+/// @notice Starts from a block that its deployer trusts and goes on by proofs: each shows that a run of blocks after the
+/// head is valid. State, storage and receipts of proven blocks can then be read through it.
+///
+/// ANYONE CAN STEER IT, so nothing of value may depend on it. It doesn't know what consensus has chosen. Whoever makes a
+/// valid child of the head and proves it moves the head, and a valid child is easily made: the execution layer checks
+/// neither who proposed a block, nor its time, nor whether its withdrawals are owed, so a child may mint any amount of
+/// ether. A proof of one is no evidence that the chain has it. Until consensus is bound too, this contract is for
+/// development chains, where nobody gains by that.
+/// @dev A parent can have several valid children, and this contract has no fork choice: the first proven child of the head
+/// is the one that is followed, and there is no way back. A valid child that comes later is kept apart and reported as
+/// competing, which says that one of the two is not of the chain, and not which. `advance` is permissionless, and a rule
+/// can't be put in front of it by another contract, because everybody can walk around that one.
 contract ZenoLightClient {
     /// @notice A block that was proven, or the one that the client started from.
     struct ProvenBlock {
@@ -40,7 +45,7 @@ contract ZenoLightClient {
         bytes32 conflictsWith;
     }
 
-    /// @notice The verifier's keys stem from the insecure SRS, and that was not explicitly allowed.
+    /// @notice The SRS of the verifier's key is of no known ceremony, and that was not explicitly allowed.
     /// @param verifier The verifier.
     error InsecureVerifier(address verifier);
     /// @notice The header given is not that of the trusted block.
@@ -132,7 +137,7 @@ contract ZenoLightClient {
     uint64 public immutable CHAIN_ID;
     /// @notice keccak256 of the chain's rules, as claims have it.
     bytes32 public immutable CHAIN_SPEC;
-    /// @notice Whether this client is for tests only: `INSECURE_SRS` of its verifier.
+    /// @notice `INSECURE_SRS` of its verifier: whether somebody can prove what is false, too.
     bool public immutable INSECURE_SRS;
     /// @notice Hash of the block that the client started from.
     bytes32 public immutable TRUSTED_BLOCK_HASH;
@@ -150,17 +155,17 @@ contract ZenoLightClient {
     /// @param chainSpec keccak256 of the chain's rules.
     /// @param trustedBlockHash Hash of the block to start from.
     /// @param trustedHeader RLP of that block's header.
-    /// @param allowInsecureSrs Has to be true if the verifier's keys stem from the insecure SRS.
+    /// @param allowUnknownSrs Has to be true if the SRS of the verifier's key is of no known ceremony.
     constructor(
         IZenoVerifier verifier,
         uint64 chainId,
         bytes32 chainSpec,
         bytes32 trustedBlockHash,
         bytes memory trustedHeader,
-        bool allowInsecureSrs
+        bool allowUnknownSrs
     ) {
         bool insecure = verifier.INSECURE_SRS();
-        if (insecure && !allowInsecureSrs) revert InsecureVerifier(address(verifier));
+        if (insecure && !allowUnknownSrs) revert InsecureVerifier(address(verifier));
         bytes32 hash = keccak256(trustedHeader);
         if (hash != trustedBlockHash) revert WrongTrustedHeader(trustedBlockHash, hash);
         VERIFIER = verifier;
@@ -177,7 +182,7 @@ contract ZenoLightClient {
         emit Started(start.number, hash, start.stateRoot, start.receiptsRoot, start.timestamp);
     }
 
-    /// @notice Takes a proven claim. If it goes on from the head, its last block becomes the head. If it goes on from
+    /// @notice Takes a proven claim, from anyone. If it goes on from the head, its last block becomes the head. If it goes on from
     /// an older known block, its last block is kept apart and reported as competing. All else reverts.
     /// @param claim The claim.
     /// @param proof Its proof, in the verifier's form.

@@ -5,9 +5,10 @@ import {ChainClaim} from "./ChainClaim.sol";
 import {IOpenVmHalo2Verifier} from "./IOpenVmHalo2Verifier.sol";
 import {IZenoVerifier} from "./IZenoVerifier.sol";
 
-/// @title Verifier of Zeno proofs, for one guest and one virtual machine
-/// @notice The concrete contract is made from `template/ZenoVerifier.sol`: it names the
-/// commitments, and whether the SRS is the insecure one for development.
+/// @title Verifier of Zeno proofs, for one guest, one virtual machine and one SRS
+/// @notice The concrete contract is this one and the verifier that OpenVM generates for a verifying key, in one: nothing
+/// that is checked lies at another address. It is made from `template/ZenoVerifier.sol` and says which commitments are
+/// accepted, and whether the SRS is one that nobody vouches for.
 /// @dev A proof is what OpenVM calls proof data, `PROOF_LENGTH` bytes: words 0 to 11 are the limbs of the KZG
 /// accumulator (two points, two coordinates each, three limbs of 88 bits each), words 12 to 31 the ten commitments
 /// of the wrapper circuit (one advice column, two of the lookup's permuted columns, the grand products of the
@@ -16,16 +17,20 @@ import {IZenoVerifier} from "./IZenoVerifier.sol";
 ///
 /// The generated verifier reduces scalars before it uses them. So that a proof has one form only, words that are not
 /// reduced are refused here.
+///
+/// What the contract inherits beside `verifyClaim`, for whoever calls it:
+/// - `verify` is OpenVM's entry. Anyone may call it, and it is harmless: a view that reverts or returns nothing. It asks
+///   for the commitments instead of pinning them, and takes proofs in other forms, so consumers call `verifyClaim`.
+/// - `verify` hands the Halo2 proof and its instances to this same contract, as calldata without a selector, which its
+///   fallback checks. That calldata starts with four zero bytes, the highest of a limb of 88 bits (`verifyClaim` and
+///   `verify` see to that), and no function has the selector zero, so it can reach nothing else.
+/// - The fallback therefore answers every call of an unknown function, a misspelled one included. It reverts without a
+///   reason unless the calldata is a whole valid Halo2 proof, of any guest, and then it returns nothing. Where a value is
+///   expected, Solidity takes that for a failure; a low-level call has to look at the length of what came back. What it
+///   refuses may cost nearly all the gas that it was given, because a precompile takes all for what is no point.
+///
+/// Nothing is written, and no other contract is called but precompiles, so there is nothing to reenter.
 abstract contract ZenoVerifierBase is IZenoVerifier {
-    /// @notice There is no contract at the address of the Halo2 verifier.
-    /// @param halo2Verifier The address.
-    error NoHalo2Verifier(address halo2Verifier);
-
-    /// @notice A commitment is not an element of BN254's scalar field.
-    /// @param commitment The commitment.
-    /// @param bound What it has to be less than.
-    error CommitmentOutOfRange(bytes32 commitment, uint256 bound);
-
     /// @notice Length of a proof in bytes.
     uint256 public constant PROOF_LENGTH = 55 * 32;
 
@@ -41,26 +46,6 @@ abstract contract ZenoVerifierBase is IZenoVerifier {
     uint256 private constant EVALUATIONS_END = 51;
     uint256 private constant PROOF_END = 55;
 
-    /// @notice The verifier that OpenVM generated for the SRS in use.
-    IOpenVmHalo2Verifier public immutable HALO2_VERIFIER;
-    /// @inheritdoc IZenoVerifier
-    bytes32 public immutable override APP_EXE_COMMIT;
-    /// @inheritdoc IZenoVerifier
-    bytes32 public immutable override APP_VM_COMMIT;
-
-    /// @notice Pins what is trusted.
-    /// @param halo2Verifier The verifier that OpenVM generated for the SRS in use.
-    /// @param appExeCommit Commitment to the guest program.
-    /// @param appVmCommit Commitment to the virtual machine and aggregation circuits.
-    constructor(IOpenVmHalo2Verifier halo2Verifier, bytes32 appExeCommit, bytes32 appVmCommit) {
-        if (address(halo2Verifier).code.length == 0) revert NoHalo2Verifier(address(halo2Verifier));
-        if (uint256(appExeCommit) >= SCALAR_MODULUS) revert CommitmentOutOfRange(appExeCommit, SCALAR_MODULUS);
-        if (uint256(appVmCommit) >= SCALAR_MODULUS) revert CommitmentOutOfRange(appVmCommit, SCALAR_MODULUS);
-        HALO2_VERIFIER = halo2Verifier;
-        APP_EXE_COMMIT = appExeCommit;
-        APP_VM_COMMIT = appVmCommit;
-    }
-
     /// @inheritdoc IZenoVerifier
     function verifyClaim(ChainClaim calldata claim, bytes calldata proof)
         external
@@ -75,12 +60,17 @@ abstract contract ZenoVerifierBase is IZenoVerifier {
         _requireBelow(BASE_MODULUS, proof, LIMBS_END, COMMITMENTS_END);
         _requireBelow(SCALAR_MODULUS, proof, COMMITMENTS_END, EVALUATIONS_END);
         _requireBelow(BASE_MODULUS, proof, EVALUATIONS_END, PROOF_END);
-        try HALO2_VERIFIER.verify(abi.encodePacked(digest), proof, APP_EXE_COMMIT, APP_VM_COMMIT) {
+        (bytes32 appExeCommit, bytes32 appVmCommit) = _commitments();
+        // As a call from outside, so that its revert can be caught and named.
+        try IOpenVmHalo2Verifier(address(this)).verify(abi.encodePacked(digest), proof, appExeCommit, appVmCommit) {
             return digest;
         } catch (bytes memory reason) {
             revert ProofRefused(digest, reason);
         }
     }
+
+    /// @dev What `APP_EXE_COMMIT` and `APP_VM_COMMIT` return, both less than BN254's scalar modulus.
+    function _commitments() internal view virtual returns (bytes32 appExeCommit, bytes32 appVmCommit);
 
     /// @dev Reverts unless the words of `proof` from `start` to before `end` are less than `bound`. The caller has
     /// checked that the proof has so many.

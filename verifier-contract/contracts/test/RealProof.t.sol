@@ -2,8 +2,10 @@
 pragma solidity ^0.8.19;
 
 import {ChainClaim} from "../src/ChainClaim.sol";
+import {IOpenVmHalo2Verifier} from "../src/IOpenVmHalo2Verifier.sol";
 import {IZenoVerifier} from "../src/IZenoVerifier.sol";
 import {ZenoLightClient} from "../src/ZenoLightClient.sol";
+import {ZenoVerifierBase} from "../src/ZenoVerifierBase.sol";
 import {Base} from "./Base.sol";
 
 /// @dev A real proof against the committed artifacts, as they are deployed. test/fixtures/README.md says what the
@@ -22,8 +24,7 @@ contract RealProofTest is Base {
         string memory json = VM.readFile(FIXTURE);
         _claim = abi.decode(VM.parseJsonBytes(json, ".claim"), (ChainClaim));
         _proof = VM.parseJsonBytes(json, ".proof");
-        address halo2 = _deploy("OpenVmHalo2Verifier", "");
-        _verifier = IZenoVerifier(_deploy("ZenoVerifierInsecureDev", abi.encode(halo2)));
+        _verifier = IZenoVerifier(_deploy("ZenoVerifierInsecureDev"));
     }
 
     function test_isAccepted() public view {
@@ -131,6 +132,63 @@ contract RealProofTest is Base {
         _verifier.verifyClaim(_claim, "");
     }
 
+    /// @dev What the contract inherits. OpenVM's entry takes the commitments, and the fallback the Halo2 proof with all of
+    /// its instances, which is what OpenVM's entry makes of it.
+    function test_whatIsInheritedTakesTheProof() public view {
+        IOpenVmHalo2Verifier inherited = IOpenVmHalo2Verifier(address(_verifier));
+        bytes32 digest = keccak256(abi.encode(_claim));
+        inherited.verify(abi.encodePacked(digest), _proof, _verifier.APP_EXE_COMMIT(), _verifier.APP_VM_COMMIT());
+
+        bytes memory payload = _payload(digest);
+        (bool success, bytes memory result) = address(_verifier).staticcall(payload);
+        eq("accepted", success, true);
+        eq("length", result.length, 0);
+    }
+
+    /// @dev A function that isn't there is answered by the fallback, which refuses all but a whole proof.
+    function testFuzz_refusesUnknownFunctions(bytes memory call) public view {
+        bytes4 selector = bytes4(call);
+        bool known = call.length >= 4
+            && (selector == IZenoVerifier.APP_EXE_COMMIT.selector
+                || selector == IZenoVerifier.APP_VM_COMMIT.selector
+                || selector == IZenoVerifier.INSECURE_SRS.selector
+                || selector == ZenoVerifierBase(address(_verifier)).PROOF_LENGTH.selector);
+        (bool success,) = address(_verifier).staticcall{gas: 1_000_000}(call);
+        eq("accepted", success, known);
+    }
+
+    function testFuzz_theFallbackRefusesAnAlteredByte(uint256 place, uint8 change) public view {
+        VM.assume(change != 0);
+        bytes memory payload = _payload(keccak256(abi.encode(_claim)));
+        place %= payload.length;
+        payload[place] = bytes1(uint8(payload[place]) ^ change);
+        (bool success,) = address(_verifier).staticcall{gas: 1_000_000}(payload);
+        eq("accepted", success, false);
+    }
+
+    /// @dev The places that a key is written to are filled with what is no point, so that nothing is accepted.
+    function test_theTemplateAcceptsNothing() public {
+        IZenoVerifier template = IZenoVerifier(_deploy("ZenoVerifierTemplate"));
+        eq("insecure", template.INSECURE_SRS(), false);
+        VM.expectPartialRevert(IZenoVerifier.ProofRefused.selector);
+        template.verifyClaim{gas: 1_000_000}(_claim, _proof);
+    }
+
+    /// @dev The limbs of the accumulator, the commitments, the digest in a word a byte, and the Halo2 proof.
+    function _payload(bytes32 digest) private view returns (bytes memory payload) {
+        bytes memory proof = _proof;
+        payload = bytes.concat(new bytes(384), _verifier.APP_EXE_COMMIT(), _verifier.APP_VM_COMMIT());
+        for (uint256 i; i < 12; ++i) {
+            _set(payload, i, _word(proof, i));
+        }
+        for (uint256 i; i < 32; ++i) {
+            payload = bytes.concat(payload, bytes32(uint256(uint8(digest[i]))));
+        }
+        for (uint256 i = 12; i < 55; ++i) {
+            payload = bytes.concat(payload, bytes32(_word(proof, i)));
+        }
+    }
+
     /// @dev A precompile that refuses its input takes all the gas that it was given.
     function _refused(ChainClaim memory claim, bytes memory proof) private {
         VM.expectRevert();
@@ -138,9 +196,9 @@ contract RealProofTest is Base {
     }
 
     /// @dev Creates a contract from its committed artifact.
-    function _deploy(string memory name, bytes memory arguments) private returns (address created) {
+    function _deploy(string memory name) private returns (address created) {
         string memory json = VM.readFile(string.concat("artifacts/", name, ".json"));
-        bytes memory code = bytes.concat(VM.parseJsonBytes(json, ".bytecode"), arguments);
+        bytes memory code = VM.parseJsonBytes(json, ".bytecode");
         assembly ("memory-safe") {
             created := create(0, add(code, 0x20), mload(code))
         }

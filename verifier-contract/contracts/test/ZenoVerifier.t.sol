@@ -2,18 +2,10 @@
 pragma solidity ^0.8.19;
 
 import {ChainClaim} from "../src/ChainClaim.sol";
-import {IOpenVmHalo2Verifier} from "../src/IOpenVmHalo2Verifier.sol";
 import {IZenoVerifier} from "../src/IZenoVerifier.sol";
-import {ZenoVerifierBase} from "../src/ZenoVerifierBase.sol";
 import {Base} from "./Base.sol";
+import {ConcreteVerifier} from "./doubles/ConcreteVerifier.sol";
 import {Halo2VerifierDouble} from "./doubles/Halo2VerifierDouble.sol";
-
-/// @dev As the contracts that are made from the template, with commitments of the test's choice.
-contract ConcreteVerifier is ZenoVerifierBase {
-    bool public constant override INSECURE_SRS = true;
-
-    constructor(IOpenVmHalo2Verifier halo2, bytes32 exe, bytes32 machine) ZenoVerifierBase(halo2, exe, machine) {}
-}
 
 /// @dev What our contract adds to the generated one. Proofs themselves are in RealProof.t.sol.
 contract ZenoVerifierTest is Base {
@@ -22,9 +14,8 @@ contract ZenoVerifierTest is Base {
     bytes32 private constant EXE = "exe";
     bytes32 private constant MACHINE = "machine";
 
-    Halo2VerifierDouble private _halo2 = new Halo2VerifierDouble();
     ConcreteVerifier private _verifier =
-        new ConcreteVerifier(_halo2, bytes32(uint256(EXE) >> 8), bytes32(uint256(MACHINE) >> 8));
+        new ConcreteVerifier(bytes32(uint256(EXE) >> 8), bytes32(uint256(MACHINE) >> 8));
 
     function testFuzz_asksTheHalo2VerifierForTheDigest(ChainClaim memory claim, bytes32 seed) public {
         bytes memory proof = _proof(seed);
@@ -60,11 +51,14 @@ contract ZenoVerifierTest is Base {
         VM.assume(exe != _verifier.APP_EXE_COMMIT() || machine != _verifier.APP_VM_COMMIT());
         ChainClaim memory claim;
         bytes memory proof = _proof("pinned");
-        _halo2.accept(abi.encodePacked(keccak256(abi.encode(claim))), proof, exe, machine);
+        bytes memory revealed = abi.encodePacked(keccak256(abi.encode(claim)));
+        _verifier.accept(revealed, proof, exe, machine);
         VM.expectPartialRevert(IZenoVerifier.ProofRefused.selector);
         _verifier.verifyClaim(claim, proof);
         // It is the commitments that made it fail.
-        new ConcreteVerifier(_halo2, exe, machine).verifyClaim(claim, proof);
+        ConcreteVerifier other = new ConcreteVerifier(exe, machine);
+        other.accept(revealed, proof, exe, machine);
+        other.verifyClaim(claim, proof);
     }
 
     function testFuzz_refusesOtherLengths(bytes memory proof) public {
@@ -122,8 +116,7 @@ contract ZenoVerifierTest is Base {
             && (selector == IZenoVerifier.APP_EXE_COMMIT.selector
                 || selector == IZenoVerifier.APP_VM_COMMIT.selector
                 || selector == IZenoVerifier.INSECURE_SRS.selector
-                || selector == _verifier.PROOF_LENGTH.selector
-                || selector == _verifier.HALO2_VERIFIER.selector);
+                || selector == _verifier.PROOF_LENGTH.selector);
         eq("accepted", success, isView);
         if (isView) eq("length", result.length, 32);
     }
@@ -133,17 +126,8 @@ contract ZenoVerifierTest is Base {
         eq("accepted", success, false);
     }
 
-    function test_refusesToBeDeployedWrongly() public {
-        VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.NoHalo2Verifier.selector, address(0x1234)));
-        new ConcreteVerifier(IOpenVmHalo2Verifier(address(0x1234)), 0, 0);
-        VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.CommitmentOutOfRange.selector, bytes32(SCALAR), SCALAR));
-        new ConcreteVerifier(_halo2, bytes32(SCALAR), 0);
-        VM.expectRevert(abi.encodeWithSelector(ZenoVerifierBase.CommitmentOutOfRange.selector, bytes32(SCALAR), SCALAR));
-        new ConcreteVerifier(_halo2, 0, bytes32(SCALAR));
-    }
-
     function _accept(bytes32 digest, bytes memory proof) private {
-        _halo2.accept(abi.encodePacked(digest), proof, _verifier.APP_EXE_COMMIT(), _verifier.APP_VM_COMMIT());
+        _verifier.accept(abi.encodePacked(digest), proof, _verifier.APP_EXE_COMMIT(), _verifier.APP_VM_COMMIT());
     }
 
     /// @dev A proof of reduced words.

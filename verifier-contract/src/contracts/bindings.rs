@@ -16,22 +16,19 @@ sol!(
 
 sol!(
     #[derive(Debug, PartialEq, Eq)]
-    IOpenVmHalo2Verifier,
-    "contracts/artifacts/IOpenVmHalo2Verifier.json"
-);
-
-sol!(
-    #[derive(Debug, PartialEq, Eq)]
     ZenoLightClient,
     "contracts/artifacts/ZenoLightClient.json"
 );
 
-// The concrete verifier: its constructor, and what the base adds to the interface.
+// The verifier of the committed key. Those of other keys have the same functions and errors.
 sol!(
     #[derive(Debug, PartialEq, Eq)]
     ZenoVerifierInsecureDev,
     "contracts/artifacts/ZenoVerifierInsecureDev.json"
 );
+
+// The same without a key.
+sol!(ZenoVerifierTemplate, "contracts/artifacts/ZenoVerifierTemplate.json");
 
 /// The bindings of each contract have a claim of their own.
 macro_rules! claim {

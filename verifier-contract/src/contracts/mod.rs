@@ -1,7 +1,14 @@
-//! The contracts: their bindings, and their Solidity sources for a verifying key.
+//! The contracts: their bindings, and their Solidity sources and bytecode for a verifying key.
+//!
+//! Both are made from what this crate has and the key alone. Nothing that is deployed is read from anywhere else.
 
 mod bindings;
+mod code;
+mod halo2;
 mod sources;
+#[cfg(test)]
+mod testing;
 
-pub use bindings::{IOpenVmHalo2Verifier, IZenoVerifier, ZenoLightClient, ZenoVerifierInsecureDev};
-pub use sources::{INSECURE_DEV_HALO2_VERIFIER, SourceError, SourceFile, solidity_sources, verifier_name};
+pub use bindings::{IZenoVerifier, ZenoLightClient, ZenoVerifierInsecureDev};
+pub use code::{CodeError, verifier_creation_code, verifier_runtime_code};
+pub use sources::{SourceFile, solidity_sources, verifier_name};

@@ -1,9 +1,7 @@
 //! The Solidity sources for a verifying key.
 
-use alloy_primitives::{U256, hex};
-use thiserror::Error;
-
-use crate::EvmVerifyingKey;
+use super::halo2::halo2_verifier;
+use crate::{EvmVerifyingKey, SrsOrigin};
 
 /// A file of Solidity, or the configuration that compiles it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,21 +10,6 @@ pub struct SourceFile {
     pub path: String,
     /// Its text.
     pub text: String,
-}
-
-/// Why there are no sources for a key.
-#[derive(Debug, Error)]
-pub enum SourceError {
-    /// The generated Halo2 verifier lacks a constant of the key, so it belongs to another one.
-    #[error(
-        "the Halo2 verifier's source is of another verifying key: it lacks {what}, {value}; `zeno setup` makes both anew"
-    )]
-    OtherKey {
-        /// Which constant.
-        what: &'static str,
-        /// Its value, as the source would have it.
-        value: String,
-    },
 }
 
 /// A file of `contracts/`.
@@ -55,12 +38,10 @@ const SOURCES: [(&str, &str); 11] = [
 /// The concrete verifier, with places for what depends on the key.
 const TEMPLATE: &str = include_str!("../../contracts/template/ZenoVerifier.sol");
 
-/// The Halo2 verifier that was generated for [`EvmVerifyingKey::insecure_dev`].
-pub const INSECURE_DEV_HALO2_VERIFIER: &str = include_str!("../../contracts/generated/Halo2Verifier.sol");
-
-/// Compiles all of it by forge. One pipeline for all: the Halo2 verifier is one assembly block that the Yul optimiser
-/// takes long for and makes no better.
-const FOUNDRY: &str = r#"# `forge build` compiles what `zeno contract export` wrote; `zeno contract deploy --artifacts out` deploys it.
+/// Compiles all of it by forge, the verifiers by the settings that scripts/build-contracts compiles them with. One pipeline
+/// for all: the Halo2 verifier is one assembly block that the Yul optimiser takes long for and makes no better.
+const FOUNDRY: &str = r#"# `forge build` compiles what `zeno contract export` wrote. The verifier's bytecode is the one that `zeno contract deploy`
+# sends, which needs no compiler.
 [profile.default]
 src = "."
 out = "out"
@@ -79,71 +60,61 @@ constantOptimizer = false
 yul = false
 "#;
 
-/// The name of the concrete verifier for a key. What stems from the development SRS is named so.
+/// The name of the concrete verifier for a key. Only a ceremony's is not named for what it is.
 pub fn verifier_name(key: &EvmVerifyingKey) -> &'static str {
-    if key.is_insecure() { "ZenoVerifierInsecureDev" } else { "ZenoVerifier" }
+    match key.origin() {
+        SrsOrigin::Ceremony(_) => "ZenoVerifier",
+        SrsOrigin::Development => "ZenoVerifierInsecureDev",
+        SrsOrigin::Unknown => "ZenoVerifierUnknownSrs",
+    }
 }
 
-/// All Solidity sources of a deployment for `key`: the generated Halo2 verifier, OpenVM's contract over it, ours over
-/// that, and the light client; with a configuration for forge.
-///
-/// `halo2_verifier` is what `snark-verifier` generates for the key, `Halo2Verifier.sol`.
-///
-/// # Errors
-/// [`SourceError::OtherKey`] when `halo2_verifier` is of another key.
-pub fn solidity_sources(key: &EvmVerifyingKey, halo2_verifier: &str) -> Result<Vec<SourceFile>, SourceError> {
-    check_halo2_verifier(key, halo2_verifier)?;
+/// All Solidity sources of a deployment for `key`: the Halo2 verifier, OpenVM's contract over it, ours, which is both in one,
+/// and the light client; with a configuration for forge. All text is this crate's, and all values are the key's.
+pub fn solidity_sources(key: &EvmVerifyingKey) -> Vec<SourceFile> {
     let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
     let mut files: Vec<_> = SOURCES.iter().map(|(path, text)| file(path, text)).collect();
-    files.push(file("generated/Halo2Verifier.sol", halo2_verifier));
-    files
-        .push(SourceFile { path: format!("generated/{}.sol", verifier_name(key)), text: zeno_verifier(key) });
+    files.push(file("generated/Halo2Verifier.sol", &halo2_verifier(key)));
+    files.push(file(&format!("generated/{}.sol", verifier_name(key)), &zeno_verifier(key)));
     files.push(file("foundry.toml", FOUNDRY));
-    Ok(files)
+    files
 }
 
 /// The concrete verifier for `key`.
 fn zeno_verifier(key: &EvmVerifyingKey) -> String {
-    let insecure = key.is_insecure();
-    let [title, notice, insecure_notice] = if insecure {
-        [
-            "Verifier of Zeno proofs over the development SRS: INSECURE, for tests only",
-            "The secret of this SRS is public, so anyone can make a proof of anything that this contract accepts.",
-            "The verifying key stems from the development SRS.",
-        ]
-    } else {
-        [
+    let origin = key.origin();
+    let [title, notice] = match origin {
+        SrsOrigin::Ceremony(_) => [
             "Verifier of Zeno proofs",
             "It pins the guest program and the virtual machine whose proofs it accepts.",
-            "The verifying key does not stem from the development SRS.",
-        ]
+        ],
+        SrsOrigin::Development => [
+            "Verifier of Zeno proofs over the development SRS: INSECURE, for tests only",
+            "The secret of this SRS is public, so anyone can make a proof of anything that this contract accepts.",
+        ],
+        SrsOrigin::Unknown => [
+            "Verifier of Zeno proofs over an SRS of no known ceremony",
+            "Whoever made this SRS may be able to make a proof of anything that this contract accepts.",
+        ],
     };
+    let srs_notice = match origin {
+        SrsOrigin::Ceremony(ceremony) => {
+            format!("The verifying key's SRS is {}: {}.", ceremony.name, ceremony.description)
+        }
+        SrsOrigin::Development => "The verifying key stems from the development SRS.".to_owned(),
+        SrsOrigin::Unknown => "The verifying key's SRS is of no ceremony that is known.".to_owned(),
+    };
+    let secure = matches!(origin, SrsOrigin::Ceremony(_));
     let values = [
-        ("SOURCES", "../src".to_owned()),
         ("NAME", verifier_name(key).to_owned()),
         ("TITLE", title.to_owned()),
         ("NOTICE", notice.to_owned()),
-        ("INSECURE_NOTICE", insecure_notice.to_owned()),
-        ("INSECURE_SRS", insecure.to_string()),
+        ("SRS_NOTICE", srs_notice),
+        ("INSECURE_SRS", (!secure).to_string()),
         ("APP_EXE_COMMIT", key.app_exe_commitment().to_string()),
         ("APP_VM_COMMIT", key.app_vm_commitment().to_string()),
     ];
     values
         .into_iter()
         .fold(TEMPLATE.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value))
-}
-
-/// The generated source has the digest of the circuit's key, which starts its transcript, and the negative of the SRS's
-/// secret in G2, for its pairing. A mistake is found here; whoever would write a false one is not.
-fn check_halo2_verifier(key: &EvmVerifyingKey, source: &str) -> Result<(), SourceError> {
-    let digest = U256::from_be_bytes(key.circuit_digest()).to_string();
-    let secret = key.minus_s_g2().map(hex::encode_prefixed);
-    let constants = std::iter::once(("the digest of the circuit's key", digest))
-        .chain(secret.map(|word| ("the secret of the SRS in G2", word)));
-    for (what, value) in constants {
-        if !source.contains(&value) {
-            return Err(SourceError::OtherKey { what, value });
-        }
-    }
-    Ok(())
 }

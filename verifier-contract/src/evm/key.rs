@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use alloy_primitives::{B256, U256, keccak256, uint};
+use alloy_primitives::{B256, U256, keccak256};
 use halo2_base::gates::circuit::{BaseCircuitParams, builder::BaseCircuitBuilder};
 use halo2_proofs::{
     SerdeFormat,
@@ -10,16 +10,17 @@ use halo2_proofs::{
     poly::{EvaluationDomain, kzg::commitment::ParamsKZG},
 };
 use halo2curves::{
-    bn256::{Bn256, Fr, G1Affine, G2Affine},
+    bn256::{Bn256, Fr, G1Affine, G2, G2Affine},
     ff::{Field, PrimeField, WithSmallOrderMulGroup},
-    group::prime::PrimeCurveAffine,
+    group::{Curve, prime::PrimeCurveAffine},
     serde::SerdeObject,
 };
 use thiserror::Error;
 
 use super::{
-    SCALAR_MODULUS,
+    SCALAR_MODULUS, SrsOrigin,
     curve::{G1_BYTES, G2_BYTES, read_g1, read_g2, write_g1, write_g2},
+    pins,
 };
 
 /// The first eight bytes of every key: mark and version.
@@ -34,13 +35,8 @@ const POINTS: usize = 7;
 /// Bytes of a key.
 const LENGTH: usize = MAGIC.len() + 1 + 64 + G2_BYTES + POINTS * G1_BYTES + 32;
 
-/// `[tau] H` of the development SRS, as [`write_g2`] writes it. Its secret is public.
-const INSECURE_S_G2: [U256; 4] = [
-    uint!(0x0fa98055cb7f830f0deccfedaafeaf7ca49da12c085654d4cc55765509d7ebbc_U256),
-    uint!(0x120ac13f30e103f1c26772db9967ada6b7a46fa57931e04bf10bf462e06662cc_U256),
-    uint!(0x1bb26aa2320aeb240eeb5c4ca290321882d71b8b1bb46f6f1ba663cf03bc7ff9_U256),
-    uint!(0x0b0bd9838885e729a9019d32b24cda61105774537538997dfd70cae5741402e7_U256),
-];
+/// Secrets up to this one, and their negatives, are refused: anybody finds them.
+const SMALL_SECRETS: usize = 256;
 
 /// The key of the release in `config/guest/evm/2` under the development SRS, as `zeno setup` makes it.
 static INSECURE_DEV: &[u8] = include_bytes!("../../../config/guest/evm/2/evm-verifying-key-insecure-dev");
@@ -92,6 +88,22 @@ pub enum EvmKeyError {
     /// `s_g2` of the SRS is not in BN254's G2, or is the identity.
     #[error("the secret of the SRS in G2 is not a point of BN254's G2 other than the identity")]
     Secret,
+    /// The secret of the SRS is found by trying.
+    #[error(
+        "the secret of the SRS is a number below {SMALL_SECRETS} or its negative, so anybody can forge proofs under it"
+    )]
+    SmallSecret,
+    /// The key is neither in the table of this program nor the one that was named.
+    #[error(
+        "the key with digest {digest}, SRS {srs}, is none that this program knows, and whoever made it can forge what it \
+         accepts; compare the digest with the one that `zeno setup` gives under an SRS that you trust"
+    )]
+    NotPinned {
+        /// Its [`digest`](EvmVerifyingKey::digest).
+        digest: B256,
+        /// The [`label`](SrsOrigin::label) of its SRS.
+        srs: &'static str,
+    },
 }
 
 impl EvmVerifyingKey {
@@ -130,8 +142,27 @@ impl EvmVerifyingKey {
         Self::decode(INSECURE_DEV)
     }
 
-    /// Reads what [`encode`](Self::encode) wrote. A key decides what is believed: take it from where the program comes
-    /// from, or make it, and never take it from whom a proof comes from.
+    /// Reads a key that comes from anywhere, such as a folder, and refuses it unless this program knows it
+    /// ([`is_pinned`](Self::is_pinned)) or its [`digest`](Self::digest) is the `accepted` one, which whoever runs the
+    /// program names and has from where he trusts it.
+    ///
+    /// A key of the development SRS may be pinned too: [`verify_evm`](super::verify_evm) refuses it unless told otherwise.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), and [`EvmKeyError::NotPinned`].
+    pub fn decode_pinned(bytes: &[u8], accepted: Option<B256>) -> Result<Self, EvmKeyError> {
+        let key = Self::decode(bytes)?;
+        let digest = key.digest();
+        if accepted == Some(digest) || key.is_pinned() {
+            return Ok(key);
+        }
+        Err(EvmKeyError::NotPinned { digest, srs: key.origin().label() })
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote, whoever wrote it. A key decides what is believed, and the commitments in
+    /// it are only what its maker put there: one over another circuit, or under an SRS whose secret somebody knows,
+    /// accepts forged proofs. So use it only where its bytes come from where the program comes from, or were just made;
+    /// else [`decode_pinned`](Self::decode_pinned). Never take it from whom a proof comes from.
     ///
     /// # Errors
     /// [`EvmKeyError`] when `bytes` is something else.
@@ -184,10 +215,28 @@ impl EvmVerifyingKey {
         bytes
     }
 
-    /// Whether it stems from the development SRS, whose secret is public: then anybody can make a proof of anything.
+    /// keccak256 of all that [`encode`](Self::encode) writes before the checksum, which are its last 32 bytes. Two keys
+    /// with the same digest accept the same proofs.
+    pub fn digest(&self) -> B256 {
+        let bytes = self.encode();
+        B256::from_slice(&bytes[LENGTH - 32..])
+    }
+
+    /// Where its SRS comes from. Only under that of a ceremony is a proof worth anything to whom it is shown.
+    pub fn origin(&self) -> SrsOrigin {
+        SrsOrigin::of(&self.params.s_g2())
+    }
+
+    /// Whether this program knows the key: its digest stands in the table that the program was built with, in the row of
+    /// its SRS. That includes the key of the development SRS, which is insecure.
+    pub fn is_pinned(&self) -> bool {
+        pins::is_pinned(self.digest(), self.origin())
+    }
+
+    /// Whether it stems from the development SRS, whose secret is public: then anybody can make a proof of anything. If
+    /// it doesn't, it is not yet secure; see [`origin`](Self::origin).
     pub fn is_insecure(&self) -> bool {
-        let s_g2 = write_g2(&self.params.s_g2());
-        s_g2.chunks_exact(32).zip(INSECURE_S_G2).all(|(bytes, word)| U256::from_be_slice(bytes) == word)
+        self.origin() == SrsOrigin::Development
     }
 
     /// Commitment to the guest program: its code, initial memory and entry point.
@@ -219,17 +268,36 @@ impl EvmVerifyingKey {
         std::array::from_fn(|index| words[index])
     }
 
+    /// Rows of the circuit are 2^k.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn k(&self) -> u32 {
+        self.vk.get_domain().k()
+    }
+
+    /// Generates the evaluation domain over the rows.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn omega(&self) -> Fr {
+        self.vk.get_domain().get_omega()
+    }
+
+    /// The commitments to the fixed columns, then those to the permutation: x, y each, big-endian.
+    #[cfg(feature = "contracts")]
+    pub(crate) fn points(&self) -> impl Iterator<Item = [[u8; 32]; 2]> {
+        let points = self.vk.fixed_commitments().iter().chain(self.vk.permutation().commitments());
+        points.map(|point| [point.x, point.y].map(super::curve::word))
+    }
+
     /// The wrapper circuit's key.
-    pub(super) fn vk(&self) -> &VerifyingKey<G1Affine> {
+    pub(crate) fn vk(&self) -> &VerifyingKey<G1Affine> {
         &self.vk
     }
 
     /// The points of the SRS that verification takes.
-    pub(super) fn params(&self) -> &ParamsKZG<Bn256> {
+    pub(crate) fn params(&self) -> &ParamsKZG<Bn256> {
         &self.params
     }
 
-    fn assemble(
+    pub(crate) fn assemble(
         k: u32,
         mut points: Vec<G1Affine>,
         s_g2: G2Affine,
@@ -244,6 +312,9 @@ impl EvmVerifyingKey {
         if !DEGREES.contains(&k) {
             return Err(EvmKeyError::Degree(k));
         }
+        if is_small_secret(&s_g2) {
+            return Err(EvmKeyError::SmallSecret);
+        }
         if points.len() != POINTS {
             return Err(EvmKeyError::OtherCircuit);
         }
@@ -257,6 +328,17 @@ impl EvmVerifyingKey {
         let vk = VerifyingKey::from_parts(domain, points, permutation, cs, Vec::new(), false);
         Ok(Self { vk, params: verifier_params(k, s_g2), app_exe_commitment, app_vm_commitment })
     }
+}
+
+/// Whether `s_g2` is a small multiple of the generator or the negative of one.
+fn is_small_secret(s_g2: &G2Affine) -> bool {
+    let generator = G2::generator();
+    let multiples: Vec<G2> = std::iter::successors(Some(generator), |multiple| Some(multiple + generator))
+        .take(SMALL_SECRETS)
+        .collect();
+    let mut affine = vec![G2Affine::identity(); SMALL_SECRETS];
+    G2::batch_normalize(&multiples, &mut affine);
+    affine.iter().any(|multiple| multiple.x == s_g2.x)
 }
 
 /// The wrapper circuit's constraints, with fixed columns for selectors. Any other configuration of `halo2-base` gives
@@ -362,17 +444,5 @@ mod tests {
             stock.fft_data.clear();
             assert_eq!(format!("{:?}", evaluation_domain(5, k)), format!("{stock:?}"));
         }
-    }
-
-    #[test]
-    fn the_development_srs_is_recognised() {
-        let folder = tempfile::tempdir().unwrap();
-        struct Silent;
-        impl zeno_srs::Progress for Silent {
-            fn advance(&self, _: zeno_srs::Step, _: u64, _: u64) {}
-        }
-        let srs = zeno_srs::development(folder.path(), &[1], &Silent).unwrap();
-        let words: Vec<_> = write_g2(&srs[0].s_g2()).chunks(32).map(U256::from_be_slice).collect();
-        assert_eq!(words, INSECURE_S_G2);
     }
 }

@@ -2,6 +2,8 @@
 
 mod curve;
 mod key;
+mod pins;
+mod srs;
 mod transcript;
 
 use alloy_primitives::{U256, uint};
@@ -22,7 +24,10 @@ use self::{
 };
 use crate::{ProofFile, ProofKind, VerifyError};
 
-pub use self::key::{EvmKeyError, EvmVerifyingKey};
+pub use self::{
+    key::{EvmKeyError, EvmVerifyingKey},
+    srs::{CEREMONIES, Ceremony, SrsOrigin},
+};
 
 /// Order of BN254's groups, modulus of its scalar field (EIP-196).
 const SCALAR_MODULUS: U256 = uint!(0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001_U256);
@@ -50,12 +55,13 @@ pub const EVM_PROOF_BYTES: usize = 32 * WORDS;
 #[cfg(test)]
 const INSTANCES: usize = ACCUMULATOR + 2 + 32;
 
-/// What to do with a key that stems from the development SRS, whose secret is public.
+/// What to do with a key whose SRS is of no ceremony that is known, the development SRS among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InsecureSrs {
+pub enum UnknownSrs {
     /// Refuse it.
     Refuse,
-    /// Accept it: for tests, where it is no harm that anybody can make proofs of anything.
+    /// Accept it: for tests, where it is no harm that whoever knows the secret can make proofs of anything, and for whoever
+    /// knows better where the SRS comes from.
     Allow,
 }
 
@@ -65,16 +71,21 @@ pub enum InsecureSrs {
 /// reduced, the Halo2 proof, whose instances are the accumulator, the commitments of the key and the digest of the
 /// claim, and the pairing of the accumulator.
 ///
+/// The answer is worth as much as the key: [`EvmVerifyingKey::decode_pinned`] says which to trust.
+///
 /// # Errors
 /// [`VerifyError`] says what doesn't hold. There is no panic, whatever the file.
 pub fn verify_evm(
     file: &ProofFile,
     key: &EvmVerifyingKey,
-    insecure: InsecureSrs,
+    unknown: UnknownSrs,
 ) -> Result<ChainClaim, VerifyError> {
     file.check_origin(ProofKind::Evm, key.app_exe_commitment(), key.app_vm_commitment())?;
-    if key.is_insecure() && insecure == InsecureSrs::Refuse {
-        return Err(VerifyError::Insecure);
+    match key.origin() {
+        SrsOrigin::Ceremony(_) => {}
+        _ if unknown == UnknownSrs::Allow => {}
+        SrsOrigin::Development => return Err(VerifyError::Insecure),
+        SrsOrigin::Unknown => return Err(VerifyError::UnknownSrs),
     }
     let words = words(&file.proof)?;
     let [lhs, rhs] = accumulator(&words)?;

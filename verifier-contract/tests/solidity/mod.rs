@@ -8,7 +8,7 @@ use std::{
 };
 
 use alloy_primitives::{Address, B256, Bytes, hex};
-use alloy_sol_types::{SolCall, SolError, SolValue};
+use alloy_sol_types::{SolCall, SolError};
 use revm::{
     Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext,
     context::{
@@ -30,7 +30,7 @@ pub(crate) const PROOF_REFUSED: [u8; 4] = IZenoVerifier::ProofRefused::SELECTOR;
 /// Gas that a transaction may use: less than EIP-7825 allows.
 const GAS: u64 = 16_000_000;
 
-/// OpenVM's verifier and ours over it.
+/// A verifier, which is one contract.
 pub(crate) struct Deployed {
     database: CacheDB<EmptyDB>,
     verifier: Address,
@@ -39,34 +39,36 @@ pub(crate) struct Deployed {
 impl Deployed {
     /// Compiles and deploys; none where there is no compiler.
     pub(crate) fn new(sources: &[SourceFile], verifier: &str) -> Option<Self> {
-        let output = compile(sources)?;
-        let bytecode = |file: &str, name: &str| {
-            let code = &output["contracts"][file][name]["evm"]["bytecode"]["object"];
-            hex::decode(code.as_str().unwrap_or_else(|| panic!("{}", output["errors"]))).unwrap()
-        };
-        let mut deployed = Self { database: CacheDB::default(), verifier: Address::ZERO };
-        let halo2 = deployed.create(bytecode("generated/OpenVmHalo2Verifier.sol", "OpenVmHalo2Verifier"));
-        let mut code = bytecode(&format!("generated/{verifier}.sol"), verifier);
-        code.extend(halo2.abi_encode());
-        deployed.verifier = deployed.create(code);
-        Some(deployed)
+        compiled(sources, verifier).map(Self::of)
     }
 
-    /// The digest that `verifyClaim` returns, or what it reverts with.
-    pub(crate) fn verify(&mut self, claim: &ChainClaim, proof: &[u8]) -> Result<B256, Bytes> {
-        let call = IZenoVerifier::verifyClaimCall { claim: claim.into(), proof: proof.to_vec().into() };
-        let tx = TxEnv::builder().call(self.verifier).data(call.abi_encode().into()).gas_limit(GAS);
+    /// Deploys what `code` creates.
+    pub(crate) fn of(code: Bytes) -> Self {
+        let mut deployed = Self { database: CacheDB::default(), verifier: Address::ZERO };
+        deployed.verifier = deployed.create(code);
+        deployed
+    }
+
+    /// What a call with `data` returns, or what it reverts with.
+    pub(crate) fn call(&mut self, data: Vec<u8>) -> Result<Bytes, Bytes> {
+        let tx = TxEnv::builder().call(self.verifier).data(data.into()).gas_limit(GAS);
         let mut evm = context(&mut self.database).build_mainnet();
         match evm.transact_one(tx.build().unwrap()).unwrap() {
-            ExecutionResult::Success { output, .. } => Ok(B256::from_slice(output.data())),
+            ExecutionResult::Success { output, .. } => Ok(output.into_data()),
             ExecutionResult::Revert { output, .. } => Err(output),
             // A precompile takes all gas for a point that is none.
             ExecutionResult::Halt { .. } => Err(Bytes::new()),
         }
     }
 
-    fn create(&mut self, code: Vec<u8>) -> Address {
-        let tx = TxEnv::builder().create().data(code.into()).gas_limit(GAS);
+    /// The digest that `verifyClaim` returns, or what it reverts with.
+    pub(crate) fn verify(&mut self, claim: &ChainClaim, proof: &[u8]) -> Result<B256, Bytes> {
+        let call = IZenoVerifier::verifyClaimCall { claim: claim.into(), proof: proof.to_vec().into() };
+        self.call(call.abi_encode()).map(|digest| B256::from_slice(&digest))
+    }
+
+    fn create(&mut self, code: Bytes) -> Address {
+        let tx = TxEnv::builder().create().data(code).gas_limit(GAS);
         let mut evm = context(&mut self.database).build_mainnet();
         match evm.transact_commit(tx.build().unwrap()).unwrap() {
             ExecutionResult::Success { output: Output::Create(_, Some(address)), .. } => address,
@@ -80,7 +82,15 @@ fn context(database: &mut CacheDB<EmptyDB>) -> MainnetContext<&mut CacheDB<Empty
     Context::mainnet().with_db(database).modify_cfg_chained(|cfg| cfg.disable_nonce_check = true)
 }
 
-/// What the pinned compiler makes of the sources.
+/// The creation code of a verifier, compiled from its sources; none where there is no compiler.
+pub(crate) fn compiled(sources: &[SourceFile], verifier: &str) -> Option<Bytes> {
+    let output = compile(sources)?;
+    let code =
+        &output["contracts"][format!("generated/{verifier}.sol")][verifier]["evm"]["bytecode"]["object"];
+    Some(hex::decode(code.as_str().unwrap_or_else(|| panic!("{}", output["errors"]))).unwrap().into())
+}
+
+/// What the pinned compiler makes of the sources, by the settings of the export's foundry.toml.
 pub(crate) fn compile(sources: &[SourceFile]) -> Option<Value> {
     // From the workspace's root, because `bin`'s tests include this file too.
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier-contract/contracts");
@@ -95,8 +105,9 @@ pub(crate) fn compile(sources: &[SourceFile]) -> Option<Value> {
             .collect::<serde_json::Map<_, _>>(),
         "settings": {
             // The Yul optimiser takes minutes for the generated verifier.
-            "optimizer": { "enabled": true, "runs": 1, "details": { "constantOptimizer": false, "yul": false } },
+            "optimizer": { "enabled": true, "runs": 10000, "details": { "constantOptimizer": false, "yul": false } },
             "evmVersion": "paris",
+            "metadata": { "bytecodeHash": "none", "appendCBOR": false },
             "outputSelection": { "*": { "*": ["evm.bytecode.object"] } },
         },
     });

@@ -23,7 +23,7 @@ use snark_verifier_sdk::{
     },
 };
 use zeno_halo2::{MemorySrs, ProvingKey, keygen, prove, synthesize};
-use zeno_verifier::{ChainClaim, EvmVerifyingKey, INSECURE_SRS, PROOF_SYSTEM, ProofFile, ProofKind};
+use zeno_verifier::{ChainClaim, EvmVerifyingKey, PROOF_SYSTEM, ProofFile, ProofKind};
 
 /// Rows are 2^K.
 pub(crate) const K: u32 = 11;
@@ -118,7 +118,7 @@ impl Wrapper {
             app_vm_commitment: commitments[1],
             proof_system: PROOF_SYSTEM.to_owned(),
             prover: "test".to_owned(),
-            srs: Some(if self.key.is_insecure() { INSECURE_SRS } else { "unknown" }.to_owned()),
+            srs: Some(self.key.origin().label().to_owned()),
             proof,
         }
     }

@@ -32,6 +32,8 @@ fn installed_files_that_changed_are_refused() {
     assert_eq!(refused(&path), Defect::Altered { what: "where it comes from" });
     fs::write(&record, text.replace("\"k\": 4", "\"k\": 5")).unwrap();
     assert_eq!(refused(&path), Defect::Altered { what: "its k and size" });
+    fs::write(&record, text.replace("not the identity", "audited by somebody")).unwrap();
+    assert_eq!(refused(&path), Defect::Altered { what: "the checks that it passed" });
     for other in [&text[..text.len() / 2], "", "[]", &text.replace("\"version\": 1", "\"version\": 2")] {
         fs::write(&record, other).unwrap();
         assert!(matches!(refused(&record), Defect::Record(_)), "{other}");

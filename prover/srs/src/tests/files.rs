@@ -1,6 +1,6 @@
 //! Files that are as they should be.
 
-use std::io::Read;
+use std::{fs, io::Read, sync::Mutex};
 
 use halo2_proofs::poly::{
     EvaluationDomain,
@@ -15,10 +15,10 @@ use halo2curves::{
 
 use super::{Place, installed_bytes, tau};
 use crate::{
-    Defect, Origin, Srs, SrsError,
+    Defect, Origin, Progress, Srs, SrsError, Step,
     curve::encode_g1,
     development::hash_to_scalar,
-    installed,
+    import, installed,
     layout::G1_BYTES as G,
     testing::{FixedByte, PtauWriter, srs_bytes},
 };
@@ -101,4 +101,56 @@ fn degrees_that_a_file_does_not_hold() {
         assert!(matches!(Srs::open(&srs.cache(), k), Err(SrsError::Degree(_))));
     }
     assert!(matches!(Srs::open(&srs.cache(), 3), Err(SrsError::Absent { k: 3, .. })));
+}
+
+/// Notes the steps.
+#[derive(Default)]
+struct Steps(Mutex<Vec<Step>>);
+
+impl Progress for Steps {
+    fn advance(&self, step: Step, _: u64, _: u64) {
+        self.0.lock().unwrap().push(step);
+    }
+}
+
+/// A raw file's digest is the one of the bytes that were checked. A prepared file's is of another reading, and the record says
+/// so.
+#[test]
+fn the_record_names_what_was_checked() {
+    let place = Place::new(&srs_bytes(3, tau()));
+    let (file, steps) = (place.folder.path().join("file"), Steps::default());
+    let [srs] = import(&place.cache(), &file, &[], &steps).unwrap().try_into().unwrap();
+    assert_eq!(srs.source(), format!("the file \"file\", BLAKE2b-512 {}", srs.blake2b()));
+    assert!(!steps.0.into_inner().unwrap().contains(&Step::Digest), "it is not read once more for it");
+
+    let place = Place::new(&PtauWriter::new(3, tau()).bytes());
+    let [srs] = place.import(&[]).unwrap().try_into().unwrap();
+    assert!(srs.source().ends_with("when it was read beforehand"), "{}", srs.source());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_made_is_private_and_what_is_no_file_stays() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let place = Place::new(&srs_bytes(3, tau()));
+    let srs = place.cache().join("srs");
+    place.import(&[]).unwrap();
+    for folder in [&srs, &place.cache()] {
+        assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o7777, 0o700);
+    }
+    for name in ["kzg_bn254_3.srs", "kzg_bn254_3.json"] {
+        let (path, elsewhere) = (srs.join(name), place.folder.path().join("elsewhere"));
+        fs::rename(&path, &elsewhere).unwrap();
+        symlink(&elsewhere, &path).unwrap();
+        assert!(matches!(place.import(&[]), Err(SrsError::Io { path: at, .. }) if at == path));
+        assert!(path.is_symlink() && elsewhere.is_file());
+        fs::rename(&elsewhere, &path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(matches!(Srs::open(&place.cache(), 3), Err(SrsError::Io { path: at, .. }) if at == path));
+        assert!(matches!(place.import(&[]), Err(SrsError::Io { path: at, .. }) if at == path));
+        fs::remove_file(&path).unwrap();
+        place.import(&[]).unwrap();
+    }
 }

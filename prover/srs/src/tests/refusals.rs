@@ -224,3 +224,12 @@ fn random_changes_install_nothing_else() {
         assert!(refusals > 150);
     }
 }
+
+/// A consistent SRS whose secret is found by trying.
+#[test]
+fn small_secrets() {
+    for (tau, secret) in [(Fr::from(7), 7), (-Fr::from(65535), 65535)] {
+        assert_eq!(Place::new(&srs_bytes(3, tau)).refused(&[]), Defect::SmallSecret(secret));
+        assert_eq!(Place::new(&PtauWriter::new(3, tau).bytes()).refused(&[]), Defect::SmallSecret(secret));
+    }
+}
