@@ -533,7 +533,8 @@ fn follows_a_chain_on_another() {
     zeno.fails(&[&unproven[..], &by_contract].concat(), 2, "ProofRefused");
     let valid = ["verify", &first, "--any-rules", "--allow-unknown-srs", "--contract"];
     zeno.fails(&[&valid[..], &[ACCOUNT]].concat(), 2, "no contract");
-    zeno.fails(&[&valid[..], &[&client_text]].concat(), 2, "APP_EXE_COMMIT");
+    zeno.fails(&[&valid[..], &[&client_text]].concat(), 2, "is a light client, and no verifier");
+    zeno.fails(&submit(&first, &verifier_text, &allowed), 2, "is a verifier, and no light client");
 
     agree(&anvil, &wrapper.key, verifier, &first_proof, &sources);
 }

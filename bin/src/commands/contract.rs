@@ -381,7 +381,14 @@ fn submit(cli: &Cli, args: &ContractSubmitArgs, report: &mut Report) -> Result<(
     let node = &sender.node;
     let client = args.contract;
     node.check_contract(client)?;
-    let verifier = node.view(client, &ZenoLightClient::VERIFIERCall {})?;
+    let verifier = node.view(client, &ZenoLightClient::VERIFIERCall {}).map_err(|error| {
+        match node.view(client, &IZenoVerifier::APP_EXE_COMMITCall {}) {
+            Ok(_) => Failure::other(format_args!(
+                "{client} is a verifier, and no light client: `zeno contract deploy --follow` prints both addresses"
+            )),
+            Err(_) => error,
+        }
+    })?;
     let app_exe_commitment = node.view(verifier, &IZenoVerifier::APP_EXE_COMMITCall {})?;
     verify::refuse_withdrawn(verifier, app_exe_commitment)?;
     if let Some(key) = key {

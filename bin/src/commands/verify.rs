@@ -15,7 +15,7 @@ use std::path::Path;
 use zeno_verifier::{
     ChainClaim, EvmVerifyingKey, INSECURE_SRS, ProofFile, ProofFileError, ProofKind, Release, SrsOrigin,
     UnknownSrs, VerifyError, VerifyingKey,
-    contracts::{IZenoVerifier, verifier_runtime_code},
+    contracts::{IZenoVerifier, ZenoLightClient, verifier_runtime_code},
     verify_evm, verify_stark,
 };
 use zeno_witness_fetch::BlockSelector;
@@ -293,7 +293,14 @@ fn on_chain(
     check_srs(file, args.allow_unknown_srs)?;
     let node = Node::connect(&args.node, "a contract")?;
     node.check_contract(contract)?;
-    let app_exe_commitment = node.view(contract, &IZenoVerifier::APP_EXE_COMMITCall {})?;
+    let app_exe_commitment = node.view(contract, &IZenoVerifier::APP_EXE_COMMITCall {}).map_err(|error| {
+        match node.view(contract, &ZenoLightClient::VERIFIERCall {}) {
+            Ok(verifier) => Failure::other(format_args!(
+                "{contract} is a light client, and no verifier; it says that its verifier is {verifier}"
+            )),
+            Err(_) => error,
+        }
+    })?;
     refuse_withdrawn(contract, app_exe_commitment)?;
     let app_vm_commitment = node.view(contract, &IZenoVerifier::APP_VM_COMMITCall {})?;
     let insecure = node.view(contract, &IZenoVerifier::INSECURE_SRSCall {})?;
