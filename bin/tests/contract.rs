@@ -739,6 +739,15 @@ fn a_light_client_starts_from_what_the_user_names() {
     let invalid = StatelessInput { block: alloy_rlp::encode(&block).into(), ..input.clone() };
     fs::write(zeno.path("input.zeno"), invalid.encode()).unwrap();
     zeno.fails(&deploy, 1, "the block is invalid");
+    // One of a fork that is not known, which may have changed the rule that it breaks.
+    let mut later = decode_block(&input.block).unwrap();
+    later.header.block_access_list_hash = Some(B256::ZERO);
+    later.header.slot_number = Some(7);
+    later.header.gas_limit = 1;
+    let later = StatelessInput { block: alloy_rlp::encode(&later).into(), ..input.clone() };
+    fs::write(zeno.path("input.zeno"), later.encode()).unwrap();
+    let judged = zeno.fails(&deploy, 2, "blockAccessListHash");
+    assert!(judged["valid"].is_null(), "{judged}");
     // A witness that is not whole.
     let mut partial = input.clone();
     partial.witness.state.clear();

@@ -3,9 +3,9 @@
 use crate::{
     args::{Cli, ContractCommand, ContractDeployArgs, ContractExportArgs, ContractSubmitArgs},
     chains,
-    commands::verify,
+    commands::{validate, verify},
     evm_keys::EvmKeys,
-    failure::{Failure, blames_block},
+    failure::Failure,
     files,
     local_evm::LocalEvm,
     node::{CallError, DEVELOPMENT_CHAINS, Receipt, Sender, is_development},
@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use zeno_guest_evm::{ChainSpec, validate};
+use zeno_guest_evm::ChainSpec;
 use zeno_verifier::{
     ChainClaim, EvmVerifyingKey, ProofKind, Release, SrsOrigin,
     contracts::{
@@ -288,11 +288,9 @@ impl TrustedBlock {
                 ),
             ));
         }
-        validate(&loaded.input).map_err(|error| {
-            if blames_block(&error) {
-                report.valid = Some(false);
-            }
-            of_file(path, error.into())
+        validate::check(&loaded, &mut stated).map_err(|error| {
+            report.valid = stated.valid;
+            of_file(path, error)
         })?;
         let headers = &loaded.input.witness.headers;
         let rlp = headers.iter().find(|header| keccak256(header) == hash).ok_or_else(|| {
