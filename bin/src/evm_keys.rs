@@ -124,12 +124,14 @@ impl EvmKeys {
     /// Reads a key's file, or the one in a folder of keys.
     fn read(path: &Path) -> Result<Self, Failure> {
         let file = if path.is_dir() { path.join(VERIFYING_KEY) } else { path.to_owned() };
-        let bytes = files::read_as(&file, |start| match start {
-            [b'Z', b'E', b'N', b'O', b'V', b'K', ..] => Err(Failure::file(
-                &file,
-                "is the verifying key of STARKs, which is built in; --keys takes those of EVM proofs",
-            )),
-            _ => Ok(MAX_KEY_BYTES),
+        let bytes = files::read_as(&file, |start| {
+            if start.starts_with(b"ZENOVK") {
+                return Err(Failure::file(
+                    &file,
+                    "is the verifying key of STARKs, which is built in; --keys takes those of EVM proofs",
+                ));
+            }
+            Ok(MAX_KEY_BYTES)
         })?;
         let key = EvmVerifyingKey::decode(&bytes).map_err(|error| Failure::file(&file, error))?;
         Ok(Self { place: Some(file), key })

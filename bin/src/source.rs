@@ -138,21 +138,12 @@ impl Cli {
 
     /// The same for commands that can do without: none, where nothing says which folder it is.
     pub(crate) fn cache_folder_if_any(&self) -> Result<Option<PathBuf>, Failure> {
-        let folder = match &self.cache_dir {
-            Some(folder) if !folder.is_empty() => Some(PathBuf::from(folder)),
-            // An empty variable is one that isn't set; an empty argument is a mistake.
-            Some(_) if std::env::var_os(CACHE_VARIABLE).is_none_or(|value| !value.is_empty()) => {
-                return Err(Failure::other("--cache-dir is empty; name a folder"));
-            }
-            _ => default_cache_folder(),
-        };
-        folder.map(|folder| check_folder(&folder).map_err(Failure::other)).transpose()
+        self.named_folder()?.map(|folder| check_folder(&folder).map_err(Failure::other)).transpose()
     }
 
     /// The same, and it is made if it isn't there.
     fn prepared(&self) -> Result<Option<PathBuf>, Failure> {
-        let folder = self.cache_folder_if_any()?;
-        folder.map(|folder| prepare_folder(&folder).map_err(Failure::other)).transpose()
+        self.named_folder()?.map(|folder| prepare_folder(&folder).map_err(Failure::other)).transpose()
     }
 
     /// The same, and a word to whoever wonders why nothing is kept.
@@ -164,6 +155,18 @@ impl Cli {
             ));
         }
         Ok(folder)
+    }
+
+    /// The cache folder as it is named, not looked at.
+    fn named_folder(&self) -> Result<Option<PathBuf>, Failure> {
+        Ok(match &self.cache_dir {
+            Some(folder) if !folder.is_empty() => Some(PathBuf::from(folder)),
+            // An empty variable is one that isn't set; an empty argument is a mistake.
+            Some(_) if std::env::var_os(CACHE_VARIABLE).is_none_or(|value| !value.is_empty()) => {
+                return Err(Failure::other("--cache-dir is empty; name a folder"));
+            }
+            _ => default_cache_folder(),
+        })
     }
 }
 
