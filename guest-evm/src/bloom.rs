@@ -3,12 +3,12 @@
 use alloc::{vec, vec::Vec};
 use alloy_primitives::{Bloom, Log, keccak256};
 
-/// The three bits that an entry sets, by their places in the bloom.
+/// The three bits that an entry sets, as bit numbers in the bloom (0 to 2047).
 #[derive(Clone, Copy)]
 struct Bits([u16; 3]);
 
 impl Bits {
-    /// `M3:2048`: the low eleven bits of each of the hash's first three pairs of bytes.
+    /// `M3:2048` of the yellow paper: the low eleven bits of each of the hash's first three pairs of bytes.
     fn new(entry: &[u8]) -> Self {
         let hash = keccak256(entry);
         Self([0, 2, 4].map(|at| u16::from_be_bytes([hash[at], hash[at + 1]]) % 2048))
@@ -23,8 +23,8 @@ impl Bits {
     }
 }
 
-/// The bits of the last entry with each last byte: cheaper to look at than a map, and most of what a block's logs have in
-/// common is found.
+/// Direct-mapped cache of bits on an entry's last byte. It is cheaper than a map, and finds most of the
+/// entries that a block's logs have in common.
 struct Recent<const N: usize>(Vec<Option<([u8; N], Bits)>>);
 
 impl<const N: usize> Recent<N> {
@@ -41,7 +41,8 @@ impl<const N: usize> Recent<N> {
     }
 }
 
-/// Blooms of a block's receipts. Most addresses and topics are those of logs before, and need not be hashed again.
+/// Blooms of a block's receipts. Most addresses and topics occur in earlier logs, and need not be hashed
+/// again.
 pub(crate) struct Blooms {
     addresses: Recent<20>,
     topics: Recent<32>,
@@ -53,7 +54,7 @@ impl Blooms {
         Self { addresses: Recent::new(), topics: Recent::new(), all: Bloom::ZERO }
     }
 
-    /// Adds one receipt's logs to its bloom: where that is hashed, because it is large.
+    /// Adds the logs of one receipt to its bloom, in the buffer that is hashed, because a bloom is large.
     pub(crate) fn add(&mut self, logs: &[Log], bloom: &mut [u8; 256]) {
         for log in logs {
             let address = self.addresses.bits(&log.address);
@@ -65,7 +66,7 @@ impl Blooms {
         }
     }
 
-    /// The bloom of all that were added.
+    /// Returns the bloom of all logs that were added.
     pub(crate) fn all(&self) -> Bloom {
         self.all
     }
@@ -83,7 +84,7 @@ mod tests {
         let mut blooms = Blooms::new();
         let mut all = Vec::new();
         for _ in 0..300 {
-            // Some addresses and topics come again, and a topic may be an address.
+            // Some addresses and topics are repeated, and a topic may be an address.
             let few = |rng: &mut StdRng| rng.random_range(0..40u8);
             let logs = (0..rng.random_range(0..6))
                 .map(|_| {

@@ -1,4 +1,4 @@
-//! Contract code, ready to run.
+//! Contract code, analysed and ready to run.
 
 use crate::words::{Portable, Words};
 use alloc::{vec, vec::Vec};
@@ -6,20 +6,22 @@ use alloy_primitives::Bytes;
 use revm::bytecode::{JumpTable, eip7702::EIP7702_MAGIC_BYTES, opcode};
 use revm::state::Bytecode;
 
-/// Longest code of the state that is run, in bytes: hints name places in it by 24 bits. Since EIP-170 none that is deployed
-/// has more than 24,576, but whoever proves makes up the state.
+/// Maximum length of a code of the state, in bytes: hints have 24 bits for an offset. Since EIP-170, no
+/// deployed code has more than 24,576 bytes, but the prover may invent the state.
 pub(crate) const MAX_CODE: usize = 1 << 24;
 
-/// Zeros behind a code: what the longest `PUSH` takes, were it the last byte, and a `STOP`.
+/// Number of zeros after a code: the bytes that the longest `PUSH` takes if it is the last byte, and a
+/// `STOP`.
 const PADDING: usize = 33;
 
-/// [`hinted`], by some arithmetic on words.
+/// Function pointer to [`hinted`] for some word arithmetic.
 pub(crate) type Hinted = fn(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8>;
 
-/// The code of an account, with its jump destinations (yellow paper, section 9.4.3), or with those alone that the hints
-/// name: see [`hints`]. Whether there are delegations (EIP-7702) is for the fork to say.
+/// Analyses the code of an account. Its table has all jump destinations (yellow paper, section 9.4.3), or
+/// only those that the hints name (see [`hints`]). `delegations` says whether the fork has delegations
+/// (EIP-7702).
 pub(crate) fn analyse(code: Bytes, hints: &[u8], hinted: Hinted, delegations: bool) -> Bytecode {
-    // What looks like a delegation but isn't one was deployed before EIP-3541.
+    // Code that looks like a delegation but isn't one was deployed before EIP-3541.
     if delegations
         && code.starts_with(EIP7702_MAGIC_BYTES)
         && let Ok(delegation) = Bytecode::new_raw_checked(code.clone())
@@ -42,7 +44,7 @@ pub(crate) fn analyse(code: Bytes, hints: &[u8], hinted: Hinted, delegations: bo
     ready(padded, code.len(), table)
 }
 
-/// How far the next instruction is: 0 says that it is a `JUMPDEST`.
+/// Distance to the next instruction, in bytes, by opcode; 0 for `JUMPDEST`.
 static STEPS: [u8; 256] = {
     let mut steps = [1; 256];
     let mut length = 1;
@@ -54,22 +56,22 @@ static STEPS: [u8; 256] = {
     steps
 };
 
-/// The code with its padding, and a bit for each byte of the code, the lowest of each byte first: whether it is a
-/// `JUMPDEST` that no `PUSH` takes.
+/// Returns the code with its padding, and its jump destinations: a bit for each byte of the code, the lowest
+/// of each byte first. A destination is a `JUMPDEST` that no `PUSH` takes.
 #[inline(never)]
 fn pad_and_find(code: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut bits = vec![0; code.len().div_ceil(8)];
     let mut padded = Vec::with_capacity(code.len() + PADDING);
     padded.extend_from_slice(code);
-    // Here the search ends; so on its way it need not ask for the end.
+    // The search ends here, so it need not check for the end on its way.
     padded.extend_from_slice(&[opcode::JUMPDEST; PADDING]);
     let start = padded.as_ptr();
     let mut next = start;
     loop {
-        // Several steps before it is asked where they led.
+        // Several steps before the check of where they led.
         #[expect(unsafe_code, reason = "the guest spends as much on this as on all of its trie nodes")]
-        // SAFETY: from within the code, a step leads to the last `JUMPDEST` of the padding at the farthest, and none
-        // leads further: from a `JUMPDEST` there is no step.
+        // SAFETY: a step from within the code leads at most to the last `JUMPDEST` of the padding. No step
+        // leads further, because there is no step from a `JUMPDEST`.
         let (step, at) = unsafe {
             for _ in 0..2 {
                 next = next.add(usize::from(STEPS[usize::from(*next)]));
@@ -88,36 +90,39 @@ fn pad_and_find(code: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (padded, bits)
 }
 
-/// The code with all its destinations, if it has only those that hints named.
+/// Returns the code with all its destinations, if it only has those that hints named.
 pub(crate) fn completed(code: &Bytecode) -> Option<Bytecode> {
     code.legacy_jump_table().filter(|table| is_partial(table, code.len()))?;
     let (padded, table) = pad_and_find(code.original_byte_slice());
     Some(ready(padded, code.len(), JumpTable::from_slice(&table, code.len())))
 }
 
-/// Whether the table has only the destinations that hints named.
+/// Returns whether the table only has the destinations that hints named. `code` is the code's length, in
+/// bytes.
 fn is_partial(table: &JumpTable, code: usize) -> bool {
     table.len() > code
 }
 
-/// A code, with its padding behind it.
+/// Makes revm's bytecode from a code of `length` bytes with its padding, and its table.
 fn ready(padded: Vec<u8>, length: usize, table: JumpTable) -> Bytecode {
     #[expect(unsafe_code, reason = "revm's own analysis takes twice as long")]
-    // SAFETY: an instruction begins at the code's last byte at the latest, and has 32 bytes after it at most; the next
-    // is among the zeros, so stops. All callers put 33 zeros behind the code, and the table has a bit for each of its bytes.
+    // SAFETY: the last instruction begins at the code's last byte or before, and has at most 32 bytes after
+    // it. The next instruction is among the zeros, so it is a `STOP`. All callers put 33 zeros after the
+    // code, and the table has a bit for each byte of the code.
     unsafe {
         Bytecode::new_analyzed(padded.into(), length, table)
     }
 }
 
-/// How long each instruction is, with what it takes of the code.
+/// Length of each instruction with its immediate bytes, by opcode.
 static LENGTHS: [u8; 256] = {
     let mut lengths = STEPS;
     lengths[opcode::JUMPDEST as usize] = 1;
     lengths
 };
 
-/// Whether one instruction after the other leads from this place to that. Each that begins before it is within the code.
+/// Returns whether one instruction after the other leads from the offset `from` to the offset `to`. Each
+/// instruction that begins before `to` is within the code.
 #[inline(always)]
 fn leads(code: &[u8], from: usize, to: usize) -> bool {
     let mut at = from;
@@ -127,11 +132,13 @@ fn leads(code: &[u8], from: usize, to: usize) -> bool {
     at == to
 }
 
-/// The destinations that hints name, as bits; what they name wrongly is left out.
+/// Returns the destinations that hints name, as bits, the lowest of each byte first. A wrong hint is left
+/// out.
 ///
-/// Each is a number of four bytes, little-endian: the destination, and in the highest byte how far before it an
-/// instruction begins for sure, that is, at the start of the code, at a destination named before, or where
-/// [`is_beginning`] sees it. From there one instruction must lead to the next up to the destination.
+/// A hint is a little-endian number of four bytes. The lower three bytes are the destination. The highest
+/// byte is the distance back to an offset at which an instruction certainly begins. That is the start of the
+/// code, a destination named before, or an offset for which [`is_beginning`] holds. From there, one
+/// instruction after the other must lead to the destination.
 #[inline(never)]
 pub(crate) fn hinted<W: Words>(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8> {
     let mut bits = vec![0; padded.len().div_ceil(8)];
@@ -151,20 +158,25 @@ pub(crate) fn hinted<W: Words>(padded: &[u8], length: usize, hints: &[u32]) -> V
     bits
 }
 
-/// The bytes before a place that a `PUSH` among them could take it, if each is one.
+/// Number of bytes before an offset at which a `PUSH` that takes the byte at the offset can begin.
 const REACH: usize = 32;
-/// As many words of 32 bits, and the place's own, hold them, wherever the place is within that.
+/// Number of 32-bit words that hold these bytes beside the offset's own word, whatever the offset's position
+/// in it.
 const WORDS: usize = REACH / 4;
 
-/// For each place within a word, what the bytes of the words before it, and of its own, have to be less than if they are
-/// below 128, and 127 more: a `PUSH` that begins `k` bytes before a place takes it if it is one of at least `k`.
+/// Bounds of the bytes in the words before an offset, and in its own word, by the offset's position in its
+/// word.
+///
+/// A `PUSH` that begins `k` bytes before an offset takes it if it is one of at least `k` bytes. So a byte
+/// below 128 at this distance has to be less than `PUSHk`; the bound is `PUSHk + 127`. A byte out of reach
+/// has the bound 255, which always holds.
 static BOUNDS: [([u32; WORDS], u32); 4] = {
     let mut bounds = [([0; WORDS], 0); 4];
     let mut place = 0;
     while place < 4 {
         let mut at = 0;
         while at < 4 * (WORDS + 1) {
-            // The place itself is byte `REACH + place` of these words.
+            // The offset itself is byte `REACH + place` of these words.
             let before = REACH + place;
             let is_within_reach = at < before && at >= place;
             let bound = if is_within_reach { opcode::PUSH0 as u32 + (before - at) as u32 + 127 } else { 255 };
@@ -177,8 +189,8 @@ static BOUNDS: [([u32; WORDS], u32); 4] = {
     bounds
 };
 
-/// Whether an instruction begins here for sure: because no byte before, whatever it is, can be a `PUSH` that takes this
-/// one. That goes by words, so the code is given by them, as the machine has them.
+/// Returns whether an instruction certainly begins at this offset, because no byte before it can be a `PUSH`
+/// that takes it. `code` is the code as native words of 32 bits.
 fn is_beginning<W: Words>(code: &[u32], at: usize) -> bool {
     let end = at / 4 + 1;
     let window = end.checked_sub(WORDS + 1).and_then(|start| code.get(start..end)?.split_last_chunk());
@@ -195,7 +207,8 @@ pub(crate) fn bytes_are_below(word: u32, bounds: u32) -> bool {
     ((bounds - (word & 0x7f7f_7f7f)) | word) & 0x8080_8080 == 0x8080_8080
 }
 
-/// Bytes as the machine's words, up to three less; none if they are not aligned.
+/// The bytes as native words of 32 bits, without up to three bytes at the end; `None` if they are not
+/// aligned.
 #[expect(unsafe_code, reason = "bytes as words")]
 fn words(bytes: &[u8]) -> Option<&[u32]> {
     // SAFETY: any bytes are numbers.
@@ -203,10 +216,11 @@ fn words(bytes: &[u8]) -> Option<&[u32]> {
     before.is_empty().then_some(words)
 }
 
-/// Hints for [`analyse`]: how to see for as little as possible that these are destinations of the code. None, which lets
-/// all of them be found, if one is not, or if that costs less.
+/// Makes hints for [`analyse`]: the cheapest way to verify that these are destinations of the code.
+///
+/// There are no hints if one of these is no destination, or if a search for all destinations costs less.
 pub(crate) fn hints(code: &[u8], destinations: impl IntoIterator<Item = u32>) -> Vec<u8> {
-    /// What it takes to look for a beginning, to follow an instruction, and to search a byte.
+    /// Estimated costs: of a look for a beginning, of a step over an instruction, and of a searched byte.
     const LOOK: usize = 32;
     const STEP: usize = 7;
     const SEARCHED: usize = 3;
@@ -278,7 +292,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(11);
         let (mut hinted, mut refused) = (0, 0);
         for _ in 0..3000 {
-            // Long enough that to search costs more, and with what looks like a `PUSH` now and then.
+            // Long enough that the search costs more, with data that looks like a `PUSH` now and then.
             let mut code = Vec::new();
             let pushes = rng.random_range(2..10);
             while code.len() < 1500 {
@@ -317,7 +331,7 @@ mod tests {
             }
             hinted += 1;
             check(&hints, &some);
-            // Whatever they say, nothing else becomes a destination.
+            // Whatever the hints say, nothing else becomes a destination.
             for _ in 0..20 {
                 let at = rng.random_range(0..hints.len());
                 hints[at] = rng.random();
@@ -351,7 +365,7 @@ mod tests {
                 }
                 code[at - before] = 0;
             }
-            // What comes behind does not count.
+            // Later bytes do not count.
             code[at..].fill(opcode::PUSH32);
             assert!(is_beginning(&code, at));
             code[at..].fill(0);
@@ -366,7 +380,7 @@ mod tests {
         assert!(analyse(delegation[..22].to_vec().into(), &[], hinted::<Portable>, true).is_legacy());
         assert!(analyse(Bytes::from_static(&[0xef, 0x01, 0x01]), &[], hinted::<Portable>, true).is_legacy());
         assert_eq!(analyse(Bytes::new(), &[], hinted::<Portable>, true), Bytecode::default());
-        // Before Prague there are none.
+        // Before Prague there are no delegations.
         assert!(analyse(delegation.into(), &[], hinted::<Portable>, false).is_legacy());
     }
 }

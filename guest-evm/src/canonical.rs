@@ -1,9 +1,14 @@
-//! Transactions as a block's RLP has them: whether in the one encoding, and what of it is signed.
+//! Checks that every transaction is in its only valid RLP encoding, and locates the bytes that are signed.
 //!
-//! A number has one value, but many ways to write it; a list that ends too early or too late may be read as if it did
-//! not. Here the RLP's structure is compared with what the encoder would write: each item is of the kind that the
-//! transaction's type has in its place, every list ends with its last item, headers are as short as they can be, and no
-//! number starts with a zero. Whatever decodes and is so, is the encoding of what it decodes to.
+//! A number has one value, but an RLP decoder may accept several encodings of it. It may also accept a list
+//! that ends too early or too late. This module compares the RLP's structure with the encoder's output:
+//!
+//! - each item is of the kind that the transaction's type has at this position;
+//! - every list ends with its last item;
+//! - headers are as short as they can be;
+//! - no number starts with a zero.
+//!
+//! RLP that decodes and passes these checks is the encoding of what it decodes to.
 
 use crate::validate::{Block, Transaction};
 use alloc::vec::Vec;
@@ -11,24 +16,24 @@ use alloy_consensus::{Transaction as _, Typed2718};
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
 
-/// What a field of a transaction is.
+/// Kind of a field of a transaction.
 #[derive(Clone, Copy)]
 enum Field {
-    /// Big-endian, and of no bytes if zero.
+    /// Big-endian number; zero has no bytes.
     Number,
-    /// An address, or nothing.
+    /// Address, or nothing.
     To,
     /// Any bytes.
     Data,
-    /// EIP-2930: pairs of an address and a list of slots.
+    /// Pairs of an address and a list of slots (EIP-2930).
     AccessList,
-    /// EIP-4844: hashes.
+    /// Hashes of 32 bytes (EIP-4844).
     Hashes,
-    /// EIP-7702: lists of a chain's number, an address, a nonce and a signature.
+    /// Lists of a chain's number, an address, a nonce and a signature (EIP-7702).
     Authorizations,
 }
 
-/// The fields of a transaction that its signature is of, but for what EIP-155 adds.
+/// Fields of a transaction that its signature covers, without those that EIP-155 adds.
 fn fields(transaction: &Transaction) -> &'static [Field] {
     use Field::{AccessList, Authorizations, Data, Hashes, Number, To};
     match transaction {
@@ -44,23 +49,24 @@ fn fields(transaction: &Transaction) -> &'static [Field] {
     }
 }
 
-/// How a block has a transaction.
+/// A transaction's encoding inside a block.
 #[derive(Debug)]
 pub(crate) struct Encoded<'a> {
-    /// As by EIP-2718.
+    /// Typed envelope (EIP-2718); a legacy transaction's RLP.
     pub(crate) bytes: &'a [u8],
-    /// The fields without the signature.
+    /// RLP of the fields without the signature, and without a list header.
     fields: &'a [u8],
 }
 
 impl Encoded<'_> {
-    /// What the transaction's signature is of, from bytes instead of the fields. `payload` is overwritten.
+    /// The hash that the transaction's signature signs, computed from the encoded fields. `payload` is
+    /// overwritten.
     pub(crate) fn signature_hash(&self, transaction: &Transaction, payload: &mut Vec<u8>) -> B256 {
         payload.clear();
         let mut end = Vec::new();
         match transaction {
             Transaction::Legacy(_) => {
-                // EIP-155: two empty fields behind the chain's number.
+                // EIP-155: two empty fields after the chain's number.
                 if let Some(chain) = transaction.chain_id() {
                     chain.encode(&mut end);
                     end.extend([EMPTY_STRING_CODE; 2]);
@@ -76,7 +82,8 @@ impl Encoded<'_> {
     }
 }
 
-/// The encodings of the transactions of a block that was decoded from `rlp`, if that is the block's encoding.
+/// Encodings of the transactions of a block that was decoded from `rlp`; `None` if `rlp` is not the block's
+/// encoding.
 pub(crate) fn transactions<'a>(block: &Block, rlp: &'a [u8]) -> Option<Vec<Encoded<'a>>> {
     let mut whole = Items(rlp);
     let mut parts = whole.list()?;
@@ -96,33 +103,39 @@ pub(crate) fn transactions<'a>(block: &Block, rlp: &'a [u8]) -> Option<Vec<Encod
     Some(encodings)
 }
 
-/// Items of a list that are still to be read. Nothing is answered where they are others.
+/// Reader of RLP: the items of a list that are still unread. Every method returns `None` if the next item is
+/// of another kind.
 struct Items<'a>(&'a [u8]);
 
 impl<'a> Items<'a> {
+    /// Takes the next string, or list if `list`, and returns its payload.
     #[inline(always)]
     fn item(&mut self, list: bool) -> Option<&'a [u8]> {
-        // It refuses headers that are longer than they need to be, and strings that would need none.
+        // It refuses headers that are longer than they need to be, and strings that need no header.
         Header::decode_bytes(&mut self.0, list).ok()
     }
 
+    /// Takes a list.
     fn list(&mut self) -> Option<Self> {
         self.item(true).map(Self)
     }
 
+    /// Checks that nothing is left.
     fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 
+    /// Takes a number without leading zeros.
     fn number(&mut self) -> Option<()> {
         (self.item(false)?.first() != Some(&0)).then_some(())
     }
 
+    /// Takes a string of `length` bytes.
     fn bytes(&mut self, length: usize) -> Option<()> {
         (self.item(false)?.len() == length).then_some(())
     }
 
-    /// All items, of this length each.
+    /// Takes all items, each of `length` bytes.
     fn each(mut self, length: usize) -> Option<()> {
         while !self.0.is_empty() {
             self.bytes(length)?;
@@ -130,12 +143,13 @@ impl<'a> Items<'a> {
         Some(())
     }
 
-    /// What is the encoding of this.
+    /// Takes the encoding of `item`.
     fn skip(&mut self, item: &impl Encodable) -> Option<()> {
         self.0 = self.0.strip_prefix(&alloy_rlp::encode(item)[..])?;
         Some(())
     }
 
+    /// Takes a transaction, whose type and fields are those of `transaction`.
     fn transaction(&mut self, transaction: &Transaction) -> Option<Encoded<'a>> {
         let whole = self.0;
         let (bytes, mut inner) = match transaction {
@@ -157,7 +171,7 @@ impl<'a> Items<'a> {
             inner.field(*field)?;
         }
         let fields = &all[..all.len() - inner.0.len()];
-        // The signature: y's parity or v, r and s.
+        // The signature: the parity of y, or v; then r and s.
         for _ in 0..3 {
             inner.number()?;
         }
@@ -165,6 +179,7 @@ impl<'a> Items<'a> {
         Some(Encoded { bytes, fields })
     }
 
+    /// Takes a field of this kind.
     #[inline(always)]
     fn field(&mut self, field: Field) -> Option<()> {
         match field {
@@ -177,6 +192,7 @@ impl<'a> Items<'a> {
         }
     }
 
+    /// Takes an access list (EIP-2930).
     fn access_list(&mut self) -> Option<()> {
         let mut list = self.list()?;
         while !list.0.is_empty() {
@@ -188,6 +204,7 @@ impl<'a> Items<'a> {
         Some(())
     }
 
+    /// Takes an authorization list (EIP-7702).
     fn authorizations(&mut self) -> Option<()> {
         let mut list = self.list()?;
         while !list.0.is_empty() {
@@ -222,7 +239,7 @@ mod tests {
     struct Random(StdRng);
 
     impl Random {
-        /// Any number of bits.
+        /// Random number of 0 to `bits` bits.
         fn number(&mut self, bits: u32) -> U256 {
             let bits = self.0.random_range(0..=bits) as usize;
             if bits == 0 { U256::ZERO } else { U256::from_limbs(self.0.random()) >> (256 - bits) }
@@ -292,7 +309,7 @@ mod tests {
             let signature = self.signature();
             match self.0.random_range(0..5) {
                 0 => TxLegacy {
-                    // The chain's number has to fit what EIP-155 makes of it.
+                    // The chain's number has to fit EIP-155's `v`.
                     chain_id: self.0.random::<bool>().then(|| self.number(62).to()),
                     nonce: self.small(),
                     gas_price: self.large(),
@@ -399,7 +416,7 @@ mod tests {
         }
     }
 
-    /// What decodes is refused exactly if encoding it again gives other bytes.
+    /// Checks that a block is refused exactly if encoding it again gives other bytes.
     #[test]
     fn there_is_one_encoding() {
         let mut random = Random(StdRng::seed_from_u64(16));

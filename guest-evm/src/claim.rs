@@ -1,13 +1,13 @@
-//! The statement that a proof makes.
+//! The statement that a proof proves.
 
 use alloy_primitives::{B256, U256, keccak256};
 
-/// What a proof says: under the rules that [`chain_spec`](Self::chain_spec) commits to, there are
-/// [`block_count`](Self::block_count) valid consecutive blocks, from a child of
-/// [`first_parent_hash`](Self::first_parent_hash) to [`last_block_hash`](Self::last_block_hash).
+/// Statement of a proof. Under the rules that [`chain_spec`](Self::chain_spec) commits to, there are
+/// [`block_count`](Self::block_count) valid consecutive blocks. They start with a child of
+/// [`first_parent_hash`](Self::first_parent_hash) and end with [`last_block_hash`](Self::last_block_hash).
 ///
-/// Nothing is proven of how the first parent came to be, nor that a consensus layer chose these
-/// blocks: a consumer starts from a hash that it trusts.
+/// Nothing is proven about the origin of the first parent, nor that a consensus layer chose these blocks: a
+/// consumer starts from a hash that it trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChainClaim {
     /// EIP-155 chain id.
@@ -26,19 +26,19 @@ pub struct ChainClaim {
     pub last_receipts_root: B256,
     /// Timestamp of the last block, in seconds.
     pub last_timestamp: u64,
-    /// How many consecutive blocks the claim covers, at least one.
+    /// Number of consecutive blocks that the claim covers, at least one.
     pub block_count: u64,
 }
 
 impl ChainClaim {
-    /// Length in bytes of [`abi_encode`](Self::abi_encode)'s answer: nine words.
+    /// Length of [`abi_encode`](Self::abi_encode)'s result, in bytes: nine words.
     pub const ENCODED_LEN: usize = 9 * 32;
 
-    /// Solidity's `abi.encode(claim)` for
-    /// `struct ChainClaim { uint64 chainId; bytes32 chainSpec; bytes32 firstParentHash;
-    /// bytes32 lastBlockHash; uint64 lastBlockNumber; bytes32 lastStateRoot;
-    /// bytes32 lastReceiptsRoot; uint64 lastTimestamp; uint64 blockCount; }`:
-    /// every field is static, so each is one big-endian word, in order.
+    /// Encodes the claim as Solidity's `abi.encode(claim)` does.
+    ///
+    /// The type is `struct ChainClaim { uint64 chainId; bytes32 chainSpec; bytes32 firstParentHash; bytes32
+    /// lastBlockHash; uint64 lastBlockNumber; bytes32 lastStateRoot; bytes32 lastReceiptsRoot; uint64
+    /// lastTimestamp; uint64 blockCount; }`. Every field is static, so each is one big-endian word, in order.
     pub fn abi_encode(&self) -> [u8; Self::ENCODED_LEN] {
         let words = [
             word(self.chain_id),
@@ -64,6 +64,7 @@ impl ChainClaim {
     }
 }
 
+/// The number as a big-endian word.
 fn word(value: u64) -> B256 {
     U256::from(value).into()
 }

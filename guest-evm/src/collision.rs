@@ -1,8 +1,8 @@
 //! EIP-7610: nothing is created at an address that has storage, even if it has no code and no nonce.
 //!
-//! The EVM does not know this rule, because it does not see storage roots. Such accounts are left
-//! over from before EIP-161, and no creation can hit those of mainnet; so executions only take this
-//! slower way once one of them was read.
+//! Revm does not know this rule, because it does not see storage roots. Such accounts date from before
+//! EIP-161, and no creation can hit those of mainnet. So execution takes this slower path only after one of
+//! them was read.
 
 use crate::{execute::State, jumps::Jumps};
 use alloy_evm::eth::EthEvmContext;
@@ -17,10 +17,10 @@ use revm::{
     primitives::constants::CALL_STACK_LIMIT,
 };
 
-/// Makes creations at addresses with storage fail as collisions.
+/// Inspector that makes creations at addresses with storage fail as collisions.
 #[derive(Clone, Debug)]
 pub(crate) struct StorageCollisions {
-    /// Where codes jump to, if that is to be noted.
+    /// Record of jump destinations, if they are to be recorded.
     pub(crate) jumps: Option<Jumps>,
 }
 
@@ -37,8 +37,8 @@ impl<S: State> Inspector<EthEvmContext<&mut S>> for StorageCollisions {
         inputs: &mut CreateInputs,
     ) -> Option<CreateOutcome> {
         let journal = context.journal_mut();
-        // What fails before the address is looked at is left to the EVM, and so are errors of the
-        // state: it meets them again.
+        // Failures before the address is looked at are left to the EVM. So are errors of the state, which the
+        // EVM meets again.
         if journal.depth() > CALL_STACK_LIMIT as usize {
             return None;
         }
@@ -52,7 +52,7 @@ impl<S: State> Inspector<EthEvmContext<&mut S>> for StorageCollisions {
         if !journal.db().storage_only().contains(&address) {
             return None;
         }
-        // As in every collision (EIP-684): the creator's nonce stays increased, all gas is gone.
+        // As in every collision (EIP-684), the creator's nonce stays increased and all gas is consumed.
         journal.load_account_mut(inputs.caller()).ok()?.bump_nonce();
         Some(CreateOutcome {
             result: InterpreterResult {
@@ -79,13 +79,13 @@ mod tests {
     use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 
     const SENDER: Address = Address::repeat_byte(1);
-    /// Deploys no code.
+    /// Init code that deploys no code.
     const INIT_CODE: [u8; 1] = [0x00];
     const GAS: u64 = 100_000;
 
-    /// Executes a block whose one transaction creates a contract, itself or by calling `creator`. At
-    /// the address of what it creates is an account with a balance and this storage, and no more.
-    /// Answers with whether the transaction succeeded without using up its gas, and the state.
+    /// Executes a block whose one transaction creates a contract, directly or by calling `creator`. The
+    /// created address already has an account with a balance and this storage, and nothing else. Returns the
+    /// state, and whether the transaction succeeded without using up its gas.
     fn run(creator: Option<(Address, Bytes)>, created: Address, storage_root: B256) -> (bool, WitnessState) {
         let mut trie = Trie::default();
         let mut put = |address: Address, account: TrieAccount| {

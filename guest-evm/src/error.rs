@@ -1,4 +1,4 @@
-//! What can be wrong with a block or its witness.
+//! Errors of a block or its witness.
 
 use crate::{
     bytecode,
@@ -14,10 +14,10 @@ use alloy_evm::block::BlockExecutionError;
 use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
 use core::fmt;
 
-/// Which rule an input breaks, with both values where there are two.
+/// The rule that an input breaks, with both values where there are two.
 ///
-/// The first group is about the input, the others about the block: if the input is sound, an error
-/// of those means that the block is invalid.
+/// The first group is about the input, the others about the block. If the input is sound, an error of the
+/// other groups means that the block is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidationError {
     // The input.
@@ -33,23 +33,23 @@ pub enum ValidationError {
     /// A header of the witness does not decode.
     #[error("header {hash} of the witness is malformed: {error}")]
     MalformedHeader {
-        /// Its hash.
+        /// The header's hash.
         hash: B256,
-        /// What its RLP lacks.
+        /// The decoder's error.
         error: alloy_rlp::Error,
     },
     /// The state can't be read or updated from the witness.
     #[error(transparent)]
     State(StateError),
-    /// The block takes more than this program supports.
+    /// The block needs more than this program supports.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
-    /// There must be as many public keys as transactions.
+    /// The numbers of public keys and transactions differ.
     #[error("the input has {keys} public keys for {transactions} transactions")]
     PublicKeyCount {
-        /// Public keys in the input.
+        /// Number of public keys in the input.
         keys: usize,
-        /// Transactions in the block.
+        /// Number of transactions in the block.
         transactions: usize,
     },
     /// A hinted key did not make its transaction's signature.
@@ -57,7 +57,7 @@ pub enum ValidationError {
     PublicKey {
         /// Position of the transaction in the block.
         index: usize,
-        /// The address of the hinted key.
+        /// Address of the hinted key.
         address: Address,
     },
 
@@ -70,9 +70,9 @@ pub enum ValidationError {
         "block {number} is from before the merge (difficulty {difficulty}): only proof-of-stake blocks can be validated"
     )]
     BeforeMerge {
-        /// Its number.
+        /// The block's number.
         number: u64,
-        /// Its difficulty.
+        /// The block's difficulty.
         difficulty: U256,
     },
     /// The block belongs to a fork that isn't implemented.
@@ -80,31 +80,31 @@ pub enum ValidationError {
         "block {number} has timestamp {timestamp}, but from {from} on the chain follows a fork that this program does not implement"
     )]
     UnsupportedFork {
-        /// Its number.
+        /// The block's number.
         number: u64,
-        /// Its timestamp.
+        /// The block's timestamp, in seconds.
         timestamp: u64,
-        /// When that fork begins.
+        /// Timestamp at which that fork begins, in seconds.
         from: u64,
     },
-    /// A value of the header or body is not what the rules say.
+    /// A value of the header or body differs from the one that the rules demand.
     #[error("{subject} is {actual}, but must be {expected}")]
     Mismatch {
-        /// What the value is.
+        /// Name of the value.
         subject: Subject,
-        /// The block's.
+        /// The block's value.
         actual: Value,
-        /// What the rules say.
+        /// The value that the rules demand.
         expected: Value,
     },
     /// A value of the header or body is out of bounds.
     #[error("{subject} is {actual}, but must be {bound} {limit}")]
     OutOfBounds {
-        /// What the value is.
+        /// Name of the value.
         subject: Subject,
-        /// The block's.
+        /// The block's value.
         actual: Value,
-        /// How it must relate to the limit, in words.
+        /// Relation to the limit that must hold, in words.
         bound: &'static str,
         /// The limit.
         limit: Value,
@@ -112,7 +112,7 @@ pub enum ValidationError {
     /// A field that the fork demands is absent.
     #[error("{subject} is absent, but fork {fork} demands it")]
     Absent {
-        /// Which field.
+        /// Name of the field.
         subject: Subject,
         /// The block's fork.
         fork: Fork,
@@ -120,7 +120,7 @@ pub enum ValidationError {
     /// A field that the fork doesn't have is present.
     #[error("{subject} is present, but fork {fork} does not have it")]
     Unexpected {
-        /// Which field.
+        /// Name of the field.
         subject: Subject,
         /// The block's fork.
         fork: Fork,
@@ -142,25 +142,25 @@ pub enum ValidationError {
     Transaction {
         /// Position of the transaction in the block.
         index: usize,
-        /// Why, from the executor.
+        /// The executor's error.
         error: BlockExecutionError,
     },
-    /// What comes before or after the transactions failed: system calls, requests, withdrawals.
+    /// System calls, requests or withdrawals, before or after the transactions, failed.
     #[error("the block's {stage} failed: {error}")]
     System {
-        /// Which part.
+        /// The stage that failed.
         stage: &'static str,
-        /// Why, from the executor.
+        /// The executor's error.
         error: BlockExecutionError,
     },
-    /// A deposit log isn't laid out as EIP-6110 demands.
+    /// A deposit log does not have the layout that EIP-6110 demands.
     #[error("the deposit contract's log has a malformed layout (EIP-6110): {0}")]
     DepositLayout(Bytes),
 }
 
 impl ValidationError {
-    /// Whether the block itself breaks a rule. Otherwise the input is at fault, or the block is of a
-    /// kind that isn't supported, and nothing is said about the block's validity.
+    /// Returns whether the block itself breaks a rule. Otherwise the input is at fault, or the block is of a
+    /// kind that isn't supported; then nothing is known about the block's validity.
     pub fn blames_block(&self) -> bool {
         !matches!(
             self,
@@ -178,8 +178,8 @@ impl ValidationError {
     }
 }
 
-/// What a block takes that this program does not support, whatever the rules of its chain say: the zkVM has 2^29 bytes of
-/// memory. It says nothing about the block's validity.
+/// Need of a block that this program does not support, whatever the rules of its chain: the zkVM has 2^29
+/// bytes of memory. It tells nothing about the block's validity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
     /// The EVM's memory.
@@ -204,7 +204,7 @@ pub enum Unsupported {
     CodeLength {
         /// The code's hash.
         hash: B256,
-        /// How many bytes it has.
+        /// Its length, in bytes.
         length: usize,
     },
     /// The input of a transaction.
@@ -215,10 +215,10 @@ pub enum Unsupported {
     InputLength {
         /// Position of the transaction in the block.
         index: usize,
-        /// How many bytes it has.
+        /// The input's length, in bytes.
         length: usize,
     },
-    /// The chain does not say which block was the merge, and the parent is a block of proof of work.
+    /// The chain's rules do not name the merge block, and the parent is a block of proof of work.
     #[error(
         "the parent of block {number} did work (difficulty {difficulty}), and the chain's rules do not name the merge block: \
          only blocks behind the merge are supported then"
@@ -231,7 +231,7 @@ pub enum Unsupported {
     },
 }
 
-/// A value that a rule is about.
+/// Value that a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Subject {
@@ -277,7 +277,7 @@ pub enum Subject {
     SlotNumber,
     /// Length of the block's RLP (EIP-7934)
     BlockLength,
-    /// Price of a blob gas, which the excess blob gas determines
+    /// Price of a unit of blob gas, which the excess blob gas determines
     BlobBaseFee,
     /// `receiptsRoot`
     ReceiptsRoot,
@@ -325,7 +325,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// A value in an error.
+/// Value in an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A quantity.
@@ -334,7 +334,7 @@ pub enum Value {
     Hash(B256),
     /// A bloom filter.
     Bloom(alloc::boxed::Box<Bloom>),
-    /// Words.
+    /// Text.
     Text(&'static str),
 }
 
@@ -379,7 +379,7 @@ impl From<&'static str> for Value {
     }
 }
 
-/// `actual` must equal `expected`.
+/// Checks that `actual` equals `expected`.
 pub(crate) fn equal<T>(subject: Subject, actual: T, expected: T) -> Result<(), ValidationError>
 where
     T: PartialEq + Into<Value>,
@@ -390,7 +390,7 @@ where
     Err(ValidationError::Mismatch { subject, actual: actual.into(), expected: expected.into() })
 }
 
-/// `holds` must hold, which says that `actual` is `bound` (in words) `limit`.
+/// Checks that `holds` is true. It says that `actual` is in the relation `bound` (in words) to `limit`.
 pub(crate) fn bounded<T: Into<Value>>(
     holds: bool,
     subject: Subject,

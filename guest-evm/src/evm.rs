@@ -1,4 +1,4 @@
-//! The EVM as a block's executor drives it.
+//! EVM for alloy-evm's block executor.
 
 use crate::{
     collision::StorageCollisions,
@@ -26,7 +26,8 @@ use revm::{
     primitives::hardfork::SpecId,
 };
 
-/// Gas of a system call before Amsterdam (EIP-4788, EIP-2935, EIP-7002, EIP-7251). Revm has Amsterdam's for all forks.
+/// Gas of a system call before Amsterdam (EIP-4788, EIP-2935, EIP-7002, EIP-7251). Revm uses Amsterdam's for
+/// all forks.
 const SYSTEM_CALL_GAS: u64 = 30_000_000;
 
 type Context<'a, S> = EthEvmContext<&'a mut S>;
@@ -38,34 +39,35 @@ type Inner<'a, S> = RevmEvm<
     EthFrame,
 >;
 
-/// Revm's EVM over a state, whose memory is bounded, whose system calls have their gas, and which notices collisions with
-/// accounts that have only storage.
+/// Revm's EVM over a state, with three differences: memory is bounded, system calls have the gas of their
+/// EIPs, and creations collide with accounts that have only storage (EIP-7610).
 pub(crate) struct BlockEvm<'a, S: State> {
     inner: Inner<'a, S>,
-    /// Whether transactions are run with the inspector at once.
+    /// Says whether transactions run with the inspector from the start.
     inspect: bool,
 }
 
 impl<'a, S: State> BlockEvm<'a, S> {
-    /// The EVM over this state; the instructions are still revm's own.
+    /// Makes an EVM over this state. Its instructions are still revm's own.
     pub(crate) fn new(state: &'a mut S, env: EvmEnv, inspector: StorageCollisions, inspect: bool) -> Self {
         let inner = EthEvmFactory::default().create_evm_with_inspector(state, env, inspector).into_inner();
         let precompiles = Precompiles::new(PrecompileSpecId::from_spec_id(inner.ctx.cfg.spec));
         let mut inner = inner.with_precompiles(BoundedPrecompiles(PrecompilesMap::from_static(precompiles)));
-        // In the zkVM all that frames may have together, so that it stays where it is: memory that is not touched costs nothing.
+        // In the zkVM, room for the memory of all frames together, so that the buffer never moves. Memory
+        // that is not touched costs nothing.
         let capacity = if cfg!(target_os = "zkvm") { bound::LIMIT } else { 4096 };
         let memory = Rc::new(RefCell::new(Vec::with_capacity(capacity)));
         inner.ctx.local = LocalContext { shared_memory_buffer: memory, ..LocalContext::default() };
         Self { inner, inspect }
     }
 
-    /// The instructions.
+    /// Table of instructions.
     pub(crate) fn instructions(&mut self) -> &mut crate::instructions::Table<Context<'a, S>> {
         &mut self.inner.instruction
     }
 
-    /// Whether an account was read where nothing can be created, so that what was run has to run once more, and with
-    /// collisions noticed. Nothing is committed yet.
+    /// Returns whether an account was read at whose address nothing can be created. Then the last run has to
+    /// be repeated with the inspector, which sees collisions. Nothing is committed yet.
     fn may_collide(&self) -> bool {
         !self.inner.ctx.journaled_state.database.storage_only().is_empty()
     }
@@ -175,8 +177,8 @@ mod tests {
     const DEPOSITS: Address = Address::repeat_byte(0xde);
     const GAS: u64 = 10_000_000;
 
-    /// Executes a block of Prague whose one transaction, if there is a contract to call, calls it with so much gas; the
-    /// accounts have these codes, or else the storage root that an account without code has.
+    /// Executes a block of Prague, with one transaction if there is a contract to call, which it calls with
+    /// `gas`. Each account has this code, or no code and this storage root.
     fn run(
         accounts: &[(Address, Result<&[u8], B256>)],
         to: Option<Address>,
@@ -232,7 +234,7 @@ mod tests {
         (outcome, state)
     }
 
-    /// EIP-2935 and the others: the call begins with 30 million, of which `GAS` has taken two.
+    /// EIP-2935 and the others: the call starts with 30 million gas, of which `GAS` has taken 2.
     #[test]
     fn a_system_call_has_30_million_gas() {
         // GAS, PUSH0, SSTORE.
@@ -249,18 +251,18 @@ mod tests {
         }
     }
 
-    /// JUMPDEST, PUSH0, JUMP, for ever: 30 million are not enough for it.
+    /// JUMPDEST, PUSH0, JUMP, forever: 30 million gas are not enough for it.
     #[test]
     fn a_request_contract_that_runs_out_of_gas_makes_the_block_invalid() {
         let code: &[u8] = &hex!("5b5f56");
         let (outcome, _) = run(&[(WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, Ok(code))], None, GAS);
         let error = outcome.unwrap_err();
         assert!(error.blames_block() && matches!(error, ValidationError::System { .. }), "{error}");
-        // Those before the transactions may fail.
+        // The system calls before the transactions may fail.
         run(&[(BEACON_ROOTS_ADDRESS, Ok(code))], None, GAS).0.unwrap();
     }
 
-    /// EIP-7610 holds for what a system contract creates as well.
+    /// EIP-7610 also holds for creations by a system contract.
     #[test]
     fn a_system_contract_creates_nothing_where_there_is_storage() {
         // PUSH0, PUSH0, PUSH0, CREATE, PUSH0, SSTORE.
@@ -275,11 +277,12 @@ mod tests {
         }
     }
 
-    /// Calls without data that look at it: revm says that their data lies at the end of all addresses.
+    /// Calls without data that read it: revm puts such data at the end of the address space.
     #[test]
     fn a_call_without_data_has_zeros() {
         let callee = Address::repeat_byte(3);
-        // Four times PUSH0, PUSH20 callee, GAS, STATICCALL; or CALLDATALOAD of 0, plus one, to slot 0.
+        // Five times PUSH0, PUSH20 callee, GAS, CALL, and its result to slot 0. The callee adds one to
+        // CALLDATALOAD of 0 and stores it to slot 0.
         let caller = [&hex!("5f5f5f5f5f73")[..], callee.as_slice(), &hex!("5af15f55")].concat();
         let accounts =
             [(Address::repeat_byte(2), Ok(&caller[..])), (callee, Ok(&hex!("5f356001015f55")[..]))];
@@ -289,7 +292,7 @@ mod tests {
         assert_eq!(state.storage(Address::repeat_byte(2), U256::ZERO).unwrap(), U256::ONE);
     }
 
-    /// EIP-6110: the first topic says what a log is, however many there are.
+    /// EIP-6110: the first topic determines the kind of a log, whatever the number of topics.
     #[test]
     fn deposits_are_those_of_the_first_topic() {
         let mut data = Vec::new();
@@ -313,7 +316,7 @@ mod tests {
             code.extend(core::iter::repeat_n(0x5f, usize::from(topics) - 1));
             code.push(0x7f);
             code.extend_from_slice(topic.as_slice());
-            // PUSH2 576, PUSH2 where the data begins, PUSH0, CODECOPY, PUSH2 576, PUSH0, LOG.
+            // PUSH2 576, PUSH2 offset of the data, PUSH0, CODECOPY, PUSH2 576, PUSH0, LOG.
             let start = code.len() as u16 + 7 + 6;
             code.extend([0x61, 2, 0x40, 0x61]);
             code.extend((start + 1).to_be_bytes());
@@ -325,7 +328,7 @@ mod tests {
             assert_eq!(outcome.receipts[0].logs[0].topics().len(), usize::from(topics));
             let requests = outcome.requests.iter().map(|request| request.to_vec()).collect::<Vec<_>>();
             assert_eq!(requests, [[&[0][..], &fields].concat()]);
-            // One byte of a length is another: no deposit, and no block.
+            // A length with one changed bit: no deposit, and no valid block.
             let at = code.len() - 576 + 191;
             code[at] ^= 1;
             let error = run(&[(DEPOSITS, Ok(&code))], Some(DEPOSITS), GAS).0.unwrap_err();
@@ -333,11 +336,11 @@ mod tests {
         }
     }
 
-    /// A frame that pays for more memory than is supported ends the run, however deep it is.
+    /// A frame that pays for more memory than is supported ends the run, at any depth.
     #[test]
     fn memory_beyond_the_bound_is_not_supported() {
         let (caller, callee) = (Address::repeat_byte(2), Address::repeat_byte(3));
-        // Both forms: 63ffffffc0 51 59 00 in a called frame, 63ffffffdf 51 in any.
+        // Both forms: 63ffffffc0 51 59 00 in a called frame, 63ffffffdf 51 in any frame.
         let call = [&hex!("5f5f5f5f5f73")[..], callee.as_slice(), &hex!("5af100")].concat();
         for code in [&hex!("63ffffffc0515900")[..], &hex!("63ffffffdf51505900")] {
             for to in [caller, callee] {
@@ -349,7 +352,7 @@ mod tests {
                         && !error.blames_block(),
                     "{error}"
                 );
-                // Not paid for: the frame fails.
+                // The memory is not paid for: the frame fails.
                 assert!(run(&accounts, Some(to), 1 << 40).0.is_ok());
             }
         }

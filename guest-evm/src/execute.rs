@@ -29,14 +29,15 @@ use alloy_evm::{
 use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, Log, b256};
 use revm::{Database, DatabaseCommit, context_interface::block::BlobExcessGasAndPrice};
 
-/// Longest input of a transaction, in bytes: it may be code, and what code costs between two jumps is counted in 32 bits. No
-/// block of 300 million gas has a longer one: a byte costs 4 at least.
+/// Maximum length of a transaction's input, in bytes. The input may be code, and the cost of code between two
+/// jumps is counted in 32 bits. No block of 300 million gas has a longer one, because a byte costs at least 4
+/// gas.
 pub(crate) const MAX_INPUT: usize = 1 << 27;
 
-/// What execution gives, to be compared with the header.
+/// Result of execution, to be compared with the header.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Receipts, one a transaction.
+    /// Receipts, one per transaction.
     pub receipts: Vec<EthereumReceipt>,
     /// Requests to the consensus layer (EIP-7685).
     pub requests: Requests,
@@ -46,15 +47,16 @@ pub struct Outcome {
     pub blob_gas_used: u64,
 }
 
-/// A state that a block can be executed on: [`WitnessState`], or one that fetches what is missing.
+/// State on which a block can be executed: [`WitnessState`], or one that fetches missing data.
 pub trait State: Database<Error = Box<StateError>> + DatabaseCommit + core::fmt::Debug {
-    /// The first error there was, if any.
+    /// Takes the first error that occurred, if any.
     fn take_error(&mut self) -> Option<StateError>;
 
-    /// Keeps an error that is not the state's own, as [`take_error`](Self::take_error) gives it, unless there was one.
+    /// Keeps an error that does not come from the state, for [`take_error`](Self::take_error), unless there
+    /// already is one.
     fn keep_error(&mut self, error: StateError);
 
-    /// Those accounts read so far that have storage, but neither code nor nonce (EIP-7610).
+    /// Accounts read so far that have storage, but neither code nor nonce (EIP-7610).
     fn storage_only(&self) -> &[Address];
 }
 
@@ -72,7 +74,7 @@ impl State for WitnessState {
     }
 }
 
-/// Builds the receipts of the execution layer's transaction types.
+/// Builder of receipts for the execution layer's transaction types.
 #[derive(Clone, Copy, Debug)]
 struct Receipts;
 
@@ -90,15 +92,14 @@ impl ReceiptBuilder for Receipts {
     }
 }
 
-/// Executes the block: system calls, transactions, requests, withdrawals. The changes are left in
-/// `state`.
+/// Executes the block: system calls, transactions, requests, withdrawals. The changes remain in `state`.
 ///
-/// Neither the header nor what execution gives is checked: [`validate`](crate::validate) does that.
-/// `senders` has one address a transaction.
+/// It checks neither the header nor the outcome: [`validate`](crate::validate) does. `senders` has one
+/// address per transaction.
 ///
 /// # Errors
-/// [`ValidationError`] if a transaction can't be part of the block, a system call fails, or the
-/// state can't be read.
+/// [`ValidationError`] if a transaction can't be part of the block, a system call fails, or the state can't
+/// be read.
 pub fn execute<S: State>(
     chain: &ChainSpec,
     block: &Block,
@@ -108,7 +109,8 @@ pub fn execute<S: State>(
     execute_with::<Portable, S>(chain, block, senders, state, None)
 }
 
-/// [`execute`], with the machine's own words; or, if `jumps` are to be noted, with revm's instructions alone.
+/// Same as [`execute`], with the word arithmetic `W`. If `jumps` are to be recorded, only revm's instructions
+/// run.
 #[inline(never)]
 pub(crate) fn execute_with<W: Words, S: State>(
     chain: &ChainSpec,
@@ -125,7 +127,7 @@ pub(crate) fn execute_with<W: Words, S: State>(
         }
     }
     let mut env = EvmEnv::for_eth_block(header, chain, chain.chain_id, None);
-    // What it would do with the parameters, but for how the price is computed.
+    // Same as alloy-evm's, except that the blob base fee comes from `blob_fee`.
     if let Some(params) = chain.blob_params_at(header.timestamp) {
         env.cfg_env.set_max_blobs_per_tx(params.max_blobs_per_tx);
         env.block_env.blob_excess_gas_and_price = header.excess_blob_gas.map(|excess_blob_gas| {
@@ -151,16 +153,17 @@ pub(crate) fn execute_with<W: Words, S: State>(
     }
     let mut executor = EthBlockExecutor::new(evm, context, chain, Receipts);
     let outcome = run(&mut executor, block, senders).and_then(|()| finish(chain, block, executor));
-    // A witness that lacks something says nothing about the block, whatever the executor made of it.
+    // If the witness lacks something, nothing is known about the block, whatever the executor returned.
     match state.take_error() {
         Some(error) => Err(error.into()),
         None => outcome,
     }
 }
 
-/// Executes blocks on a state.
+/// alloy-evm's executor, on this crate's EVM.
 type Executor<'a, 'b, S> = EthBlockExecutor<'a, BlockEvm<'b, S>, &'a ChainSpec, Receipts>;
 
+/// Runs the system calls before the transactions, then the transactions.
 fn run<S: State>(
     executor: &mut Executor<'_, '_, S>,
     block: &Block,
@@ -177,13 +180,15 @@ fn run<S: State>(
     Ok(())
 }
 
+/// Runs the requests and withdrawals after the transactions, and collects the outcome.
 fn finish<S: State>(
     chain: &ChainSpec,
     block: &Block,
     mut executor: Executor<'_, '_, S>,
 ) -> Result<Outcome, ValidationError> {
     let fork = chain.fork_at(block.header.timestamp);
-    // Taken from the executor, which then finds no deposits: its decoder takes any ABI encoding, and only logs of one topic.
+    // Taken from the executor, so that it finds no deposits. Its decoder accepts any ABI encoding, and only
+    // logs of one topic.
     let receipts = core::mem::take(&mut executor.receipts);
     let deposits = if fork >= Fork::Prague { deposits(chain, &receipts)? } else { Vec::new() };
     let (mut evm, result) =
@@ -200,12 +205,13 @@ fn finish<S: State>(
     Ok(Outcome { receipts, requests, gas_used, blob_gas_used })
 }
 
+/// Makes an executor's error one of this stage.
 fn system(stage: &'static str) -> impl FnOnce(BlockExecutionError) -> ValidationError {
     move |error| ValidationError::System { stage, error }
 }
 
-/// EIP-7002 and EIP-7251: where the contract has no code, the block is invalid. A call to an account
-/// without code succeeds, so the executor doesn't notice.
+/// Checks that both request contracts have code; without it the block is invalid (EIP-7002, EIP-7251). A call
+/// to an account without code succeeds, so the executor doesn't notice.
 fn check_request_contracts<S: State>(state: &mut S) -> Result<(), ValidationError> {
     let contracts = [
         (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, Subject::WithdrawalRequestsCode),
@@ -220,9 +226,10 @@ fn check_request_contracts<S: State>(state: &mut S) -> Result<(), ValidationErro
     Ok(())
 }
 
-/// EIP-6110's `parse_deposit_data` of all receipts: the fields of each deposit's log, one behind the other.
+/// Data of the deposit request: the fields of each deposit's log, concatenated (EIP-6110,
+/// `parse_deposit_data`).
 ///
-/// The first topic says what a log is; whether it has more does not matter.
+/// The first topic determines whether a log is a deposit. Further topics don't matter.
 fn deposits(chain: &ChainSpec, receipts: &[EthereumReceipt]) -> Result<Vec<u8>, ValidationError> {
     let mut requests = Vec::new();
     let Some(contract) = chain.deposit_contract else { return Ok(requests) };
@@ -247,11 +254,11 @@ fn deposits(chain: &ChainSpec, receipts: &[EthereumReceipt]) -> Result<Vec<u8>, 
 const DEPOSIT_TOPIC: alloy_primitives::B256 =
     b256!("0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5");
 
-/// Bytes of a deposit's public key, withdrawal credentials, amount, signature and index.
+/// Lengths of a deposit's public key, withdrawal credentials, amount, signature and index, in bytes.
 const DEPOSIT_LENGTHS: [usize; 5] = [48, 32, 8, 96, 8];
 
-/// EIP-6110's `is_valid_deposit_event_data`: five dynamic `bytes` of fixed lengths, their offsets first, then each with its
-/// length before it.
+/// Returns whether the data has EIP-6110's layout (`is_valid_deposit_event_data`). That is five dynamic
+/// `bytes` of fixed lengths: first their offsets, then each with its length before it.
 fn is_deposit_layout(data: &Bytes) -> bool {
     let word = |at: usize, value: usize| {
         data.get(at..at + 32).is_some_and(|word| {

@@ -1,4 +1,4 @@
-//! The header against its parent: what can be checked before execution.
+//! Checks of the header against its parent, before execution.
 
 use crate::{
     chain::{ChainSpec, Fork},
@@ -8,16 +8,17 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::{eip1559::BaseFeeParams, eip4844::DATA_GAS_PER_BLOB, eip7840::BlobParams};
 use alloy_primitives::{B64, U256};
 
-/// `GAS_LIMIT_MINIMUM` of the execution specifications.
+/// Minimum gas limit; `GAS_LIMIT_MINIMUM` of the execution specifications.
 const MIN_GAS_LIMIT: u64 = 5000;
-/// `GAS_LIMIT_ADJUSTMENT_FACTOR`.
+/// Divisor of the parent's gas limit that bounds the change; `GAS_LIMIT_ADJUSTMENT_FACTOR` of the execution
+/// specifications.
 const GAS_LIMIT_BOUND_DIVISOR: u64 = 1024;
-/// Yellow paper, equation 56: the gas limit fits 63 bits.
+/// Maximum gas limit: it fits 63 bits (yellow paper, equation 56).
 const MAX_GAS_LIMIT: u64 = (1 << 63) - 1;
-/// Yellow paper, section 4.4.4.
+/// Maximum length of the extra data, in bytes (yellow paper, section 4.4.4).
 const MAX_EXTRA_DATA: usize = 32;
 
-/// The block must lie between the merge and the first fork that isn't implemented.
+/// Checks that the block lies at or after the merge, and before the first fork that isn't implemented.
 pub(crate) fn check_supported(chain: &ChainSpec, header: &Header) -> Result<(), ValidationError> {
     if let Some(from) = chain.unsupported_from.filter(|from| header.timestamp >= *from) {
         return Err(ValidationError::UnsupportedFork {
@@ -27,19 +28,18 @@ pub(crate) fn check_supported(chain: &ChainSpec, header: &Header) -> Result<(), 
         });
     }
     let before = chain.merge_block.is_some_and(|merge| header.number < merge);
-    // Where the merge block's number isn't known, work is what tells the old blocks from the new.
+    // If the number of the merge block isn't known, the difficulty tells old blocks from new ones.
     if before || (chain.merge_block.is_none() && !header.difficulty.is_zero()) {
         return Err(ValidationError::BeforeMerge { number: header.number, difficulty: header.difficulty });
     }
     Ok(())
 }
 
-/// Every rule on a header that needs only its parent (execution specifications,
-/// `validate_header`).
+/// Checks every rule on a header that needs only its parent (execution specifications, `validate_header`).
 #[inline(never)]
 pub(crate) fn check(chain: &ChainSpec, header: &Header, parent: &Header) -> Result<(), ValidationError> {
     let fork = chain.fork_at(header.timestamp);
-    // Saturating: a parent with the last number has no child, and this then is a mismatch.
+    // A parent with the last number has no child. Checked first, so that the sum can't overflow.
     bounded(parent.number < u64::MAX, Subject::Number, parent.number, "below", u64::MAX)?;
     equal(Subject::Number, header.number, parent.number + 1)?;
     bounded(
@@ -65,6 +65,8 @@ pub(crate) fn check(chain: &ChainSpec, header: &Header, parent: &Header) -> Resu
     Ok(())
 }
 
+/// Checks the gas used against the gas limit, the gas limit against the parent's, and the base fee
+/// (EIP-1559).
 fn check_gas(header: &Header, parent: &Header) -> Result<(), ValidationError> {
     let limit = header.gas_limit;
     bounded(header.gas_used <= limit, Subject::GasUsed, header.gas_used, "at most the gas limit", limit)?;
@@ -85,7 +87,7 @@ fn check_gas(header: &Header, parent: &Header) -> Result<(), ValidationError> {
     equal(Subject::BaseFee, U256::from(actual), expected)
 }
 
-/// EIP-1559's base fee of the block after one with these values.
+/// Base fee of a block whose parent has these values (EIP-1559), in wei per gas.
 fn next_base_fee(gas_used: u64, gas_limit: u64, base_fee: u64) -> U256 {
     let BaseFeeParams { max_change_denominator, elasticity_multiplier } = BaseFeeParams::ethereum();
     let target = U256::from(gas_limit) / U256::from(elasticity_multiplier);
@@ -93,17 +95,17 @@ fn next_base_fee(gas_used: u64, gas_limit: u64, base_fee: u64) -> U256 {
     if target.is_zero() || used == target {
         return fee;
     }
-    // 64-bit factors: nothing here can overflow 256 bits.
+    // All factors have 64 bits, so nothing here can overflow 256 bits.
     let delta = fee * used.abs_diff(target) / target / U256::from(max_change_denominator);
     if used > target { fee + delta.max(U256::ONE) } else { fee - delta }
 }
 
-/// EIP-3675: what proof of work needed is constant now.
+/// Checks that the fields which proof of work needed are constant (EIP-3675).
 fn check_proof_of_stake(chain: &ChainSpec, header: &Header, parent: &Header) -> Result<(), ValidationError> {
     equal(Subject::Difficulty, header.difficulty, U256::ZERO)?;
     equal(Subject::Nonce, U256::from(u64::from(header.nonce)), U256::from(u64::from(B64::ZERO)))?;
     equal(Subject::OmmersHash, header.ommers_hash, EMPTY_OMMER_ROOT_HASH)?;
-    // The parent may have done work only where the merge happened, or in the genesis block.
+    // The parent may have nonzero difficulty only at the merge, or if it is the genesis block.
     if header.number <= chain.merge_block.unwrap_or(0).max(1) || parent.difficulty.is_zero() {
         return Ok(());
     }
@@ -114,7 +116,7 @@ fn check_proof_of_stake(chain: &ChainSpec, header: &Header, parent: &Header) -> 
     equal(Subject::ParentDifficulty, parent.difficulty, U256::ZERO)
 }
 
-/// Each fork's header fields are there, and no later ones.
+/// Checks that the header has all fields of its fork, and none of a later one.
 fn check_fork_fields(fork: Fork, header: &Header) -> Result<(), ValidationError> {
     let fields = [
         (Subject::WithdrawalsRoot, header.withdrawals_root.is_some(), Some(Fork::Shanghai)),
@@ -135,7 +137,8 @@ fn check_fork_fields(fork: Fork, header: &Header) -> Result<(), ValidationError>
     Ok(())
 }
 
-/// EIP-4844, EIP-7691, EIP-7892 and EIP-7918: the excess follows from the parent.
+/// Checks the blob gas used, and that the excess follows from the parent (EIP-4844, EIP-7691, EIP-7892,
+/// EIP-7918).
 fn check_blob_gas(
     params: &BlobParams,
     fork: Fork,
@@ -149,8 +152,8 @@ fn check_blob_gas(
     equal(Subject::BlobGasUsed, used, multiple)?;
     let excess = header.excess_blob_gas.unwrap_or_default();
     equal(Subject::ExcessBlobGas, U256::from(excess), next_excess_blob_gas(params, fork, parent))?;
-    // The executor prices blob gas in 128 bits. Below e^88, whatever it is, it fits; where it would not, alloy answers with the
-    // largest number, which is refused.
+    // The executor prices blob gas in 128 bits. Below e^88 every price fits. For a price that does not fit,
+    // alloy returns the largest number, which is refused.
     if u128::from(excess) < 88 * params.update_fraction {
         return Ok(());
     }
@@ -158,7 +161,8 @@ fn check_blob_gas(
     bounded(fee < u128::MAX, Subject::BlobBaseFee, U256::from(fee), "below", U256::from(u128::MAX))
 }
 
-/// `calculate_excess_blob_gas` of the execution specifications, with the child's parameters.
+/// Excess blob gas of the child of `parent`; `calculate_excess_blob_gas` of the execution specifications,
+/// with the child's parameters.
 fn next_excess_blob_gas(params: &BlobParams, fork: Fork, parent: &Header) -> U256 {
     let parent_excess = parent.excess_blob_gas.unwrap_or_default();
     let parent_used = U256::from(parent.blob_gas_used.unwrap_or_default());
@@ -168,8 +172,8 @@ fn next_excess_blob_gas(params: &BlobParams, fork: Fork, parent: &Header) -> U25
         return U256::ZERO;
     }
     if fork >= Fork::Osaka {
-        // EIP-7918: while execution costs more than blobs, the excess grows without the target's
-        // rebate, so that the blob fee catches up.
+        // EIP-7918: while execution costs more than blobs, the target is not subtracted from the excess. So
+        // the blob fee catches up.
         let execution =
             U256::from(params.blob_base_cost) * U256::from(parent.base_fee_per_gas.unwrap_or_default());
         let blobs = U256::from(DATA_GAS_PER_BLOB) * U256::from(blob_fee(params, parent_excess));
@@ -182,7 +186,8 @@ fn next_excess_blob_gas(params: &BlobParams, fork: Fork, parent: &Header) -> U25
     total - target
 }
 
-/// [`BlobParams::calc_blob_fee`], the price of blob gas, where 64 bits suffice without the 512 of its arithmetic.
+/// Price of a unit of blob gas, in wei: [`BlobParams::calc_blob_fee`], by 64-bit arithmetic where that
+/// suffices, instead of alloy's 512 bits.
 pub(crate) fn blob_fee(params: &BlobParams, excess: u64) -> u128 {
     match small_exponential(params.min_blob_fee, excess, params.update_fraction) {
         Some(fee) => fee.into(),
@@ -190,7 +195,7 @@ pub(crate) fn blob_fee(params: &BlobParams, excess: u64) -> u128 {
     }
 }
 
-/// EIP-4844's `fake_exponential`, unless a number on the way is too large.
+/// Computes EIP-4844's `fake_exponential`; `None` if an intermediate number is too large.
 fn small_exponential(factor: u128, numerator: u64, denominator: u128) -> Option<u64> {
     let (numerator, denominator) = (u32::try_from(numerator).ok()?, u32::try_from(denominator).ok()?);
     if denominator == 0 {
@@ -207,11 +212,11 @@ fn small_exponential(factor: u128, numerator: u64, denominator: u128) -> Option<
     Some(output / u64::from(denominator))
 }
 
-/// `a · b / c`, rounded down, if it fits; `c` is not zero.
+/// `a · b / c`, rounded down; `None` if it does not fit. `c` is not zero.
 fn multiply_divide(a: u64, b: u32, c: u32) -> Option<u64> {
     const LOW: u64 = u32::MAX as u64;
     let (b, c) = (u64::from(b), u64::from(c));
-    // The product has 96 bits: the lower 32 of `low` behind `high`. Long division by digits of 32 bits.
+    // The product has 96 bits: `high`, then the lower 32 bits of `low`. Long division by digits of 32 bits.
     let low = (a & LOW) * b;
     let high = (a >> 32) * b + (low >> 32);
     let quotient = high / c;
@@ -245,7 +250,7 @@ mod tests {
                 let fraction = (rng.random::<u64>() >> rng.random_range(0..64)).max(1).into();
                 let min_blob_fee = (rng.random::<u128>()).checked_shr(rng.random_range(0..130)).unwrap_or(0);
                 let params = BlobParams { update_fraction: fraction, min_blob_fee, ..params };
-                // Alloy's steps grow with the ratio until its numbers do not fit.
+                // Alloy's number of steps grows with the ratio, until its numbers no longer fit.
                 let ratio = rng.random_range(0..100_u64);
                 check(
                     &params,
@@ -270,7 +275,7 @@ mod tests {
         }
     }
 
-    /// The vectors of EIP-1559's reference, as go-ethereum tests them.
+    /// The vectors of EIP-1559's reference, as in go-ethereum's tests.
     #[test]
     fn base_fee_moves_by_an_eighth_at_most() {
         let fee = |limit, used| next_base_fee(used, limit, 1_000_000_000);
@@ -282,7 +287,7 @@ mod tests {
         assert_eq!(next_base_fee(11, 20, 1), U256::from(2));
     }
 
-    /// Values by hand from EIP-7918's formula.
+    /// Values computed by hand from EIP-7918's formula.
     #[test]
     fn blob_fee_is_bounded_by_execution_since_osaka() {
         let parent = |excess_blob_gas, blobs: u64, base_fee| Header {
@@ -294,14 +299,14 @@ mod tests {
         let (prague, osaka) = (BlobParams::prague(), BlobParams::osaka());
         let next = |params, fork, parent: &Header| next_excess_blob_gas(params, fork, parent);
         let blob = DATA_GAS_PER_BLOB;
-        // 8192 * 17 > 131072 * 1: the reserve price holds, 9 blobs add a third of their gas.
+        // 8192 * 17 > 131072 * 1: the reserve price applies, 9 blobs add a third of their gas.
         let dear = parent(10 * blob, 9, 17);
         assert_eq!(next(&osaka, Fork::Osaka, &dear), U256::from(13 * blob));
         assert_eq!(next(&prague, Fork::Prague, &dear), U256::from(13 * blob));
         let dear = parent(10 * blob, 3, 17);
         assert_eq!(next(&osaka, Fork::Osaka, &dear), U256::from(11 * blob));
         assert_eq!(next(&prague, Fork::Prague, &dear), U256::from(7 * blob));
-        // 8192 * 16 = 131072: it does not.
+        // 8192 * 16 = 131072: it does not apply.
         let cheap = parent(10 * blob, 3, 16);
         assert_eq!(next(&osaka, Fork::Osaka, &cheap), U256::from(7 * blob));
         let below_target = parent(2 * blob, 3, 17);

@@ -1,6 +1,6 @@
-//! What the guest reads: a block, the witness of its parent's state, and hints.
+//! The guest's input: a block, the witness of its parent's state, and hints.
 //!
-//! One flat format, little-endian, made to be read in place. All parts are untrusted.
+//! The format is flat, little-endian, and made to be read without copies. All parts are untrusted.
 //!
 //! ```text
 //! input   = "ZENO" version:u32 chain:bytes block:bytes headers:list codes:list state:list keys:list destinations:list
@@ -8,7 +8,7 @@
 //! list    = count:u32 bytes*
 //! ```
 //!
-//! Everything starts at a multiple of four, which is what the zkVM's keccak wants to read.
+//! Everything starts at a multiple of four, as the zkVM's keccak needs it.
 
 use alloc::vec::Vec;
 use alloy_primitives::{B512, Bytes};
@@ -18,56 +18,58 @@ pub const MAGIC: [u8; 4] = *b"ZENO";
 /// Version of the format that this crate writes and reads.
 pub const VERSION: u32 = 2;
 
-/// Uncompressed secp256k1 public key without its prefix byte: x then y, each 32 bytes, big-endian.
+/// Uncompressed secp256k1 public key without its prefix byte: x then y, 32 bytes each, big-endian.
 pub type PublicKey = B512;
 
-/// All that is needed to validate one block without a node or a database.
+/// Everything that is needed to validate one block without a node or a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatelessInput {
     /// Canonical encoding of the chain's rules, [`ChainSpec::encode`](crate::ChainSpec::encode).
     pub chain: Bytes,
     /// The block, as RLP: header, transactions, ommers and, since Shanghai, withdrawals.
     pub block: Bytes,
-    /// The witness: what of the parent's state the block touches.
+    /// The witness: the parts of the parent's state that the block touches.
     pub witness: Witness,
-    /// The senders' public keys, one a transaction, in order. Hints: each is checked against its
+    /// The senders' public keys, one per transaction, in order. They are hints: each is checked against its
     /// transaction's signature.
     pub public_keys: Vec<PublicKey>,
-    /// Where the witness's codes are jumped to: one item a code, in their order, of four bytes a destination. Hints: each
-    /// is checked against the code, and what they lack or say wrongly only costs more. Without them, and for codes whose
-    /// item is empty, all destinations are searched for.
+    /// Destinations of jumps in the witness's codes: one item per code, in their order, with four bytes per
+    /// destination.
+    ///
+    /// They are hints: each is checked against the code, and a missing or wrong one only costs more. Without
+    /// them, and for codes whose item is empty, all destinations are searched for.
     pub destinations: Vec<Bytes>,
 }
 
-/// Preimages of the hashes that execution meets, each list in any order; entries that are not
-/// needed, or there twice, do no harm.
+/// Preimages of the hashes that execution meets, each list in any order. Entries that are not needed, or
+/// duplicate, do no harm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witness {
-    /// RLP of headers: the parent, and as many of its ancestors as `BLOCKHASH` asks for.
+    /// RLP of headers: the parent, and those of its ancestors that `BLOCKHASH` needs.
     pub headers: Vec<Bytes>,
     /// Contract codes.
     pub codes: Vec<Bytes>,
-    /// RLP of trie nodes, of the state trie and of storage tries alike.
+    /// RLP of trie nodes, of the state trie and of storage tries.
     pub state: Vec<Bytes>,
 }
 
-/// Why bytes are not a [`StatelessInput`].
+/// Reason why bytes are not a [`StatelessInput`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
-    /// The first four bytes are others.
+    /// The first four bytes are not [`MAGIC`].
     #[error("this is not a Zeno input: it starts with {0:02x?}, not with \"ZENO\"")]
     Magic([u8; 4]),
-    /// Another version of the format.
+    /// The format has another version.
     #[error("the input has format version {0}, this program reads version {VERSION}")]
     Version(u32),
     /// The bytes end within a part.
     #[error("the input is truncated: {needed} bytes expected at offset {offset}, {left} are left")]
     Truncated {
-        /// Where the part starts.
+        /// Offset of the part, in bytes.
         offset: usize,
-        /// How many bytes it announces, padding included.
+        /// Length that the part announces, in bytes, padding included.
         needed: usize,
-        /// How many there are.
+        /// Number of bytes that are left.
         left: usize,
     },
     /// A padding byte is not zero.
@@ -76,18 +78,18 @@ pub enum InputError {
     /// A public key is not 64 bytes long.
     #[error("public key {index} of the input has {length} bytes instead of 64")]
     PublicKey {
-        /// Which one.
+        /// Index of the key.
         index: usize,
-        /// How long it is.
+        /// Length of the key, in bytes.
         length: usize,
     },
-    /// Bytes after the end.
+    /// Bytes follow the end.
     #[error("{0} bytes follow the end of the input")]
     TrailingBytes(usize),
 }
 
 impl StatelessInput {
-    /// The serialised form, see the [module's documentation](self).
+    /// Serialises the input; the format is that of the [module's documentation](self).
     ///
     /// # Panics
     /// If one part is 4 GiB or longer.
@@ -107,7 +109,7 @@ impl StatelessInput {
         out
     }
 
-    /// Reads the serialised form; the parts share `bytes`' memory.
+    /// Reads the serialised form; the parts share the memory of `bytes`.
     ///
     /// # Errors
     /// [`InputError`] if the bytes are not exactly one input.
@@ -115,17 +117,18 @@ impl StatelessInput {
         read(bytes, |part| bytes.slice_ref(part))
     }
 
-    /// [`decode`](Self::decode), where the memory is never freed: nobody has to count who has a part of it.
+    /// Same as [`decode`](Self::decode), for memory that is never freed, so that no references to it are
+    /// counted.
     ///
     /// # Errors
-    /// As [`decode`](Self::decode).
+    /// Same as [`decode`](Self::decode).
     #[inline(never)]
     pub fn decode_static(bytes: &'static [u8]) -> Result<Self, InputError> {
         read(bytes, Bytes::from_static)
     }
 }
 
-/// Reads an input from bytes, parts of which are given by a function.
+/// Reads an input. `share` makes a part's bytes from a slice.
 fn read<'a>(bytes: &'a [u8], share: impl Fn(&'a [u8]) -> Bytes) -> Result<StatelessInput, InputError> {
     let mut reader = Reader { length: bytes.len(), rest: bytes, share };
     let magic = *reader.array()?;
@@ -169,16 +172,16 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.resize(out.len().next_multiple_of(4), 0);
 }
 
-/// A position in the bytes of an input.
+/// Position in the bytes of an input.
 struct Reader<'a, F> {
-    /// That of the whole input.
+    /// Length of the whole input, in bytes.
     length: usize,
     rest: &'a [u8],
     share: F,
 }
 
 impl<'a, F: Fn(&'a [u8]) -> Bytes> Reader<'a, F> {
-    /// The next `length` bytes.
+    /// Takes the next `length` bytes.
     #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'a [u8], InputError> {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
@@ -203,16 +206,16 @@ impl<'a, F: Fn(&'a [u8]) -> Bytes> Reader<'a, F> {
     fn u32(&mut self) -> Result<u32, InputError> {
         let bytes = self.array()?;
         if bytes.as_ptr().addr().is_multiple_of(4) {
-            // In the zkVM they always are, and each of its loads is proven. The compiler would make both ways one, byte by
-            // byte, if it were not a volatile read.
+            // In the zkVM they always are aligned, and each of its loads is proven. Without the volatile
+            // read, the compiler would merge both paths into one that reads byte by byte.
             #[expect(unsafe_code, reason = "four bytes as one word")]
-            // SAFETY: an aligned word, of which every value is one.
+            // SAFETY: an aligned word, for which every value is valid.
             return Ok(u32::from_le(unsafe { bytes.as_ptr().cast::<u32>().read_volatile() }));
         }
         Ok(u32::from_le_bytes(*bytes))
     }
 
-    /// The next item, without its length and padding.
+    /// Takes the next item, without its length and padding.
     #[inline(always)]
     fn item(&mut self) -> Result<&'a [u8], InputError> {
         let length = self.u32()? as usize;
@@ -232,9 +235,10 @@ impl<'a, F: Fn(&'a [u8]) -> Bytes> Reader<'a, F> {
 
     fn list(&mut self) -> Result<Vec<Bytes>, InputError> {
         let count = self.u32()? as usize;
-        // The count is untrusted, and an item has four bytes at least. If even so many do not fit into memory, the run ends.
+        // The count is untrusted, and an item has at least four bytes. If that number of items does not fit
+        // into memory, the run ends.
         let mut items = Vec::with_capacity(count.min(self.rest.len() / 4));
-        // Another reader, so that where it is need not be in memory.
+        // Another reader, so that its position need not be in memory.
         let mut reader = Reader { length: self.length, rest: self.rest, share: &self.share };
         for _ in 0..count {
             items.push((self.share)(reader.item()?));

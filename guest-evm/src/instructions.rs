@@ -1,10 +1,11 @@
 //! The EVM's instructions on whole words.
 //!
-//! A zkVM with instructions for 256-bit integers adds, compares, shifts, copies and swaps words of the stack where they
-//! lie, in one instruction each, where generic code takes twenty to a hundred. And the simplest of the EVM's
-//! instructions, which are nine of ten, are [run](step) one after the other with all that they need in registers: as
-//! instructions of revm's table, each would fetch and store all of it. What they do, cost and how they fail is revm's; the
-//! tests compare.
+//! The zkVM has instructions for 256-bit integers. They add, compare, shift, copy and swap words of the stack
+//! in place, in one instruction each, where generic code takes 20 to 100.
+//!
+//! The simplest instructions of the EVM, which are nine of ten, run [one after the other](step) with their
+//! state in registers. Through revm's table, each of them would load and store all of that state. Their
+//! results, gas and failures are revm's; the tests compare them.
 
 pub(crate) mod bound;
 mod step;
@@ -35,10 +36,11 @@ use threaded::follow;
 type Context<'a, H> = InstructionContext<'a, H, EthInterpreter>;
 pub(crate) type Table<H> = EthInstructions<EthInterpreter, H>;
 
-/// Puts [`run`] in the place of revm's instructions that it knows. It takes their gas itself, and runs the others.
+/// Replaces those of revm's instructions that [`run`] implements by [`run`]. It takes their gas itself, and
+/// also executes the other instructions.
 ///
 /// # Panics
-/// If the table's other instructions don't cost what they do since the merge.
+/// If the table's other instructions don't have the gas that they have had since the merge.
 pub(crate) fn install<W: Words, H: Host + Stop>(table: &mut Table<H>) {
     assert_eq!(*table.gas_table(), GAS, "the forks from the merge to Osaka have the same static gas");
     bound::install(table);
@@ -49,7 +51,7 @@ pub(crate) fn install<W: Words, H: Host + Stop>(table: &mut Table<H>) {
     }
 }
 
-/// Whether [`run`] has an arm for it.
+/// Returns whether [`run`] implements this instruction.
 fn is_known(opcode: u8) -> bool {
     matches!(
         opcode,
@@ -70,11 +72,14 @@ fn is_known(opcode: u8) -> bool {
     )
 }
 
-/// Runs instructions, beginning with the one that the interpreter has just read: its own in runs, between which nothing
-/// is stored and loaded again (where the code goes on, the gas that is left, the height of the stack), and revm's one by
-/// one, until one of them ends the frame or suspends it.
+/// Runs instructions, starting with the one that the interpreter has just read, until one of them ends or
+/// suspends the frame.
+///
+/// Known instructions execute in runs. Within a run, the position in the code, the remaining gas and the
+/// height of the stack are neither stored nor loaded. Revm's instructions execute one by one in between.
 fn run<W: Words, H: Host + Stop>(context: Context<'_, H>) -> InstructionExecResult {
     let InstructionContext { interpreter, host } = context;
+    // A run writes words up to the stack's limit, and never lets the vector grow.
     if interpreter.stack.data_mut().capacity() < STACK_LIMIT {
         return Err(InstructionResult::StackOverflow);
     }
@@ -91,23 +96,24 @@ fn run<W: Words, H: Host + Stop>(context: Context<'_, H>) -> InstructionExecResu
     }
 }
 
-/// Revm's instructions.
+/// Table of revm's instructions.
 struct Revm<H>(PhantomData<H>);
 
 impl<H: Host> Revm<H> {
     const INSTRUCTIONS: InstructionTable<EthInterpreter, H> = instruction_table();
 }
 
-/// What revm's instructions cost before they run: the same in all forks from the merge to Osaka.
+/// Static gas of revm's instructions, the same in all forks from the merge to Osaka.
 static GAS: GasTable = gas_table_spec(SpecId::OSAKA);
 
-/// One run. Answers with the instruction that comes next, which is one that revm has to do: it has been read, and what it
-/// costs in any case is taken.
+/// Executes one run. Returns the next instruction, which revm has to execute: it has been read, and its
+/// static gas is taken.
 #[inline(always)]
 #[expect(unsafe_code, reason = "words by address")]
 fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8, InstructionResult> {
     loop {
-        // By way of the vector: its pointer is good for all words that there is room for, a slice's for those in use.
+        // Through the vector: its pointer is valid for its whole capacity, a slice's only for the words in
+        // use.
         let stack = interpreter.stack.data_mut();
         let words = stack.as_mut_ptr();
         let top = words.wrapping_add(stack.len());
@@ -145,9 +151,10 @@ fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8
                 _ => break ended,
             }
         };
-        // SAFETY: a run keeps `top` between `words` and `limit`, for which the stack has room, and has written what is below.
+        // SAFETY: a run keeps `top` between `words` and `limit`. The stack has room for all words up to
+        // `limit`, and those below `top` are written.
         unsafe { interpreter.stack.data_mut().set_len(top.offset_from_unsigned(words)) };
-        // What was spent is less than 2^32: see `Run::gas`.
+        // Less than 2^32: see `Run::gas`.
         let spent = u64::from(budget.wrapping_sub(gas).cast_unsigned());
         let at_pc = at.addr().wrapping_sub(code.addr());
         if let End::Other | End::Grow = end {
@@ -164,7 +171,7 @@ fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8
             return Err(InstructionResult::OutOfGas);
         }
         match end {
-            // Only what the number could hold is spent.
+            // Only the part of the gas that the run's number can hold is spent.
             End::Gas if all > u64::from(budget.cast_unsigned()) => {}
             End::Jump if find_destinations(interpreter) => {}
             End::Jump => return Err(InstructionResult::InvalidJump),
@@ -174,7 +181,8 @@ fn stretch<W: Words>(interpreter: &mut Interpreter<EthInterpreter>) -> Result<u8
     }
 }
 
-/// Hints that lacked a destination only cost more: this searches for all, unless all are known.
+/// Finds all destinations of the code; returns `false` if all are known already. So hints that lack a
+/// destination only cost more.
 #[cold]
 #[inline(never)]
 fn find_destinations(interpreter: &mut Interpreter<EthInterpreter>) -> bool {
@@ -185,7 +193,8 @@ fn find_destinations(interpreter: &mut Interpreter<EthInterpreter>) -> bool {
     true
 }
 
-/// What a run spends at most: as much as its number can hold. In tests so little that most end because of it.
+/// Maximum gas of a run, the largest that its number can hold. In tests it is so small that most runs end
+/// because of it.
 const MOST: i32 = if cfg!(test) { 40 } else { i32::MAX };
 
 #[cfg(test)]

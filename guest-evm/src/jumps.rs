@@ -1,4 +1,5 @@
-//! Where the codes of a block's contracts are jumped to: noted once by whoever makes an input, as hints for the guest.
+//! Recorder of the jump destinations that a block's contracts use. The maker of an input records them once,
+//! as hints for the guest.
 
 use crate::bytecode;
 use alloc::{collections::BTreeSet, rc::Rc};
@@ -13,16 +14,19 @@ use revm::{
     },
 };
 
-/// A place in no code, for which [`bytecode::hints`] gives none for the whole code.
+/// Offset in no code, for which [`bytecode::hints`] returns no hints for the whole code.
 const NOWHERE: u32 = u32::MAX;
 
-/// Destinations of jumps, by the hash of the code. Clones note into the same.
+/// Destinations of jumps, by the hash of the code. Clones share one record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Jumps(Rc<RefCell<B256Map<BTreeSet<u32>>>>);
 
 impl Jumps {
-    /// Notes where the next instruction of an interpreter jumps to, if it does: a `JUMPDEST`, or what looks like one. Of any
-    /// other place it notes that there is one: hints would lack it, so each call that jumps there would search the code anew.
+    /// Records the destination of the next instruction if it jumps. A destination is recorded if its byte is
+    /// a `JUMPDEST`, even one inside the data of a `PUSH`.
+    ///
+    /// Of any other destination, only its existence is recorded. Hints would lack it, so each call that jumps
+    /// there would search the code again.
     pub(crate) fn note(&self, interpreter: &Interpreter<EthInterpreter>) {
         let code = &interpreter.bytecode;
         let target = match (code.opcode(), &interpreter.stack.data()[..]) {
@@ -30,14 +34,14 @@ impl Jumps {
             (opcode::JUMPI, [.., condition, target]) if *condition != U256::ZERO => target,
             _ => return,
         };
-        // What is deployed by the block has no hash yet, nor a place in the witness.
+        // Code that the block deploys has no hash yet, and is not in the witness.
         let Some(hash) = code.hash() else { return };
         let target = u32::try_from(*target).unwrap_or(NOWHERE);
         let is_there = code.bytecode_slice().get(target as usize) == Some(&opcode::JUMPDEST);
         self.0.borrow_mut().entry(hash).or_default().insert(if is_there { target } else { NOWHERE });
     }
 
-    /// The hints for a code.
+    /// Returns the hints for a code.
     pub(crate) fn hints(&self, code: &Bytes) -> Bytes {
         match self.0.borrow().get(&keccak256(code)) {
             Some(destinations) => bytecode::hints(code, destinations.iter().copied()).into(),
@@ -56,7 +60,7 @@ mod tests {
         primitives::hardfork::SpecId,
     };
 
-    /// The hints for a code of a `JUMP` and one destination, after jumps to these places.
+    /// Hints for a code of a `JUMP` and one destination, after jumps to these targets.
     fn hints(targets: &[U256]) -> Bytes {
         let mut code = vec![0; 3000];
         (code[0], code[5]) = (opcode::JUMP, opcode::JUMPDEST);
@@ -73,7 +77,8 @@ mod tests {
         jumps.hints(&code)
     }
 
-    /// Hints never have such a place, and without it each call that jumps there would search the whole code.
+    /// Hints never contain such a target. Without it in the record, each call that jumps there would search
+    /// the whole code.
     #[test]
     fn a_code_that_jumps_to_no_destination_has_no_hints() {
         let there = U256::from(5);

@@ -1,9 +1,9 @@
 //! Stateless validation of Ethereum blocks.
 //!
-//! [`validate`] takes a block together with a witness of the state that it touches, executes it
-//! with revm, checks every consensus rule of the execution layer, and answers with the
-//! [`ChainClaim`] that holds. The same code runs natively and inside the zkVM: no I/O, no clock,
-//! no async, and no trust in any part of the input.
+//! [`validate`] takes a block and a witness of the state that the block touches. It executes the block with
+//! revm and checks every consensus rule of the execution layer. It returns the [`ChainClaim`] that holds. The
+//! same code runs natively and inside the zkVM: no I/O, no clock, no async, and no trust in any part of the
+//! input.
 #![no_std]
 #![allow(clippy::unnecessary_min_or_max, reason = "in tests a run has less gas than its number can hold")]
 #![expect(clippy::boxed_local, reason = "an error that has to be moved is a pointer")]

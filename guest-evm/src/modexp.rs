@@ -1,8 +1,9 @@
-//! The bound on the lengths that MODEXP (EIP-198) is asked for.
+//! Bound on the lengths of a MODEXP call (EIP-198).
 //!
-//! They are said in the call's data, need no data behind them, and cost gas (EIP-2565) alone, which whoever proves has as much
-//! of as he likes; Osaka bounds them (EIP-7823). As with the [memory](crate::instructions::bound) of calls, what is beyond the
-//! bound and paid for ends the run, and what is not paid for fails the call.
+//! The lengths are in the call's data, and need no data after them. Only gas bounds them (EIP-2565), until
+//! Osaka does (EIP-7823), and the prover may have any amount of gas. As with the
+//! [memory](crate::instructions::bound) of calls, a length beyond the bound ends the run if it is paid for,
+//! and fails the call otherwise.
 
 use crate::{error::Unsupported, execute::State, instructions::bound::Stop};
 use alloc::string::{String, ToString};
@@ -16,9 +17,9 @@ use revm::{
     primitives::{AddressSet, hardfork::SpecId},
 };
 
-/// Longest base and modulus, in bytes: a longer one costs 5.7e9 gas at least.
+/// Maximum length of base and modulus, in bytes: a longer one costs at least 5.7e9 gas.
 pub(crate) const MAX_NUMBER: u64 = 1 << 20;
-/// Longest exponent: a longer one costs 3.5e8 gas at least.
+/// Maximum length of the exponent, in bytes: a longer one costs at least 3.5e8 gas.
 pub(crate) const MAX_EXPONENT: u64 = 1 << 27;
 
 const ADDRESS: Address = u64_to_address(5);
@@ -68,8 +69,8 @@ impl<'a, S: State> PrecompileProvider<EthEvmContext<&'a mut S>> for BoundedPreco
     }
 }
 
-/// What the call costs at least, if it asks for lengths beyond the bound; none if it doesn't, or is of empty numbers, which need
-/// nothing.
+/// Returns the minimum gas of the call if its lengths are beyond the bound. `None` if they are not, or if
+/// base and modulus are empty, so that nothing is computed.
 fn cost_beyond_bound(data: &[u8]) -> Option<U256> {
     let length = |index: usize| {
         let mut word = [0; 32];
@@ -83,7 +84,7 @@ fn cost_beyond_bound(data: &[u8]) -> Option<U256> {
     if number.is_zero() || (number <= U256::from(MAX_NUMBER) && exponent <= U256::from(MAX_EXPONENT)) {
         return None;
     }
-    // EIP-2565, without the bits of the exponent's head: so it may cost a little more.
+    // EIP-2565, without the bits of the exponent's head: the call may cost a little more.
     let words = number.div_ceil(U256::from(8));
     let iterations = exponent.saturating_sub(U256::from(32)).saturating_mul(U256::from(8)).max(U256::ONE);
     Some(words.saturating_mul(words).saturating_mul(iterations) / U256::from(3))
@@ -117,7 +118,7 @@ mod tests {
         // Nothing is computed, whatever the exponent's length.
         assert_eq!(cost(zero, U256::MAX, zero), None);
         assert_eq!(cost_beyond_bound(&[]), None);
-        // Data that ends within a length goes on with zeros.
+        // Data that ends within a length continues with zeros.
         assert_eq!(cost_beyond_bound(&[1]), cost(one << 248, zero, zero));
     }
 }

@@ -1,6 +1,7 @@
-//! Tries of a block's lists, whose keys are the RLP of the items' indices: their roots, without the tries.
+//! Roots of tries whose keys are the RLP of the items' indices, computed without the tries.
 //!
-//! The same as `alloy_trie::root::ordered_trie_root_with_encoder`, but each item is written once, where it is hashed.
+//! The results are those of `alloy_trie::root::ordered_trie_root_with_encoder`, but each item is written
+//! once, into the buffer that is hashed.
 
 use alloc::vec::Vec;
 use alloy_primitives::{B256, keccak256};
@@ -8,12 +9,13 @@ use alloy_rlp::{EMPTY_LIST_CODE, EMPTY_STRING_CODE, Encodable, Header, length_of
 use alloy_trie::EMPTY_ROOT_HASH;
 use core::mem;
 
-/// The items of a list, each longer than one byte.
+/// Items of a list, each longer than one byte.
 pub(crate) trait Items {
-    /// How many bytes an item has. It takes as much memory itself, so a sum of lengths is a usize.
+    /// Length of an item, in bytes. The item itself takes at least this much memory, so a sum of lengths fits
+    /// `usize`.
     fn length(&self, index: usize) -> usize;
 
-    /// Writes an item over as many zeros.
+    /// Writes an item to `out`, which has the item's [`length`](Self::length) and is all zeros.
     fn write(&mut self, index: usize, out: Out<'_>);
 }
 
@@ -27,33 +29,33 @@ impl Items for &[&[u8]] {
     }
 }
 
-/// The root of the trie of so many items.
+/// Computes the root of the trie of `count` items.
 #[inline(never)]
 pub(crate) fn root<I: Items>(count: usize, items: I) -> B256 {
     if count == 0 {
         return EMPTY_ROOT_HASH;
     }
-    // In the order of their bytes: 0 is encoded as 0x80.
+    // In the order of their encodings: 0 is encoded as 0x80.
     let indices = (1..count.min(0x80)).chain([0]).chain(0x80..count);
     let keys = indices.map(Key::new).collect::<Vec<_>>();
     let mut root = Vec::new();
     Tries { items, leaf: Vec::new() }.node(&keys, 0, &mut root);
-    // A node is within another by its hash, or as it is if it is shorter than that.
+    // A node contains another by its hash, or in full if it is shorter than a hash.
     match root[..].split_first_chunk() {
         Some(([HASH_CODE], hash)) => B256::from_slice(hash),
         _ => keccak256(&root),
     }
 }
 
-/// What starts a string of a hash's length.
+/// First byte of a string of a hash's length.
 const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 
-/// Adds what a node has in another one.
+/// Appends a node as another node contains it.
 fn put_node(rlp: &[u8], out: &mut Vec<u8>) {
     if rlp.len() < 32 {
         out.extend_from_slice(rlp);
     } else {
-        /// Aligned as the zkVM's keccak wants to write it.
+        /// Aligned, as the zkVM's keccak needs its output.
         #[repr(align(4))]
         struct Aligned(B256);
         let hash = Aligned(keccak256(rlp));
@@ -62,10 +64,10 @@ fn put_node(rlp: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The length of an item's header, unless it needs none.
+/// Length of the header of an item that needs one, in bytes. `length` is that of its payload.
 #[inline(always)]
 pub(crate) fn header_length(length: usize) -> usize {
-    // Most are short, and the zkVM's machine counts no leading zeros.
+    // Most are short, and the zkVM has no instruction that counts leading zeros.
     match length {
         0..56 => 1,
         56..0x100 => 2,
@@ -74,16 +76,17 @@ pub(crate) fn header_length(length: usize) -> usize {
     }
 }
 
-/// Whether a string is encoded without a header.
+/// Returns whether a string is encoded without a header.
 #[inline(always)]
 pub(crate) fn is_own_encoding(string: &[u8]) -> bool {
     matches!(string, [byte] if *byte < EMPTY_STRING_CODE)
 }
 
-/// Bytes to be written, all of them.
+/// Writer of bytes, all of which have to be written.
 pub(crate) struct Out<'a>(pub(crate) &'a mut [u8]);
 
 impl<'a> Out<'a> {
+    /// Takes the next `length` bytes.
     #[inline(always)]
     pub(crate) fn take(&mut self, length: usize) -> &'a mut [u8] {
         let (taken, rest) = mem::take(&mut self.0).split_at_mut(length);
@@ -91,12 +94,13 @@ impl<'a> Out<'a> {
         taken
     }
 
+    /// Writes bytes.
     #[inline(always)]
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         self.take(bytes.len()).copy_from_slice(bytes);
     }
 
-    /// A header of a string or list, whose code is that of the empty one.
+    /// Writes the header of a string or list; `code` is that of the empty one.
     #[inline(always)]
     pub(crate) fn header(&mut self, code: u8, length: usize) {
         if length < 56 {
@@ -110,6 +114,7 @@ impl<'a> Out<'a> {
         }
     }
 
+    /// Writes a string with its header.
     #[inline(always)]
     pub(crate) fn string(&mut self, string: &[u8]) {
         if !is_own_encoding(string) {
@@ -119,7 +124,7 @@ impl<'a> Out<'a> {
     }
 }
 
-/// An item's key.
+/// Key of an item: the RLP of its index.
 struct Key {
     index: usize,
     length: usize,
@@ -140,33 +145,36 @@ impl Key {
         Self { index, length: 9 - zeros, bytes }
     }
 
+    /// The nibble at this depth, the high one of each byte first.
     fn nibble(&self, depth: usize) -> u8 {
         let byte = self.bytes[depth / 2];
         if depth.is_multiple_of(2) { byte >> 4 } else { byte & 0xf }
     }
 }
 
+/// Tries in the course of their computation.
 struct Tries<I> {
     items: I,
-    /// Where leaves are encoded, one after the other.
+    /// Buffer for the encoding of leaves, one after the other.
     leaf: Vec<u8>,
 }
 
 impl<I: Items> Tries<I> {
-    /// Adds to `out` the node that these keys lead to, in whose first nibbles, as many as `depth` says, they are the
-    /// same. They are in order, and none is the start of another.
+    /// Appends to `out` the node that these keys lead to. Their first `depth` nibbles are the same. They are
+    /// sorted, and none is a prefix of another.
     fn node(&mut self, keys: &[Key], depth: usize, out: &mut Vec<u8>) {
         let (first, last) = match keys {
             [key] => return self.leaf(key, depth, out),
             [first, .., last] => (first, last),
             [] => unreachable!("a node has keys"),
         };
-        // What the first and the last have in common, all have.
+        // Nibbles that the first and the last key have in common are common to all.
         let fork = (depth..).find(|at| first.nibble(*at) != last.nibble(*at)).expect("the keys differ");
         if fork == depth {
             return self.branch(keys, depth, out);
         }
-        // An extension's path starts with a nibble 1 if the others are odd in number, and with 00 if even.
+        // An extension's path starts with a nibble 1 if the number of the others is odd, and with 00 if it is
+        // even.
         let odd = !(fork - depth).is_multiple_of(2);
         let mut path = Vec::from([if odd { 0x10 | first.nibble(depth) } else { 0 }]);
         let pairs = (depth + usize::from(odd)..fork).step_by(2);
@@ -177,6 +185,7 @@ impl<I: Items> Tries<I> {
         put_list(&payload, out);
     }
 
+    /// Appends the branch whose children differ in the nibble at `depth`.
     fn branch(&mut self, keys: &[Key], depth: usize, out: &mut Vec<u8>) {
         let mut payload = Vec::with_capacity(17 * 33);
         let mut next = 0;
@@ -186,13 +195,15 @@ impl<I: Items> Tries<I> {
             self.node(below, depth + 1, &mut payload);
             next = nibble + 1;
         }
-        // No child, and no value.
+        // No more children, and no value.
         payload.extend((next..16 + 1).map(|_| EMPTY_STRING_CODE));
         put_list(&payload, out);
     }
 
+    /// Appends the leaf of a key, whose path starts at `depth`.
     fn leaf(&mut self, key: &Key, depth: usize, out: &mut Vec<u8>) {
-        // A leaf's path starts with a nibble 3 if the others are odd in number, as the depth then is, or else with 20.
+        // A leaf's path starts with a nibble 3 if the number of the others is odd, which it is if the depth
+        // is odd; or else with 20.
         let first = if depth.is_multiple_of(2) { 0x20 } else { 0x30 | key.nibble(depth) };
         let rest = &key.bytes[depth.div_ceil(2)..key.length];
         let length = self.items.length(key.index);
@@ -214,6 +225,7 @@ impl<I: Items> Tries<I> {
     }
 }
 
+/// Appends a node that is a list with this payload.
 fn put_list(payload: &[u8], out: &mut Vec<u8>) {
     let mut rlp = Vec::with_capacity(9 + payload.len());
     Header { list: true, payload_length: payload.len() }.encode(&mut rlp);
@@ -232,7 +244,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(11);
         let counts = (0..300).chain([500, 511, 512, 513, 514, 768, 769, 1025, 4096, 4113, 65600]);
         for count in counts {
-            // Some nodes are so short that they are within others.
+            // Some nodes are so short that others contain them in full.
             let longest = if count % 3 == 0 { 30 } else { 300 };
             let items = (0..count)
                 .map(|_| (0..rng.random_range(2..longest)).map(|_| rng.random()).collect::<Vec<u8>>())

@@ -1,4 +1,4 @@
-//! Receipts as the header's root commits to them (EIP-2718, and the yellow paper, section 4.4.1).
+//! Receipts in the encoding of the header's receipts root (EIP-2718; yellow paper, section 4.4.1).
 
 use crate::{
     bloom::Blooms,
@@ -8,13 +8,13 @@ use alloy_consensus::EthereumReceipt;
 use alloy_primitives::Log;
 use alloy_rlp::{EMPTY_LIST_CODE, EMPTY_STRING_CODE};
 
-/// The receipts of a block, and the blooms of those that were written.
+/// Receipts of a block, and the blooms of those that were written.
 pub(crate) struct Receipts<'a> {
     receipts: &'a [EthereumReceipt],
     blooms: &'a mut Blooms,
 }
 
-/// The bytes of a bloom.
+/// Length of a bloom, in bytes.
 const BLOOM: usize = 256;
 
 impl<'a> Receipts<'a> {
@@ -57,20 +57,20 @@ impl Items for Receipts<'_> {
     }
 }
 
-/// Whole zero bytes before a number's others.
+/// Number of whole zero bytes at the start of a big-endian number.
 fn leading_zeros(number: u64) -> usize {
     number.to_be_bytes().iter().take_while(|byte| **byte == 0).count()
 }
 
-/// The length of a receipt's fields, given that of its logs.
+/// Length of a receipt's fields, in bytes; `logs` is the length of its logs.
 fn payload_length(receipt: &EthereumReceipt, logs: usize) -> usize {
     let gas = receipt.cumulative_gas_used;
     let gas_length = if gas < 0x80 { 1 } else { 9 - leading_zeros(gas) };
     1 + gas_length + header_length(BLOOM) + BLOOM + header_length(logs) + logs
 }
 
-/// The length of logs. A log has topics and data of its own, and takes more memory than its encoding has bytes: so the sum is
-/// a usize.
+/// Length of logs, in bytes. Each log owns its topics and data, and takes more memory than its encoding has
+/// bytes. So the sum fits `usize`.
 fn logs_length(logs: &[Log]) -> usize {
     let lengths = logs.iter().map(|log| {
         let length = log_length(log);
@@ -79,7 +79,7 @@ fn logs_length(logs: &[Log]) -> usize {
     lengths.sum()
 }
 
-/// The length of a log's fields.
+/// Length of a log's fields, in bytes.
 fn log_length(log: &Log) -> usize {
     let (topics, data) = (33 * log.topics().len(), &log.data.data);
     let data_length = if is_own_encoding(data) { 1 } else { header_length(data.len()) + data.len() };

@@ -1,4 +1,4 @@
-//! Who sent a transaction: public keys as hints, checked against signatures.
+//! Senders of transactions: public keys as hints, checked against the signatures.
 
 use crate::{
     canonical::Encoded,
@@ -14,11 +14,11 @@ const MAX_S: U256 = uint!(0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe9
 /// Order of secp256k1.
 const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
 
-/// Whether `ecrecover(hash, v, r, s)` is this very key.
+/// Function that returns whether `ecrecover(hash, v, r, s)` is this very key.
 ///
-/// Two keys satisfy the same `(r, s)`, one for each parity of the point R, so an ECDSA verification
-/// is not enough: the parity of R, and that its x is `r` itself, have to be checked too.
-/// `r` and `s` are in range and `s` is low when this is called.
+/// Two keys satisfy the same `(r, s)`, one for each parity of the point R. So an ECDSA verification is not
+/// enough: it also has to check the parity of R, and that the x-coordinate of R is `r` itself. When this is
+/// called, `r` and `s` are in range and `s` is low.
 pub type SignatureVerifier = fn(key: &PublicKey, signature: &Signature, hash: &B256) -> bool;
 
 /// [`SignatureVerifier`] for hosts: recovers the key and compares.
@@ -26,10 +26,10 @@ pub fn verify_signature(key: &PublicKey, signature: &Signature, hash: &B256) -> 
     recover(signature, hash).is_some_and(|recovered| recovered == *key)
 }
 
-/// The senders' public keys of a block's transactions, to be put into an input as hints.
+/// Recovers the senders' public keys of a block's transactions, to be put into an input as hints.
 ///
 /// # Errors
-/// [`ValidationError::SignatureRange`] for the first transaction whose signature no key makes.
+/// [`ValidationError::SignatureRange`] for the first transaction whose signature no key can have made.
 pub fn public_keys(block: &Block) -> Result<Vec<PublicKey>, ValidationError> {
     block
         .body
@@ -43,7 +43,7 @@ pub fn public_keys(block: &Block) -> Result<Vec<PublicKey>, ValidationError> {
         .collect()
 }
 
-/// The senders of all transactions, by checking the hinted keys.
+/// Returns the senders of all transactions, after checking the hinted keys.
 #[inline(never)]
 pub(crate) fn check(
     transactions: &[Transaction],
@@ -75,11 +75,11 @@ fn range_error(index: usize, signature: &Signature) -> ValidationError {
     ValidationError::SignatureRange { index, r: signature.r(), s: signature.s() }
 }
 
-/// The key that made a signature.
+/// Recovers the key that made a signature.
 #[cfg(not(feature = "native"))]
 use recover_portably as recover;
 
-/// The key that made a signature, by libsecp256k1.
+/// Recovers the key that made a signature, by libsecp256k1.
 #[cfg(feature = "native")]
 fn recover(signature: &Signature, hash: &B256) -> Option<PublicKey> {
     use secp256k1::{Message, SECP256K1, ecdsa};
@@ -90,11 +90,11 @@ fn recover(signature: &Signature, hash: &B256) -> Option<PublicKey> {
     Some(PublicKey::from_slice(&key.serialize_uncompressed()[1..]))
 }
 
-/// The key that made a signature, by code of any machine.
+/// Recovers the key that made a signature, by portable code.
 #[cfg(any(not(feature = "native"), test))]
 fn recover_portably(signature: &Signature, hash: &B256) -> Option<PublicKey> {
     let key = signature.recover_from_prehash(hash).ok()?;
-    // The first byte says that the point is not compressed.
+    // The first byte tells that the point is not compressed.
     Some(PublicKey::from_slice(&key.to_encoded_point(false).as_bytes()[1..]))
 }
 

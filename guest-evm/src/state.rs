@@ -22,49 +22,49 @@ use revm::{
     state::{Account, AccountInfo, Bytecode},
 };
 
-/// Why the state can't be read or updated: the witness lacks something, or is malformed.
+/// Error when the state is read or updated: the witness lacks something, or is malformed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    /// The state trie.
+    /// Error in the state trie.
     #[error("in the state trie, for account {address}: {error}")]
     State {
         /// The account that was read or updated.
         address: Address,
-        /// What went wrong.
+        /// The trie's error.
         error: TrieError,
     },
-    /// A storage trie.
+    /// Error in a storage trie.
     #[error("in the storage trie of account {address}, for slot {slot}: {error}")]
     Storage {
-        /// Whose storage.
+        /// The account.
         address: Address,
         /// The slot that was read or updated.
         slot: U256,
-        /// What went wrong.
+        /// The trie's error.
         error: TrieError,
     },
     /// A leaf of the state trie that is no account.
     #[error("the state trie's leaf of account {address} is malformed: {error}")]
     MalformedAccount {
-        /// Whose leaf.
+        /// The account.
         address: Address,
-        /// What its RLP lacks.
+        /// The decoder's error.
         error: alloy_rlp::Error,
     },
     /// A leaf of a storage trie that is no 256-bit number.
     #[error("the storage of account {address} is malformed at slot {slot}: {error}")]
     MalformedSlot {
-        /// Whose storage.
+        /// The account.
         address: Address,
-        /// Which slot.
+        /// The slot.
         slot: U256,
-        /// What its RLP lacks.
+        /// The decoder's error.
         error: alloy_rlp::Error,
     },
     /// The witness lacks a code.
     #[error("the witness lacks the code with hash {0}")]
     MissingCode(B256),
-    /// The state is not at fault: the block takes more than this program supports.
+    /// The state is not at fault: the block needs more than this program supports.
     #[error(transparent)]
     Unsupported(Unsupported),
     /// The witness lacks a header that `BLOCKHASH` needs.
@@ -72,7 +72,7 @@ pub enum StateError {
     MissingHeader {
         /// The block's number.
         number: u64,
-        /// Its hash, from its child.
+        /// The block's hash, from its child.
         hash: B256,
     },
     /// A header of the witness does not decode.
@@ -80,22 +80,22 @@ pub enum StateError {
     MalformedHeader {
         /// The block's number.
         number: u64,
-        /// Its hash.
+        /// The block's hash.
         hash: B256,
-        /// What its RLP lacks.
+        /// The decoder's error.
         error: alloy_rlp::Error,
     },
-    /// A block hash was asked for that no ancestor within reach has.
+    /// The hash of a block was requested that is not among the 256 latest ancestors.
     #[error("the hash of block {0} was asked for, which is no ancestor")]
     NoAncestor(u64),
 }
 
 impl DBErrorMarker for Box<StateError> {}
 
-/// With the error elsewhere: answers are copied more often than one would think.
+/// Result with a boxed error, because results are copied often.
 type Result<T> = core::result::Result<T, Box<StateError>>;
 
-// Not inlined: the compiler would move the error's parts before it knows that there is one.
+// Not inlined: the compiler would move the error's parts before it knows that there is an error.
 #[cold]
 #[inline(never)]
 fn in_state(address: Address, error: Box<TrieError>) -> Box<StateError> {
@@ -108,58 +108,60 @@ fn in_storage(address: Address, slot: U256, error: Box<TrieError>) -> Box<StateE
     Box::new(StateError::Storage { address, slot, error: *error })
 }
 
-/// As many accounts and codes as there is room for at first: most blocks have to do with fewer.
+/// Initial capacity for accounts. Most blocks touch fewer.
 const ACCOUNTS: usize = 800;
+/// Initial capacity for codes. Most blocks run fewer.
 const CODES: usize = 200;
 
-/// The state that a block is executed on: revm's database over a witness.
+/// State on which a block is executed: revm's database over a witness.
 ///
-/// The first error is kept, so that none can be lost on its way through the executor.
+/// The first error is kept, so that none can get lost on its way through the executor.
 #[derive(Debug)]
 pub struct WitnessState {
     nodes: Preimages,
     codes: Preimages,
-    /// Hints to the destinations of the codes' jumps, in the order of the codes, and what follows them.
+    /// Hints to jump destinations, one item per code of the witness, in the order of the codes.
     destinations: Vec<Bytes>,
+    /// Function that checks the hints.
     hinted: Hinted,
-    /// Whether codes may be delegations (EIP-7702).
+    /// Says whether codes may be delegations (EIP-7702).
     delegations: bool,
     headers: Preimages,
-    /// Codes that were loaded, analysed once, and those that this block deployed, which the witness
-    /// need not have.
+    /// Codes that were loaded, each analysed once, and codes that this block deployed, which the witness need
+    /// not have.
     bytecodes: B256Map<Bytecode>,
     trie: Trie,
     accounts: Vec<CachedAccount>,
-    /// The places of the accounts, and for each last byte of an address the place of the one that was asked for last: mostly
-    /// it is asked for again.
+    /// Index of each loaded account.
     places: AddressMap<usize>,
+    /// Direct-mapped cache of these indices on the address's last byte, because accesses repeat.
     recent: Box<[usize; 256]>,
     /// Accounts with storage, but without code and nonce.
     storage_only: Vec<Address>,
-    /// Number of the oldest ancestor whose hash is known, and hashes from the parent's down.
+    /// Hashes of the ancestors, from the parent's down.
     ancestors: Vec<B256>,
     parent_number: u64,
     error: Option<Box<StateError>>,
 }
 
-/// An account as it is now, and what is needed to write it back.
+/// Account in its present state, with everything that is needed to write it back.
 #[derive(Debug)]
 struct CachedAccount {
     address: Address,
     key: B256,
-    /// As the parent's state has it.
+    /// The account in the parent's state.
     original: Option<TrieAccount>,
-    /// As it is now; none if it doesn't exist.
+    /// The account at present; `None` if it doesn't exist.
     info: Option<AccountInfo>,
     /// The parent's storage; empty once it was wiped.
     storage: Trie,
     slots: U256Map<Slot>,
-    /// Whether the parent's storage is gone: destroyed, or created anew.
+    /// Says whether the parent's storage is gone, because the account was destroyed or created anew.
     wiped: bool,
     changed: bool,
 }
 
-/// An account, and what else of the state is needed with it.
+/// Account, with the other parts of the state that are needed beside it.
 struct Loaded<'a> {
     account: &'a mut CachedAccount,
     nodes: &'a mut Preimages,
@@ -169,14 +171,14 @@ struct Loaded<'a> {
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// The slot's in the storage trie.
+    /// Key in the storage trie: the slot's keccak-256 hash.
     key: B256,
     original: U256,
     present: U256,
 }
 
 impl WitnessState {
-    /// The state with the parent's root. `headers` must have the parent's.
+    /// Makes the state with the parent's state root. `headers` must contain the parent's.
     pub fn new(
         parent: &Header,
         parent_hash: B256,
@@ -203,21 +205,21 @@ impl WitnessState {
         }
     }
 
-    /// With hints to the destinations of the codes' jumps, for each of the codes, in their order; and with the arithmetic on
-    /// words by which they are checked.
+    /// Adds hints to jump destinations, one item per code of the witness, in the order of the codes. They are
+    /// checked by the word arithmetic `W`.
     pub fn with_destinations<W: Words>(mut self, destinations: Vec<Bytes>) -> Self {
         self.destinations = destinations;
         self.hinted = bytecode::hinted::<W>;
         self
     }
 
-    /// Under the rules of this fork, not of the last.
+    /// Sets the fork whose rules hold; without it, those of the last fork hold.
     pub fn at_fork(mut self, fork: Fork) -> Self {
         self.delegations = fork >= Fork::Prague;
         self
     }
 
-    /// Adds to the witness, so that what was missing can be asked for again.
+    /// Adds to the witness, so that missing data can be requested again.
     pub fn add(&mut self, more: Witness) {
         let Witness { headers, codes, state } = more;
         for (known, items) in
@@ -227,32 +229,33 @@ impl WitnessState {
         }
     }
 
-    /// The first error there was, if any.
+    /// Takes the first error that occurred, if any.
     pub fn take_error(&mut self) -> Option<StateError> {
         self.error.take().map(|error| *error)
     }
 
-    /// Keeps an error, unless there was one before.
+    /// Keeps an error, unless there already is one.
     pub(crate) fn keep_error(&mut self, error: StateError) {
         self.error.get_or_insert_with(|| Box::new(error));
     }
 
-    /// Those accounts read so far that have storage, but neither code nor nonce: nothing can be
-    /// created there (EIP-7610).
+    /// Accounts read so far that have storage, but neither code nor nonce. Nothing can be created there
+    /// (EIP-7610).
     pub fn storage_only(&self) -> &[Address] {
         &self.storage_only
     }
 
-    /// The part of the witness that was used, in the order in which it was: the one that [`Preimages`] like best.
+    /// Returns the part of the witness that was used, in the order of use. In this order [`Preimages`] are
+    /// the fastest.
     pub fn into_witness(self) -> Witness {
         let [headers, codes, state] =
             [self.headers, self.codes, self.nodes].map(|preimages| preimages.into_used().collect());
         Witness { headers, codes, state }
     }
 
-    /// The trie nodes that are revealed, those that the changes made included, and the codes that
-    /// were loaded or deployed. Together with the witness that was read they are the state after
-    /// the block, as far as the witness had the state before. Call it after [`root`](Self::root).
+    /// Returns all revealed trie nodes, including those that the changes made, and all codes that were loaded
+    /// or deployed. Together with the witness that was read, they are the state after the block, as far as
+    /// the witness had the state before it. To be called after [`root`](Self::root).
     pub fn revealed(&self) -> (Vec<Bytes>, Vec<Bytes>) {
         let mut nodes = self.trie.revealed();
         for account in &self.accounts {
@@ -261,7 +264,7 @@ impl WitnessState {
         (nodes, self.bytecodes.values().map(Bytecode::original_bytes).collect())
     }
 
-    /// The state root with all changes so far.
+    /// Returns the state root with all changes so far.
     ///
     /// # Errors
     /// [`StateError`] if the witness lacks nodes that the changes need.
@@ -269,7 +272,7 @@ impl WitnessState {
     pub fn root(&mut self) -> Result<B256> {
         let Self { accounts, trie, nodes, .. } = self;
         let mut changed = accounts.iter_mut().filter(|account| account.changed).collect::<Vec<_>>();
-        // One pass over the trie, and the order in which the witness has its nodes.
+        // In this order the trie is passed once, and the witness has its nodes in the same order.
         changed.sort_unstable_by_key(|account| account.key);
         let mut removed = Vec::new();
         for account in changed {
@@ -285,14 +288,15 @@ impl WitnessState {
                 trie.insert(&account.key, alloy_rlp::encode(leaf).into(), nodes).map_err(failed)?;
             }
         }
-        // Last, so that a branch collapses only if it really does in the end: fewer siblings have
-        // to be in the witness.
+        // Removals come last, so that a branch collapses only if it does so in the end. Then the witness
+        // needs fewer siblings.
         for (address, key) in removed {
             trie.remove(&key, nodes).map_err(|error| in_state(address, error))?;
         }
         Ok(trie.hash())
     }
 
+    /// Keeps the answer's error, unless there already is one.
     fn keep<T>(&mut self, answer: Result<T>) -> Result<T> {
         if let Err(error) = &answer {
             self.error.get_or_insert_with(|| error.clone());
@@ -300,7 +304,7 @@ impl WitnessState {
         answer
     }
 
-    /// The account, and the nodes to read its storage from.
+    /// Returns the account, and the nodes from which its storage is read.
     #[inline(never)]
     fn load(&mut self, address: Address) -> Result<Loaded<'_>> {
         let last = usize::from(address[19]);
@@ -312,7 +316,7 @@ impl WitnessState {
         Ok(Loaded { account: &mut accounts[recent[last]], nodes, storage_only, bytecodes })
     }
 
-    /// The account's place; it is read if it is new.
+    /// Index of the account, which is read if it is new.
     #[inline(never)]
     fn place(&mut self, address: Address) -> Result<usize> {
         let Self { accounts, places, trie, nodes, storage_only, .. } = self;
@@ -329,6 +333,7 @@ impl WitnessState {
         }
     }
 
+    /// Returns the code with this hash, and analyses it if it is new.
     fn code(&mut self, hash: B256) -> Result<Bytecode> {
         if hash == KECCAK256_EMPTY {
             return Ok(Bytecode::default());
@@ -349,6 +354,7 @@ impl WitnessState {
         Ok(code)
     }
 
+    /// Returns the slot's present value, and reads it if it is new.
     fn slot(&mut self, address: Address, slot: U256) -> Result<U256> {
         let Loaded { account, nodes, .. } = self.load(address)?;
         let CachedAccount { slots, storage, .. } = account;
@@ -363,6 +369,7 @@ impl WitnessState {
         }
     }
 
+    /// Returns the hash of an ancestor, one of the 256 latest, by following the headers from the parent's.
     fn ancestor_hash(&mut self, number: u64) -> Result<B256> {
         let depth = self
             .parent_number
@@ -383,12 +390,13 @@ impl WitnessState {
         Ok(self.ancestors[depth])
     }
 
+    /// Applies the change of an account by a transaction or system call.
     fn apply(&mut self, address: Address, change: &Account) -> Result<()> {
         if !change.is_touched() {
             return Ok(());
         }
         let Loaded { account, storage_only, bytecodes, .. } = self.load(address)?;
-        // Deployed, or delegated to (EIP-7702): any other code was loaded from here.
+        // Deployed, or delegated to (EIP-7702): any other code was loaded from this state.
         if account.info.as_ref().is_none_or(|info| info.code_hash != change.info.code_hash)
             && let Some(code) = change.info.code.as_ref().filter(|code| !code.is_empty())
         {
@@ -399,7 +407,7 @@ impl WitnessState {
             account.wipe();
             storage_only.retain(|emptied| *emptied != address);
         }
-        // EIP-161: what is touched and empty no longer exists.
+        // EIP-161: an account that is touched and empty no longer exists.
         if change.is_selfdestructed() || change.info.is_empty() {
             account.info = None;
             return Ok(());
@@ -445,22 +453,22 @@ impl CachedAccount {
         })
     }
 
-    /// Whether the parent's state has storage here, but neither code nor nonce.
+    /// Returns whether the parent's state has storage here, but neither code nor nonce.
     fn is_storage_only(&self) -> bool {
         self.original.is_some_and(|TrieAccount { nonce, storage_root, code_hash, .. }| {
             nonce == 0 && code_hash == KECCAK256_EMPTY && storage_root != EMPTY_ROOT_HASH
         })
     }
 
-    /// The storage that was, no longer counts.
+    /// Drops all storage so far.
     fn wipe(&mut self) {
         self.wiped = true;
         self.storage = Trie::default();
         self.slots.clear();
     }
 
-    /// The leaf to write back, with the storage root of all changes; none for an account that
-    /// doesn't exist.
+    /// Returns the leaf to write back, with the storage root after all changes; `None` if the account doesn't
+    /// exist.
     fn leaf(&mut self, nodes: &mut Preimages) -> Result<Option<TrieAccount>> {
         let Some(AccountInfo { nonce, balance, code_hash, .. }) = self.info else { return Ok(None) };
         let mut changed =
@@ -473,7 +481,7 @@ impl CachedAccount {
             let value = alloy_rlp::encode(present).into();
             self.storage.insert(key, value, nodes).map_err(storage_error(*slot))?;
         }
-        // Last, as in the state trie.
+        // Removals come last, as in the state trie.
         for (slot, Slot { key, .. }) in removed {
             self.storage.remove(key, nodes).map_err(storage_error(*slot))?;
         }
@@ -481,7 +489,7 @@ impl CachedAccount {
     }
 }
 
-/// The slot's value in a storage trie.
+/// Value of a slot in a storage trie.
 fn original_slot(
     storage: &mut Trie,
     address: Address,
@@ -496,7 +504,7 @@ fn original_slot(
         .map_err(|error| Box::new(StateError::MalformedSlot { address, slot, error }))
 }
 
-/// The number whose RLP this is.
+/// Decodes a number from exactly this RLP.
 fn number(mut rlp: &[u8]) -> alloy_rlp::Result<U256> {
     let number = next_number(&mut rlp)?;
     if !rlp.is_empty() {
@@ -505,7 +513,7 @@ fn number(mut rlp: &[u8]) -> alloy_rlp::Result<U256> {
     Ok(number)
 }
 
-/// The account whose RLP this is (yellow paper, section 4.1), by as few looks at it as will do.
+/// Decodes an account from exactly this RLP (yellow paper, section 4.1): by the fast path where it applies.
 fn decode_account(rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
     match account(rlp) {
         Some(account) => Ok(account),
@@ -513,10 +521,10 @@ fn decode_account(rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
     }
 }
 
-/// The account, if this is the RLP of one; or none, if it may not be.
+/// Decodes the usual encoding of an account. `None` means that [`decode_any_account`] has to decide.
 fn account(rlp: &[u8]) -> Option<TrieAccount> {
     const HASH: u8 = EMPTY_STRING_CODE + 32;
-    // Two hashes make it longer than 55 bytes; less than 256 it always is.
+    // The two hashes make it longer than 55 bytes, and it is always shorter than 256.
     let [0xf8, length, fields @ ..] = rlp else { return None };
     let mut fields = fields;
     if usize::from(*length) != fields.len() {
@@ -533,7 +541,7 @@ fn account(rlp: &[u8]) -> Option<TrieAccount> {
             first => usize::from(first - EMPTY_STRING_CODE),
         };
         let (bytes, rest) = rest.split_at_checked(length).filter(|_| length <= most)?;
-        // Neither leading zeros nor what would be its own encoding.
+        // Neither leading zeros, nor a byte that would be its own encoding.
         if bytes.first() == Some(&0) || (length == 1 && bytes[0] < EMPTY_STRING_CODE) {
             return None;
         }
@@ -551,7 +559,7 @@ fn account(rlp: &[u8]) -> Option<TrieAccount> {
     })
 }
 
-/// As alloy's decoder, but with [`next_number`].
+/// Decodes an account as alloy's decoder does, but with [`next_number`].
 #[cold]
 fn decode_any_account(mut rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
     let mut fields = alloy_rlp::Header::decode_bytes(&mut rlp, true)?;
@@ -568,7 +576,7 @@ fn decode_any_account(mut rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
     Ok(TrieAccount { nonce, balance, storage_root, code_hash })
 }
 
-/// Takes a number off RLP: as alloy's decoder, without copies of single bytes.
+/// Takes a number off the RLP as alloy's decoder does, but without copies of single bytes.
 #[inline]
 fn next_number(rlp: &mut &[u8]) -> alloy_rlp::Result<U256> {
     let bytes = alloy_rlp::Header::decode_bytes(rlp, false)?;
@@ -611,13 +619,13 @@ impl DatabaseCommit for WitnessState {
     fn commit(&mut self, changes: AddressMap<Account>) {
         for (address, change) in &changes {
             let answer = self.apply(*address, change);
-            // The trait has no way to answer; the error waits in `self.error`.
+            // The trait can't return an error; it waits in `self.error`.
             let _ = self.keep(answer);
         }
     }
 }
 
-/// Header and state bytes that are hashed once.
+/// Makes preimages of these bytes, which are shared.
 pub(crate) fn preimages(items: &[Bytes]) -> Preimages {
     Preimages::new(items.iter().cloned())
 }
@@ -665,7 +673,7 @@ mod tests {
                 code_hash: B256::from(rng.random::<[u8; 32]>()),
             };
             let mut rlp = alloy_rlp::encode(account);
-            // Mostly where lengths are.
+            // Mostly at the lengths.
             let at = match rng.random_range(0..3) {
                 0 => rng.random_range(0..4),
                 1 => rlp.len() - 33,

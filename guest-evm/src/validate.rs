@@ -1,4 +1,42 @@
 //! Validation of one block: all checks, in order.
+//!
+//! # Under the prover's control
+//!
+//! All of the input: the chain's rules, the block, the parent's header, state nodes, codes, older headers,
+//! and the hints (public keys, jump destinations). The prover may invent any of it, the parent included.
+//! Nothing here shows that the parent belongs to a chain. The claim therefore names the parent and the hash
+//! of the rules, and the consumer compares both.
+//!
+//! A wrong hint makes the run fail or cost more; it never changes a result. Nodes, codes and headers are
+//! found by their keccak-256 hash alone, from the parent's hash and its state root down.
+//!
+//! The claim is only a hash that this program computes at its end. So a wrong result, or memory unsafety, in
+//! any invented world would let the prover claim anything. For that reason, every bound that an argument uses
+//! is enforced here, or comes from the VM, which has 2^29 bytes of memory.
+//!
+//! # The checks
+//!
+//! 1. The chain's rules decode, and their schedule is possible ([`ChainSpec::decode`]).
+//! 2. The block's RLP is the one encoding of the block that it decodes to, each transaction included.
+//! 3. The header's hash is computed. The claim names it, and in the zkVM it seeds the maps.
+//! 4. The block is at or after the merge, and before the first fork that isn't implemented.
+//! 5. The witness has a header with the hash that the block names as its parent, and it decodes.
+//! 6. The header follows from the parent's: number, timestamp, gas limit, base fee, extra data, the constants
+//!    since the merge, the fields of the fork, blob gas.
+//! 7. The body matches the header: no ommers, transactions root, withdrawals root, blob gas used, length of
+//!    the block.
+//! 8. Each transaction has a hinted public key, `r` and `s` are in range, and `ecrecover` gives this very
+//!    key.
+//! 9. The block executes on the witness's state: system calls, transactions, requests, withdrawals. Every
+//!    account and slot is proven from the parent's state root, every code by its hash, and every block hash
+//!    from the parent's header. A block that needs more memory, longer code or longer numbers than this
+//!    program supports ends the run with [`Unsupported`](crate::Unsupported).
+//! 10. The outcome matches the header: gas used, blob gas used, logs bloom, receipts root, requests hash.
+//! 11. The state after the block has the header's state root.
+//! 12. The claim is made from the header and the hash of the rules.
+//!
+//! The first check that fails ends the run. [`ValidationError::blames_block`] says whether the block is
+//! invalid, or the input is at fault or not supported.
 
 use crate::chain::Fork;
 use crate::{
@@ -21,12 +59,12 @@ use alloy_consensus::{EthereumTxEnvelope, Header, Transaction as _, TxEip4844};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{B256, keccak256};
 
-/// A transaction of the execution layer, types 0 to 4, as blocks hold it (blobs without sidecars).
+/// Transaction of the execution layer, types 0 to 4, as a block contains it (blobs without sidecars).
 pub type Transaction = EthereumTxEnvelope<TxEip4844>;
-/// A block of the execution layer.
+/// Block of the execution layer.
 pub type Block = alloy_consensus::Block<Transaction>;
 
-/// EIP-7934: 10 MiB, less 2 MiB for the beacon block around it.
+/// Maximum length of a block's RLP, in bytes (EIP-7934): 10 MiB, minus 2 MiB for the beacon block around it.
 const MAX_BLOCK_LENGTH: usize = (10 << 20) - (2 << 20);
 
 /// Decodes a block's RLP.
@@ -37,11 +75,11 @@ pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
     decode_block_and_encodings(rlp).map(|(block, _)| block)
 }
 
-/// [`decode_block`], and the encodings of the transactions.
+/// Same as [`decode_block`]; also returns the encodings of the transactions.
 #[inline(never)]
 fn decode_block_and_encodings(rlp: &[u8]) -> Result<(Block, Vec<Encoded<'_>>), ValidationError> {
     let block: Block = alloy_rlp::decode_exact(rlp).map_err(ValidationError::BlockRlp)?;
-    // The decoder overlooks wrong lengths of the strings around typed transactions.
+    // The decoder accepts wrong lengths of the strings around typed transactions.
     match canonical::transactions(&block, rlp) {
         Some(encodings) => Ok((block, encodings)),
         None => {
@@ -52,11 +90,11 @@ fn decode_block_and_encodings(rlp: &[u8]) -> Result<(Block, Vec<Encoded<'_>>), V
     }
 }
 
-/// Checks that the input's block is valid by every rule of the execution layer, and answers with
-/// the claim that this makes true.
+/// Checks that the input's block is valid by every rule of the execution layer, and returns the claim that
+/// this proves.
 ///
-/// Not checked, because they need more than the block: the consensus layer's choice of it, and that
-/// the versioned hashes of blob transactions are those of blobs that are available.
+/// Two things are not checked, because they need more than the block. One is the consensus layer's choice of
+/// the block. The other is that the blobs with the versioned hashes of the blob transactions are available.
 ///
 /// # Errors
 /// [`ValidationError`] with the rule that is broken, and both values where there are two.
@@ -64,23 +102,24 @@ pub fn validate(input: &StatelessInput) -> Result<ChainClaim, ValidationError> {
     validate_with::<Portable>(input.clone(), verify_signature, no_seed)
 }
 
-/// Takes the block's hash, before there is any map: a seed for their hashers, which the author of a transaction can't know.
+/// Function that seeds the hashers of maps. It is called once, with the block's hash, before any map exists.
+/// The author of a transaction can't know this hash.
 pub type Seed = fn(&[u8; 32]);
 
-/// Native hashers have seeds of their own.
+/// Does nothing: native hashers have their own seeds.
 fn no_seed(_: &[u8; 32]) {}
 
-/// [`validate`], with another way to check signatures, other arithmetic on words, and other maps: the zkVM's.
+/// Same as [`validate`], with the zkVM's signature check, word arithmetic and seed for maps.
 ///
 /// # Errors
-/// As [`validate`].
+/// Same as [`validate`].
 pub fn validate_with<W: Words>(
     input: StatelessInput,
     verify: SignatureVerifier,
     seed: Seed,
 ) -> Result<ChainClaim, ValidationError> {
     let (claim, state) = run::<W>(input, verify, seed, None)?;
-    // The zkVM's run ends here: freeing every node on its own would only be proven too.
+    // The zkVM's run ends here. Freeing every node would only make the proof longer.
     #[cfg(target_os = "zkvm")]
     core::mem::forget(state);
     #[cfg(not(target_os = "zkvm"))]
@@ -88,20 +127,22 @@ pub fn validate_with<W: Words>(
     Ok(claim)
 }
 
-/// [`validate`], and the state after the block: for whoever goes on to the block's children.
+/// Same as [`validate`]; also returns the state after the block, on which the block's children can be
+/// validated.
 ///
 /// # Errors
-/// As [`validate`].
+/// Same as [`validate`].
 pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), ValidationError> {
     run::<Portable>(input.clone(), verify_signature, no_seed, None)
 }
 
-/// Validates the input, and answers with what is left of it without the parts of the witness that
-/// validation never read: each of them would only cost the guest. It has hints to the destinations of
-/// jumps, too.
+/// Validates the input, and returns a smaller one with the claim.
+///
+/// It leaves out the parts of the witness that validation never read, because each of them only costs the
+/// guest. It adds hints for jump destinations.
 ///
 /// # Errors
-/// As [`validate`].
+/// Same as [`validate`].
 pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
     let jumps = Jumps::default();
     let (claim, state) = run::<Portable>(input.clone(), verify_signature, no_seed, Some(jumps.clone()))?;
@@ -110,6 +151,8 @@ pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), 
     Ok((StatelessInput { witness, destinations, ..input.clone() }, claim))
 }
 
+/// Runs all checks of the [module's list](self) in their order. With `jumps`, it also records the
+/// destinations of jumps.
 fn run<W: Words>(
     input: StatelessInput,
     verify: SignatureVerifier,
@@ -131,7 +174,8 @@ fn run<W: Words>(
 
     let nodes = Preimages::new(input.witness.state);
     let codes = Preimages::new(input.witness.codes);
-    // Revm's instructions, by which jumps are noted, take what hints lack for no destination.
+    // Jumps are recorded while revm's own instructions run. Those take a destination that the hints lack for
+    // none, so the hints are left out.
     let destinations = if jumps.is_some() { Vec::new() } else { input.destinations };
     let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers)
         .with_destinations::<W>(destinations)
@@ -154,12 +198,13 @@ fn run<W: Words>(
     Ok((claim, state))
 }
 
+/// Finds the parent's header in the witness by its hash, and decodes it.
 fn parent(headers: &mut Preimages, hash: B256) -> Result<Header, ValidationError> {
     let bytes = headers.get(&hash).ok_or(ValidationError::MissingParent(hash))?;
     alloy_rlp::decode_exact(bytes).map_err(|error| ValidationError::MalformedHeader { hash, error })
 }
 
-/// The body against the header. `length` is that of the block's RLP.
+/// Checks the body against the header. `length` is that of the block's RLP, in bytes.
 #[inline(never)]
 fn check_body(
     chain: &ChainSpec,
@@ -196,13 +241,14 @@ fn check_body(
     Ok(())
 }
 
+/// Root of the withdrawals' trie (EIP-4895).
 fn withdrawals_root(list: &[Withdrawal]) -> B256 {
     let items = list.iter().map(alloy_rlp::encode).collect::<Vec<_>>();
     let items = items.iter().map(Vec::as_slice).collect::<Vec<_>>();
     ordered::root(items.len(), &items[..])
 }
 
-/// The header against what execution gave, but for the state root.
+/// Checks the header against the result of execution. The state root is checked by the caller.
 #[inline(never)]
 fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Result<(), ValidationError> {
     let fork = chain.fork_at(header.timestamp);
@@ -220,7 +266,7 @@ fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Resul
     Ok(())
 }
 
-/// EIP-7685, by the precompile that the zkVM accelerates.
+/// Requests hash (EIP-7685), by the SHA-256 precompile, which the zkVM accelerates.
 fn requests_hash(outcome: &Outcome) -> B256 {
     let sha256 = |bytes: &[u8]| revm::precompile::crypto().sha256(bytes);
     let mut hashes = Vec::new();

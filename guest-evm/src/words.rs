@@ -1,25 +1,25 @@
-//! 256-bit words, by the arithmetic that the machine at hand is best at.
+//! Arithmetic of 256-bit words, by the best means of the processor or VM.
 
 use crate::bytecode;
 use alloy_primitives::U256;
 use core::mem::MaybeUninit;
 
-/// 256-bit words, changed in place. Numbers wrap around; those with a sign are in two's complement.
+/// Operations on 256-bit words, in place. Numbers wrap around; signed ones are in two's complement.
 ///
-/// Each function of two words is the EVM's instruction of that name with `a` on top of the stack and `b` below it, and
-/// leaves the result in `b`.
+/// Each function of two words is the EVM's instruction of that name. `a` is on top of the stack and `b` below
+/// it; the result replaces `b`.
 pub trait Words: 'static {
-    /// `b` becomes a copy of `a`.
+    /// Copies `a` to `b`.
     fn copy(a: &U256, b: &mut MaybeUninit<U256>);
-    /// `a` and `b` change places, over a third.
+    /// Swaps `a` and `b`. The content of `scratch` is lost.
     fn swap(a: &mut U256, b: &mut U256, scratch: &mut MaybeUninit<U256>);
-    /// `b` becomes the number with these bytes, the highest first.
+    /// Sets `b` to the number with these bytes, big-endian.
     fn bytes<const N: usize>(bytes: &[u8; N], b: &mut MaybeUninit<U256>);
-    /// The bytes in the opposite order.
+    /// Copies the bytes in reverse order.
     fn reverse(from: &[u8; 32], to: &mut [u8; 32]);
-    /// The number, or the largest one of 32 bits if it has more. What is in `scratch` is lost.
+    /// Returns the number, or 2^32 - 1 if it is larger. The content of `scratch` is lost.
     fn small(a: &U256, scratch: &mut MaybeUninit<U256>) -> u32;
-    /// Whether it is zero. What is in `scratch` is lost.
+    /// Returns whether the word is zero. The content of `scratch` is lost.
     fn is_zero_word(a: &U256, scratch: &mut MaybeUninit<U256>) -> bool;
     /// `a + b`.
     fn add(a: &U256, b: &mut U256);
@@ -29,17 +29,17 @@ pub trait Words: 'static {
     fn mul(a: &U256, b: &mut U256);
     /// `a / b`, rounded down; zero if `b` is.
     fn div(a: &U256, b: &mut U256);
-    /// What that division leaves; zero if `b` is.
+    /// `a` modulo `b`; zero if `b` is.
     fn rem(a: &U256, b: &mut U256);
     /// `a * b` modulo `2^256 - 1`.
     fn mul_mod_max(a: &U256, b: &mut U256);
-    /// The bits of both.
+    /// Bitwise and.
     fn and(a: &U256, b: &mut U256);
-    /// The bits of either.
+    /// Bitwise or.
     fn or(a: &U256, b: &mut U256);
-    /// The bits of one of them.
+    /// Bitwise exclusive or.
     fn xor(a: &U256, b: &mut U256);
-    /// All bits inverted.
+    /// Bitwise complement.
     fn not(b: &mut U256);
     /// `b << a`, for `a` below 256.
     fn shl(a: &U256, b: &mut U256);
@@ -59,22 +59,23 @@ pub trait Words: 'static {
     fn eq(a: &U256, b: &mut U256);
     /// 1 for zero, else 0.
     fn is_zero(b: &mut U256);
-    /// Whether each byte that is below 128 is also less than its bound by more than 127; the bounds are 128 or more. Bytes as
-    /// the machine has them.
+    /// Returns whether each byte of `a` below 128 is less than its bound by more than 127. The bounds are 128
+    /// or more. Both are native words of 32 bits.
     fn bytes_are_below(a: &[u32; 8], bounds: &[u32; 8]) -> bool;
 }
 
-/// The function of [`Words`] with this number, in the order of the trait: for tests that compare two of them.
+/// Applies the function of [`Words`] with this number, in the order of the trait: for tests that compare two
+/// implementations.
 ///
 /// # Panics
-/// If there is none.
+/// If there is no such function.
 pub fn apply<W: Words>(number: u8, a: &mut U256, b: &mut U256) {
     match number {
         0 => {
             let mut copy = MaybeUninit::new(*b);
             W::copy(a, &mut copy);
             #[expect(unsafe_code, reason = "a copy was made")]
-            // SAFETY: it was written, twice.
+            // SAFETY: it was written twice.
             unsafe {
                 *b = copy.assume_init();
             }
@@ -106,13 +107,13 @@ pub fn apply<W: Words>(number: u8, a: &mut U256, b: &mut U256) {
                 _ => W::bytes(&[], &mut number_of),
             }
             #[expect(unsafe_code, reason = "a number was made")]
-            // SAFETY: it was written, twice.
+            // SAFETY: it was written twice.
             unsafe {
                 *b = number_of.assume_init();
             }
         }
         22 | 23 => {
-            // Of numbers of any size, those with small ones among them.
+            // Numbers of any size, small ones among them.
             let (mut scratch, shift) = (MaybeUninit::uninit(), a.as_limbs()[3] as u8);
             let word = if shift & 1 == 0 { *a } else { *a >> usize::from(shift) };
             *b = match number {
@@ -147,7 +148,7 @@ pub fn apply<W: Words>(number: u8, a: &mut U256, b: &mut U256) {
             let parts = |word: &U256| {
                 core::array::from_fn(|index| (word.as_limbs()[index / 2] >> (32 * (index % 2))) as u32)
             };
-            // Mostly they are.
+            // Mostly they are below.
             let (bytes, bounds) =
                 (parts(a).map(|word: u32| word & 0x9f9f_9f9f), parts(b).map(|word: u32| word | 0xa0a0_a0a0));
             *b = U256::from(W::bytes_are_below(&bytes, &bounds));
@@ -156,7 +157,7 @@ pub fn apply<W: Words>(number: u8, a: &mut U256, b: &mut U256) {
     }
 }
 
-/// [`Words`] in portable code, for hosts.
+/// Implementation of [`Words`] in portable code, for hosts.
 #[derive(Clone, Copy, Debug)]
 pub struct Portable;
 
@@ -267,19 +268,19 @@ impl Words for Portable {
     }
 }
 
-/// The number in two's complement, moved so that unsigned comparison is the signed one.
+/// Maps a number in two's complement so that unsigned comparison is the signed one.
 fn signed(word: &U256) -> U256 {
     *word ^ (U256::ONE << 255)
 }
 
-/// The number with these 32-bit digits, the lowest first.
+/// Makes the number with these 32-bit digits, little-endian.
 #[inline(always)]
 fn from_parts(parts: [u32; 8]) -> U256 {
     let limb = |index: usize| u64::from(parts[2 * index]) | u64::from(parts[2 * index + 1]) << 32;
     U256::from_limbs([limb(0), limb(1), limb(2), limb(3)])
 }
 
-/// The number with these bytes, at most 32, the highest first.
+/// Makes the number with these bytes, at most 32, big-endian.
 #[inline(always)]
 pub(crate) fn from_be_bytes(bytes: &[u8]) -> U256 {
     let mut parts = [0; 8];

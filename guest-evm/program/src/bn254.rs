@@ -1,7 +1,7 @@
 //! The BN254 precompiles: addition and multiplication (EIP-196), pairing check (EIP-197).
 //!
-//! A coordinate that isn't below the prime, a point off its curve and one outside of G2 fail the call, as the EIPs
-//! have it: the caller gets revm's error, and the block goes on.
+//! As the EIPs demand, these fail the call: a coordinate that isn't below the prime, a point off its curve, a
+//! point outside of G2. The caller gets revm's error, and the block continues.
 
 use crate::{
     curve::{multi_multiply, multiply_any_order, on_curve, unzip},
@@ -16,27 +16,30 @@ use openvm_pairing::{
 };
 use revm_precompile::PrecompileHalt;
 
-/// The sum of two encoded points.
+/// Adds two encoded points.
 pub fn add(a: &[u8], b: &[u8]) -> Result<[u8; 64], PrecompileHalt> {
     Ok(encode_g1(decode_g1(a)? + decode_g1(b)?))
 }
 
-/// The encoded point times the scalar, which may be any integer of 256 bits: every point's order is the prime r.
+/// Multiplies the encoded point by the scalar, which may be any integer of 256 bits: every point's order is
+/// the prime r.
 pub fn multiply(point: &[u8], scalar: &[u8]) -> Result<[u8; 64], PrecompileHalt> {
     let point = decode_g1(point)?;
     let scalar = Scalar::from_be_bytes_unchecked(scalar);
     Ok(encode_g1(multi_multiply::<Bn254>(&[scalar], &[point])))
 }
 
-/// Whether the product of the pairings is one. Pairs with an identity contribute one; no pairs at all are one too.
+/// Returns whether the product of the pairings is one. A pair with an identity contributes one; the empty
+/// product is one too.
 pub fn pairing_check(pairs: &[(&[u8], &[u8])]) -> Result<bool, PrecompileHalt> {
     let decoded = pairs.iter().map(|(g1, g2)| Ok((decode_g1(g1)?, decode_g2(g2)?)));
-    // They are left out here because the pairing's formulas divide by y. An error stays in the list, to be returned
-    // by `unzip` whatever comes before it.
+    // Pairs with an identity are left out here, because the pairing's formulas divide by y. An error stays in
+    // the list, so that `unzip` returns it, whatever comes before it.
     let decoded = decoded.filter(|pair| !matches!(pair, Ok((p, q)) if p.is_identity() || q.is_identity()));
     let (p, q) = unzip(decoded.map(|pair| pair.map(|(p, q)| (affine(p), AffinePoint::from(q)))))?;
-    // The VM's hint is no more than a hint: that the answer is yes is proven by a c that is not zero and a u of the subfield
-    // with f · u = c^λ, where r divides λ, and the final exponentiation makes one of u; or else all is computed.
+    // The VM's hint is only a hint. A positive result is proven by a nonzero c and a u of the subfield with f
+    // · u = c^λ. There, r divides λ, and the final exponentiation maps u to one. Otherwise everything is
+    // computed.
     Ok(p.is_empty() || Bn254::pairing_check(&p, &q).is_ok())
 }
 
@@ -49,13 +52,13 @@ fn decode_fp(bytes: &[u8]) -> Result<Fp, PrecompileHalt> {
     Fp::from_be_bytes(bytes).ok_or(PrecompileHalt::Bn254FieldPointNotAMember)
 }
 
-/// The imaginary part comes first.
+/// Decodes an element of the extension; the imaginary part comes first.
 fn decode_fp2(bytes: &[u8]) -> Result<Fp2, PrecompileHalt> {
     let (c1, c0) = (decode_fp(&bytes[..32])?, decode_fp(&bytes[32..])?);
     Ok(Fp2::new(c0, c1))
 }
 
-/// A point of G1, which is the whole curve; (0, 0) is the identity.
+/// Decodes a point of G1, which is the whole curve; (0, 0) is the identity.
 fn decode_g1(bytes: &[u8]) -> Result<G1Affine, PrecompileHalt> {
     let (x, y) = (decode_fp(&bytes[..32])?, decode_fp(&bytes[32..])?);
     if x == Fp::ZERO && y == Fp::ZERO {
@@ -64,7 +67,7 @@ fn decode_g1(bytes: &[u8]) -> Result<G1Affine, PrecompileHalt> {
     on_curve(x, y).ok_or(PrecompileHalt::Bn254AffineGFailedToCreate)
 }
 
-/// A point of G2, the subgroup of order r of the twist; (0, 0) is the identity.
+/// Decodes a point of G2, the subgroup of order r of the twist; (0, 0) is the identity.
 fn decode_g2(bytes: &[u8]) -> Result<G2Affine, PrecompileHalt> {
     let (x, y) = (decode_fp2(&bytes[..64])?, decode_fp2(&bytes[64..])?);
     let zero = Fp2::new(Fp::ZERO, Fp::ZERO);
@@ -81,8 +84,10 @@ fn encode_g1(point: G1Affine) -> [u8; 64] {
     out
 }
 
-/// Membership in G2 by ψ(Q) = [6u²]Q, ψ being the twisted Frobenius (El Housni, Guillevic, Piellard, eprint
-/// 2022/352, section 4.3). Q is any point of the twist: ψ² − [t]ψ + [p] = 0 for all of them, and 6u² = t − 1, so what passes
+/// Returns whether a point of the twist is in G2, by ψ(Q) = [6u²]Q; ψ is the twisted Frobenius (El Housni,
+/// Guillevic, Piellard, eprint 2022/352, section 4.3).
+///
+/// Q is any point of the twist. For all of them ψ² − [t]ψ + [p] = 0, and 6u² = t − 1. So a point that passes
 /// has [p + 1 − t]Q = [r]Q = 0.
 fn is_in_g2(point: &G2Affine) -> bool {
     const SIX_U_SQUARED: u128 = 0x6f4d8248eeb859fbf83e9682e87cfd46;

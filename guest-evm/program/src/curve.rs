@@ -1,4 +1,4 @@
-//! Points on short Weierstrass curves, whichever the curve.
+//! Points on short Weierstrass curves, for any of the curves.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::ops::{Add, Mul};
@@ -9,27 +9,29 @@ use openvm_ecc_guest::{
     Group,
 };
 
-/// The point (x, y) if it satisfies the curve's equation. The identity has no coordinates and is never returned.
+/// Returns the point (x, y) if it satisfies the curve's equation. The identity has no coordinates and is
+/// never returned.
 #[expect(unsafe_code, reason = "the constructor promises the curve only, and so does this function")]
 pub(crate) fn on_curve<P>(x: P::Coordinate, y: P::Coordinate) -> Option<P>
 where
     P: WeierstrassPoint,
     for<'a> &'a P::Coordinate: Mul<&'a P::Coordinate, Output = P::Coordinate>,
 {
-    // SAFETY: no caller takes the point for one of a subgroup without checking.
+    // SAFETY: no caller assumes without a check that the point is in a subgroup.
     unsafe { P::from_xy_nonidentity(x, y) }
 }
 
-/// The point (x, y), which the caller knows to be on the curve: a constant, one whose y is a root of what the equation gives
-/// for x, or the image of a point.
+/// Makes the point (x, y), which the caller knows to be on the curve. It is a constant, or the image of a
+/// point, or its y is a root of the equation's value for x.
 #[expect(unsafe_code, reason = "the callers state why the point is on the curve")]
 pub(crate) fn known_point<P: WeierstrassPoint>(x: P::Coordinate, y: P::Coordinate) -> P {
     // SAFETY: by the caller's knowledge; no memory depends on it.
     unsafe { P::from_xy_unchecked(x, y) }
 }
 
-/// `scalar · point` by double-and-add with the complete group law, so for points of any order. No curve here has an even one:
-/// so no point is its own negative, and none has y = 0, by which a doubling would divide.
+/// Computes `scalar · point` by double-and-add with the complete group law, for points of any order. No curve
+/// here has an even order. So no point is its own negative, and none has y = 0, by which a doubling would
+/// divide.
 pub(crate) fn multiply_any_order<P: Group>(point: &P, scalar: u128) -> P {
     let mut sum = P::IDENTITY;
     for bit in (0..128 - scalar.leading_zeros()).rev() {
@@ -41,11 +43,11 @@ pub(crate) fn multiply_any_order<P: Group>(point: &P, scalar: u128) -> P {
     sum
 }
 
-/// The number of points from which buckets cost less than a table for each point.
+/// Number of points from which buckets cost less than a table for each point.
 const BUCKETS_FROM: usize = 128;
 
-/// `Σ scalarsᵢ · pointsᵢ`. Every point must be the identity or of the large prime order; a scalar may be any integer
-/// of the scalar field's width.
+/// Computes `Σ scalarsᵢ · pointsᵢ`. Every point must be the identity or of the large prime order. A scalar
+/// may be any integer of the scalar field's width.
 pub(crate) fn multi_multiply<C>(scalars: &[C::Scalar], points: &[C::Point]) -> C::Point
 where
     C: IntrinsicCurve,
@@ -57,20 +59,22 @@ where
         let terms: Vec<_> = scalars.iter().map(IntMod::as_le_bytes).zip(points).collect();
         windowed_multiply(&terms)
     } else {
-        // It takes windows of as many bits as the number of points has, out of four bytes: right for less than 2^25 points.
-        // With its scalar a point takes 96 bytes at least, so the VM's memory has no room for 2^23.
+        // Its windows have the bit length of the number of points, and are read from four bytes. This is
+        // right for fewer than 2^25 points. A point with its scalar takes at least 96 bytes, so the VM's
+        // memory has no room for 2^23 points.
         msm(scalars, points)
     }
 }
 
-/// The window of [`windowed_multiply`]: half a byte, so 15 multiples of each point.
+/// Number of multiples of each point in [`windowed_multiply`], whose window is half a byte.
 const MULTIPLES: usize = 15;
 
-/// The sum of the terms, which are little-endian scalars of one length and points: all scalars four bits at a time.
+/// Computes the sum of the terms, four bits of all scalars at a time. A term is a little-endian scalar, all
+/// of one length, and a point.
 ///
-/// The generic group law compares coordinates before every step; here what is known of the points saves most of it.
-/// The order is an odd prime, so no double is the identity, and small multiples of a point never share an x. What is
-/// left to compare is the sum's x with that of a multiple before their addition.
+/// The generic group law compares coordinates before every step. Here, known facts about the points save most
+/// comparisons. The order is an odd prime, so no double is the identity, and small multiples of a point never
+/// share an x. It remains to compare the x of the sum with that of a multiple before their addition.
 fn windowed_multiply<P: WeierstrassPoint + Group>(terms: &[(&[u8], &P)]) -> P {
     let tables: Vec<_> = terms
         .iter()
@@ -94,10 +98,10 @@ fn windowed_multiply<P: WeierstrassPoint + Group>(terms: &[(&[u8], &P)]) -> P {
     }
 }
 
-/// How many multiples there are of a [`Fixed`] point: one for each byte that is not zero.
+/// Number of multiples of a [`Fixed`] point: one for each nonzero byte.
 const FIXED_MULTIPLES: usize = 255;
 
-/// A point of a large prime order that is in many products, by its small multiples.
+/// Point of a large prime order that is a factor of many products, by its small multiples.
 pub(crate) struct Fixed<P>(Box<[P; FIXED_MULTIPLES]>);
 
 impl<P: WeierstrassPoint + Group> Fixed<P> {
@@ -106,10 +110,10 @@ impl<P: WeierstrassPoint + Group> Fixed<P> {
         Self(multiples(point))
     }
 
-    /// `scalars[0] · self + scalars[1] · point`. The point must be of the same order, and not the identity; a scalar
-    /// is little-endian and may be any integer.
+    /// Computes `scalars[0] · self + scalars[1] · point`. The point must be of the same order, and not the
+    /// identity. A scalar is little-endian and may be any integer.
     ///
-    /// As [`windowed_multiply`], but the fixed point's scalar goes by whole bytes.
+    /// The method is that of [`windowed_multiply`], except that the fixed point's scalar goes by whole bytes.
     pub(crate) fn multiply_with(&self, point: &P, scalars: [&[u8; 32]; 2]) -> P {
         let (fixed, table) = (&*self.0, &*multiples::<P, MULTIPLES>(point));
         let (mut sum, mut empty) = (<P as Group>::IDENTITY, true);
@@ -128,7 +132,7 @@ impl<P: WeierstrassPoint + Group> Fixed<P> {
     }
 }
 
-/// P, 2P, … NP of a point of a large prime order that is not the identity.
+/// Computes P, 2P, … NP of a point of a large prime order that is not the identity.
 #[expect(unsafe_code, reason = "the unchecked group law")]
 fn multiples<P: WeierstrassPoint, const N: usize>(point: &P) -> Box<[P; N]> {
     const { assert!(N <= FIXED_MULTIPLES, "small multiples") };
@@ -136,8 +140,8 @@ fn multiples<P: WeierstrassPoint, const N: usize>(point: &P) -> Box<[P; N]> {
     let mut table = vec![point.clone(); N];
     for i in 1..N {
         let (smaller, rest) = table.split_at_mut(i);
-        // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < N: the order is a prime that divides neither
-        // i + 1 nor i − 1, which are at most 255.
+        // SAFETY: neither summand is the identity, and (i)P ≠ ±P for 1 < i < N. For the order is a prime that
+        // divides neither i + 1 nor i − 1, which are at most 255.
         unsafe {
             if i == 1 {
                 rest[0].double_assign_nonidentity::<false>();
@@ -156,12 +160,12 @@ fn multiples<P: WeierstrassPoint, const N: usize>(point: &P) -> Box<[P; N]> {
 #[expect(unsafe_code, reason = "the unchecked group law")]
 #[inline(always)]
 fn double<P: WeierstrassPoint>(point: &mut P) {
-    // SAFETY: neither the point nor its double is the identity, the order being odd; a point means that `multiples` did the
-    // set-up.
+    // SAFETY: neither the point nor its double is the identity, because the order is odd. `multiples` did the
+    // set-up, because there is a point.
     unsafe { point.double_assign_nonidentity::<false>() };
 }
 
-/// `16 · sum`, where the sum is the identity, whatever its coordinates, if it is empty.
+/// Multiplies the sum by 16. If `empty`, the sum is the identity, whatever its coordinates are.
 #[inline(always)]
 fn double_four_times<P: WeierstrassPoint>(sum: &mut P, empty: bool) {
     if !empty {
@@ -171,7 +175,7 @@ fn double_four_times<P: WeierstrassPoint>(sum: &mut P, empty: bool) {
     }
 }
 
-/// Adds a multiple of a point to a sum, which is the identity, whatever its coordinates, if it is empty.
+/// Adds a multiple of a point to a sum. If `empty`, the sum is the identity, whatever its coordinates are.
 #[expect(unsafe_code, reason = "the unchecked group law")]
 #[inline(always)]
 fn add<P: WeierstrassPoint, const N: usize>(sum: &mut P, empty: &mut bool, table: &[P; N], multiple: u8) {
@@ -181,7 +185,7 @@ fn add<P: WeierstrassPoint, const N: usize>(sum: &mut P, empty: &mut bool, table
         *sum = point.clone();
         *empty = false;
     } else if sum.x() != point.x() {
-        // SAFETY: neither is the identity and the x differ; the comparison has shown that both are reduced.
+        // SAFETY: neither is the identity, and the x differ. The comparison has shown that both are reduced.
         unsafe { sum.add_ne_assign_nonidentity::<false>(point) };
     } else if sum.y() == point.y() {
         double(sum);
@@ -190,9 +194,9 @@ fn add<P: WeierstrassPoint, const N: usize>(sum: &mut P, empty: &mut bool, table
     }
 }
 
-/// The pairs' halves in two lists, as the pairing and the multi-scalar multiplication want them.
+/// Splits pairs into two lists, as the pairing and the multi-scalar multiplication need them.
 ///
-/// The first error ends it: what comes behind is neither decoded nor checked.
+/// The first error ends it: later pairs are neither decoded nor checked.
 pub(crate) fn unzip<A, B, E>(pairs: impl Iterator<Item = Result<(A, B), E>>) -> Result<(Vec<A>, Vec<B>), E> {
     let mut halves = (Vec::new(), Vec::new());
     for pair in pairs {

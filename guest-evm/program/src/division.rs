@@ -1,11 +1,12 @@
-//! Division of 256-bit words, and by the largest of them.
+//! Division of 256-bit words, and multiplication modulo the largest of them.
 //!
-//! Long division by digits of 32 bits (Knuth, The Art of Computer Programming, 4.3.1, algorithm D), with the products and
-//! differences of all digits at once by the VM's instructions.
+//! Long division by digits of 32 bits (Knuth, The Art of Computer Programming, 4.3.1, algorithm D). The VM's
+//! instructions compute the products and differences of all digits at once.
 //!
-//! A digit is never estimated too high: by the 64 bits of what is left that are above the divisor's 32 highest bits, and one
-//! more than those, which is at most three too low. So no difference is negative, and what is missing is found by
-//! subtracting on.
+//! A digit of the quotient is never estimated too high. The estimate divides 64 bits of the remainder by the
+//! divisor's highest 32 bits plus one. The lower half of the 64 bits is aligned with those of the divisor.
+//! The estimate is at most three too low. So no difference is negative, and the missing part of the digit is
+//! found by further subtractions.
 
 use crate::words::{clear, instruction};
 use alloy_primitives::U256;
@@ -14,7 +15,8 @@ use core::cell::UnsafeCell;
 /// Digits of a word.
 const DIGITS: usize = 8;
 
-/// Where it is computed, by digits: from one place in memory everything else is known at compile time.
+/// Memory of the computation, in digits. It has one fixed address, so that the address of each word in it is
+/// known at compile time.
 #[repr(transparent)]
 struct Place(UnsafeCell<[u32; LENGTH]>);
 
@@ -24,42 +26,46 @@ unsafe impl Sync for Place {}
 
 static PLACE: Place = Place(UnsafeCell::new([0; LENGTH]));
 
-/// The divisor, behind a word of zeros: read from `k` digits before it, it is `k` digits higher.
+/// Index of the divisor, after a word of zeros. Read from `k` digits before it, it is shifted up by `k`
+/// digits.
 const DIVISOR: usize = DIGITS;
-/// What is left of the dividend, between two zeros.
+/// Index of the remainder, between two zeros.
 const REST: usize = DIVISOR + DIGITS + 1;
-/// A word of which only the lowest digit is ever not zero.
+/// Index of a word of which only the lowest digit is ever nonzero.
 const DIGIT: usize = REST + DIGITS + 1;
 const PRODUCT: usize = DIGIT + DIGITS;
-/// Words that have half a word of zeros above: read from its upper half, each is that alone.
+/// Half of a word, in digits. From [`A`] to [`CARRY`], each word has half a word of zeros after it. Read from
+/// its upper half on, it is that half alone.
 const HALF: usize = DIGITS / 2;
 const A: usize = PRODUCT + DIGITS;
 const B: usize = A + DIGITS + HALF;
 const FIRST: usize = B + DIGITS + HALF;
 const SECOND: usize = FIRST + DIGITS + HALF;
 const CARRY: usize = SECOND + DIGITS + HALF;
-/// And words that have not.
+/// Index of the first word without zeros after it.
 const LOW_A: usize = CARRY + DIGITS + HALF;
 const LOW_B: usize = LOW_A + DIGITS;
 const HIGH: usize = LOW_B + DIGITS;
 const LENGTH: usize = HIGH + DIGITS;
 
-/// The word that begins with this digit, which is [`HIGH`] at most: so all eight are the place's.
+/// Address of the word that begins with this digit. The index is at most [`HIGH`], so all eight digits are
+/// part of the memory.
 #[inline(always)]
 fn word(index: usize) -> *mut U256 {
     PLACE.0.get().cast::<u32>().wrapping_add(index).cast()
 }
 
+/// Reads a digit.
 #[inline(always)]
 #[expect(unsafe_code, reason = "a static that is written")]
 fn read(index: usize) -> u32 {
     debug_assert!(index < LENGTH, "it is one of the place's digits");
-    // SAFETY: a digit of the place, for the callers go from one before the divisor or the rest to one behind it; and nobody
-    // has a reference to it.
+    // SAFETY: a digit of the memory, because the callers' indices are from one before the divisor or the
+    // remainder to one after it. Nobody has a reference to it.
     unsafe { *word(index).cast::<u32>() }
 }
 
-/// `b` becomes `a / b`, or what that leaves; zero if `b` is.
+/// Sets `b` to `a / b`, or to the remainder; to zero if `b` is zero.
 pub(crate) fn divide<const REMAINDER: bool>(a: &U256, b: &mut U256) {
     let Some(top) = highest(b) else { return };
     let highest = highest(a).unwrap_or(0);
@@ -72,7 +78,7 @@ pub(crate) fn divide<const REMAINDER: bool>(a: &U256, b: &mut U256) {
         return;
     }
     if highest == 0 {
-        // All other digits of the divisor are zero, and so are the result's.
+        // All other digits of the divisor are zero, and so are those of the result.
         let (dividend, divisor) = (digit(a, 0), digit(b, 0));
         set_digit(b, 0, if REMAINDER { dividend % divisor } else { dividend / divisor });
         return;
@@ -85,7 +91,7 @@ pub(crate) fn divide<const REMAINDER: bool>(a: &U256, b: &mut U256) {
     }
     let first = read(DIVISOR + top);
     let shift = leading_zeros(first);
-    // As many bits of a digit, and the bits below them.
+    // Shifts a digit up by `shift` bits, and fills in the highest bits of the digit below it.
     let join = |high: u32, low: u32| high << shift | low >> 1 >> (31 - shift);
     let more = join(first, read(DIVISOR + top - 1)).wrapping_add(1);
     let reciprocal = if more == 0 { 0 } else { reciprocal(more) };
@@ -97,14 +103,14 @@ pub(crate) fn divide<const REMAINDER: bool>(a: &U256, b: &mut U256) {
         if high != 0 {
             quotient = estimate(high, low, more, reciprocal);
             #[expect(unsafe_code, reason = "a static that is written")]
-            // SAFETY: a digit of the place, and nobody has a reference to it.
+            // SAFETY: a digit of the memory, and nobody has a reference to it.
             unsafe {
                 *word(DIGIT).cast() = quotient;
             }
             instruction!(Mul, word(PRODUCT), shifted, word(DIGIT));
             instruction!(Sub, word(REST), word(REST), word(PRODUCT));
         }
-        // Until less than the divisor is left, which is mostly seen by the first digits.
+        // Until the remainder is less than the divisor. Mostly the first digits decide it.
         while read(at + 1) != 0 || read(at) >= first {
             if read(at + 1) == 0 && read(at) == first {
                 instruction!(Sltu, word(PRODUCT), word(REST), shifted);
@@ -128,7 +134,7 @@ pub(crate) fn divide<const REMAINDER: bool>(a: &U256, b: &mut U256) {
 #[expect(unsafe_code, reason = "words by their halves")]
 fn digit(word: &U256, index: usize) -> u32 {
     debug_assert!(index < DIGITS, "a word has eight digits");
-    // SAFETY: a digit of the word, for the callers' indices are those of `highest`, or less.
+    // SAFETY: a digit of the word, because the callers' indices are at most those of `highest`.
     unsafe { *core::ptr::from_ref(word).cast::<u32>().add(index) }
 }
 
@@ -140,13 +146,13 @@ fn set_digit(word: &mut U256, index: usize, digit: u32) {
     unsafe { *core::ptr::from_mut(word).cast::<u32>().add(index) = digit }
 }
 
-/// The index of the highest digit that is not zero.
+/// Index of the highest nonzero digit.
 #[inline(always)]
 fn highest(word: &U256) -> Option<usize> {
     (0..DIGITS).rev().find(|index| digit(word, *index) != 0)
 }
 
-/// As the standard library's, which counts all bits, for a number that is not zero.
+/// Number of leading zeros of a nonzero number. The standard library's function counts all bits.
 #[inline(always)]
 fn leading_zeros(mut number: u32) -> u32 {
     let mut zeros = 0;
@@ -159,7 +165,8 @@ fn leading_zeros(mut number: u32) -> u32 {
     zeros
 }
 
-/// `⌊(2^64 - 1) / divisor⌋ - 2^32`, for a divisor with its highest bit set: two digits of 16 bits, as in Knuth's algorithm.
+/// `⌊(2^64 - 1) / divisor⌋ - 2^32`, for a divisor with its highest bit set: two digits of 16 bits, as in
+/// Knuth's algorithm.
 #[inline(always)]
 fn reciprocal(divisor: u32) -> u32 {
     let (high, low) = (divisor >> 16, divisor & 0xffff);
@@ -180,8 +187,8 @@ fn reciprocal(divisor: u32) -> u32 {
     first << 16 | next(rest)
 }
 
-/// `⌊(high · 2^32 + low) / divisor⌋` or one less, for `high < divisor` (Möller and Granlund, Improved division by invariant
-/// integers, algorithm 4 without its last step). Zero as the divisor means `2^32`.
+/// `⌊(high · 2^32 + low) / divisor⌋` or one less, for `high < divisor` (Möller and Granlund, Improved
+/// division by invariant integers, algorithm 4 without its last step). A divisor of zero stands for `2^32`.
 #[inline(always)]
 fn estimate(high: u32, low: u32, divisor: u32, reciprocal: u32) -> u32 {
     if divisor == 0 {
@@ -197,7 +204,7 @@ fn estimate(high: u32, low: u32, divisor: u32, reciprocal: u32) -> u32 {
     }
 }
 
-/// `b` becomes `a · b` modulo `2^256 - 1`: the halves of the product, added.
+/// Sets `b` to `a · b` modulo `2^256 - 1`: the sum of the product's halves.
 pub(crate) fn multiply_modulo_max(a: &U256, b: &mut U256) {
     static LOW: U256 = U256::from_limbs([u64::MAX, u64::MAX, 0, 0]);
     let upper = |index: usize| word(index + HALF);
@@ -205,7 +212,8 @@ pub(crate) fn multiply_modulo_max(a: &U256, b: &mut U256) {
     instruction!(Or, word(B), b, b);
     instruction!(And, word(LOW_A), a, &LOW);
     instruction!(And, word(LOW_B), b, &LOW);
-    // What the products of a lower and an upper half, and of both lower ones, have between the quarters.
+    // The carry into the product's upper half. It comes from the lower halves of the mixed products, and from
+    // the upper half of the product of both lower halves.
     instruction!(Mul, word(FIRST), word(LOW_A), upper(B));
     instruction!(Mul, word(SECOND), upper(A), word(LOW_B));
     instruction!(Mul, word(CARRY), word(LOW_A), word(LOW_B));

@@ -1,20 +1,20 @@
-//! Elements of prime fields as the outside world sees them: canonical bytes and parities.
+//! Canonical bytes and parities of elements of prime fields.
 
 use openvm_algebra_guest::IntMod;
 
-/// Big-endian bytes of the one representation below the modulus. The guest can't go on with another.
+/// Big-endian bytes of the one representation below the modulus. With any other representation, the run ends.
 pub(crate) fn to_be<F: IntMod>(x: &F) -> F::Repr {
     x.assert_reduced();
     x.to_be_bytes()
 }
 
-/// Whether the integer below the modulus is odd. The guest can't go on with another representation.
+/// Returns whether the integer below the modulus is odd. With any other representation, the run ends.
 pub(crate) fn is_odd<F: IntMod>(x: &F) -> bool {
     x.assert_reduced();
     x.as_le_bytes()[0] & 1 == 1
 }
 
-/// The array in reverse: constants are written as big-endian numbers, the VM keeps them little-endian.
+/// Reverses an array: constants are written as big-endian numbers, the VM keeps them little-endian.
 pub(crate) const fn reversed<const N: usize>(bytes: [u8; N]) -> [u8; N] {
     let mut out = [0; N];
     let mut i = 0;

@@ -1,4 +1,5 @@
-//! Keccak-256, behind alloy-primitives' `native-keccak` hook: tries, code hashes, transaction hashes and the opcode.
+//! Keccak-256 for alloy-primitives' `native-keccak` hook: tries, code hashes, transaction hashes and the
+//! opcode.
 
 use crate::words::{self, instruction};
 use core::{cell::UnsafeCell, mem::MaybeUninit};
@@ -6,14 +7,15 @@ use openvm_keccak256_guest::{
     KECCAKF_FUNCT3, KECCAKF_FUNCT7, KECCAK_RATE, KECCAK_WIDTH_BYTES, OPCODE, XORIN_FUNCT3, XORIN_FUNCT7,
 };
 
-/// A block, aligned to words as the instructions want it.
+/// Bytes, aligned to words as the instructions need it.
 #[repr(C, align(4))]
 struct Aligned<const N: usize>([u8; N]);
 
-/// The sponge's state.
+/// State of the sponge.
 type State = [u32; KECCAK_WIDTH_BYTES / 4];
 
-/// A hash that was computed before, of as many bytes as `length` says: 32, 64, or none.
+/// Cache entry: a hash that was computed before. `length` is that of its input, in bytes: 32, 64, or 0 for an
+/// empty entry.
 #[repr(C, align(4))]
 struct Known {
     length: usize,
@@ -21,7 +23,7 @@ struct Known {
     hash: [u32; 8],
 }
 
-/// How many hashes are remembered: one for each number of so many bits that their inputs lead to.
+/// Number of bits of an index into the cache, which an input determines.
 const KNOWN_BITS: u32 = 10;
 
 #[repr(transparent)]
@@ -31,9 +33,11 @@ struct Cache(UnsafeCell<[Known; 1 << KNOWN_BITS]>);
 #[expect(unsafe_code, reason = "a static that is written")]
 unsafe impl Sync for Cache {}
 
-/// Hashes of one and two words, the last of each place. Contracts compute where a mapping has its entry, the hash of the
-/// entry's key and the mapping's slot, each time they read or write it, and low slots are those of many storage tries: a
-/// permutation costs as much as some 1,700 instructions, to look here some 60.
+/// Cache of hashes of one and two words, with the last one for each index.
+///
+/// Contracts compute the slot of a mapping's entry each time they read or write it: the hash of the entry's
+/// key and the mapping's slot. Low slots are common to most storage tries. A permutation costs as much as
+/// some 1,700 instructions, a lookup some 60.
 static CACHE: Cache =
     Cache(UnsafeCell::new([const { Known { length: 0, input: [0; 16], hash: [0; 8] } }; 1 << KNOWN_BITS]));
 
@@ -45,22 +49,22 @@ static CACHE: Cache =
 #[expect(unsafe_code, reason = "the hook's signature, and words by address")]
 pub unsafe extern "C" fn native_keccak256(bytes: *const u8, len: usize, output: *mut u8) {
     if (len != 32 && len != 64) || bytes.addr() % 4 != 0 {
-        // SAFETY: as promised.
+        // SAFETY: as promised by the caller.
         return unsafe { hash(bytes, len, output) };
     }
-    // SAFETY: as promised, and checked.
+    // SAFETY: as promised by the caller, and checked.
     unsafe { find(bytes, len, output) }
 }
 
-/// The hash of 32 or 64 bytes, remembered or computed.
+/// Looks up or computes the hash of 32 or 64 bytes.
 ///
 /// # Safety
-/// As [`native_keccak256`], and `bytes` must be a multiple of four, `len` 32 or 64.
+/// Same as [`native_keccak256`]. In addition, `bytes` must be a multiple of four, and `len` 32 or 64.
 #[inline(never)]
 #[expect(unsafe_code, reason = "words by address")]
 unsafe fn find(bytes: *const u8, len: usize, output: *mut u8) {
-    // SAFETY: so many aligned words; a place is a number of `KNOWN_BITS` bits, so one of what is remembered, to which nobody
-    // else refers.
+    // SAFETY: all words read are aligned words of the input. The index has `KNOWN_BITS` bits, so it is one of
+    // the cache's, and nobody else refers to the entry.
     unsafe {
         let count = len / 4;
         let words = bytes.cast::<u32>();
@@ -78,14 +82,14 @@ unsafe fn find(bytes: *const u8, len: usize, output: *mut u8) {
     }
 }
 
-/// Computes a hash that is not known, and remembers it.
+/// Computes a hash that is not in the cache, and stores it there.
 ///
 /// # Safety
-/// As [`find`], and `known` must be writable.
+/// Same as [`find`], and `known` must be writable.
 #[inline(never)]
 #[expect(unsafe_code, reason = "words by address")]
 unsafe fn remember(known: *mut Known, bytes: *const u8, len: usize, output: *mut u8) {
-    // SAFETY: as promised.
+    // SAFETY: as promised by the caller.
     unsafe {
         let (input, result) = ((&raw mut (*known).input).cast::<u8>(), (&raw mut (*known).hash).cast::<u8>());
         hash(bytes, len, result);
@@ -98,14 +102,14 @@ unsafe fn remember(known: *mut Known, bytes: *const u8, len: usize, output: *mut
     }
 }
 
-/// Copies a hash, aligned itself, to any address.
+/// Copies an aligned hash to any address.
 ///
 /// # Safety
 /// `hash` must be readable and `output` writable for 32 bytes, and `hash` a multiple of four.
 #[inline(always)]
 #[expect(unsafe_code, reason = "bytes by address")]
 unsafe fn copy_out(hash: *const u8, output: *mut u8) {
-    // SAFETY: as promised.
+    // SAFETY: as promised by the caller.
     unsafe {
         if output.addr() % 4 == 0 {
             copy(hash, output);
@@ -115,21 +119,21 @@ unsafe fn copy_out(hash: *const u8, output: *mut u8) {
     }
 }
 
-/// The same, computed.
+/// Computes the hash, without the cache.
 ///
 /// # Safety
-/// As [`native_keccak256`].
+/// Same as [`native_keccak256`].
 #[expect(unsafe_code, reason = "the instructions take addresses")]
 unsafe fn hash(mut bytes: *const u8, mut len: usize, output: *mut u8) {
     if (bytes.addr() | output.addr()) % 4 != 0 {
-        // SAFETY: as promised.
+        // SAFETY: as promised by the caller.
         return unsafe { hash_unaligned(bytes, len, output) };
     }
     let mut state = MaybeUninit::<State>::uninit();
     clear(&mut state);
     let sponge = state.as_mut_ptr().cast::<u8>();
-    // SAFETY: `sponge` is a state of 200 aligned bytes; `bytes` and `len` move together within what the caller promises, by
-    // blocks of a multiple of four, and what is left is less than one.
+    // SAFETY: `sponge` is a state of 200 aligned bytes. `bytes` and `len` move together within the range that
+    // the caller promises, by blocks of a multiple of four bytes. The rest is shorter than a block.
     unsafe {
         while len >= KECCAK_RATE {
             xorin(sponge, bytes, KECCAK_RATE);
@@ -142,16 +146,16 @@ unsafe fn hash(mut bytes: *const u8, mut len: usize, output: *mut u8) {
     }
 }
 
-/// [`hash`], where an address is no multiple of four: by copies.
+/// Computes the hash by copies, if an address is no multiple of four.
 ///
 /// # Safety
-/// As [`native_keccak256`].
+/// Same as [`native_keccak256`].
 #[inline(never)]
 #[expect(unsafe_code, reason = "the instructions take addresses")]
 unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) {
     if output.addr() % 4 != 0 {
         let mut aligned = MaybeUninit::<Aligned<32>>::uninit();
-        // SAFETY: as promised, and the copy has 32 bytes.
+        // SAFETY: as promised by the caller, and the copy has 32 bytes.
         return unsafe {
             hash(bytes, len, aligned.as_mut_ptr().cast());
             core::ptr::copy_nonoverlapping(aligned.as_ptr().cast(), output, 32);
@@ -162,7 +166,7 @@ unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) 
     let sponge = state.as_mut_ptr().cast::<u8>();
     let mut block = MaybeUninit::<Aligned<KECCAK_RATE>>::uninit();
     let aligned = block.as_mut_ptr().cast::<u8>();
-    // SAFETY: as in `hash`, and a block, or what is left and less than one, is copied into a block.
+    // SAFETY: same as in `hash`. Only a whole block, or the rest, which is shorter, is copied to `block`.
     unsafe {
         while len >= KECCAK_RATE {
             core::ptr::copy_nonoverlapping(bytes, aligned, KECCAK_RATE);
@@ -180,13 +184,14 @@ unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) 
 /// Adds the end of a message, less than a block, and permutes for the last time.
 ///
 /// # Safety
-/// `sponge` must be a state, `bytes` readable for `len` bytes, both multiples of four, and `len` below [`KECCAK_RATE`].
+/// `sponge` must be a state, `bytes` readable for `len` bytes, both multiples of four, and `len` below
+/// [`KECCAK_RATE`].
 #[inline(always)]
 #[expect(unsafe_code, reason = "bytes by address")]
 unsafe fn finish(sponge: *mut u8, bytes: *const u8, len: usize) {
-    // SAFETY: as promised.
+    // SAFETY: as promised by the caller.
     unsafe {
-        // The instruction takes whole words; the up to three bytes behind them are added one by one.
+        // The instruction takes whole words. Up to three bytes after them are added one by one.
         let words = len & !3;
         if words != 0 {
             xorin(sponge, bytes, words);
@@ -194,24 +199,25 @@ unsafe fn finish(sponge: *mut u8, bytes: *const u8, len: usize) {
         for i in words..len {
             *sponge.add(i) ^= *bytes.add(i);
         }
-        // Keccak's padding (not SHA-3's): a one bit behind the message, another at the block's end.
+        // Keccak's padding (not SHA-3's): a one bit after the message, another at the end of the block.
         *sponge.add(len) ^= 0x01;
         *sponge.add(KECCAK_RATE - 1) ^= 0x80;
         keccakf(sponge);
     }
 }
 
-// The instructions themselves: the crate's functions save a dozen registers first, for what is not aligned.
+// The instructions themselves. The functions of OpenVM's crate first save a dozen registers, for inputs that
+// are not aligned.
 
-/// Adds bytes to those of the sponge, modulo two.
+/// Xors bytes into those of the sponge.
 ///
 /// # Safety
-/// `sponge` must be writable and `bytes` readable for `len` bytes, and all three multiples of four; `len` must not be
-/// zero, nor larger than [`KECCAK_RATE`].
+/// `sponge` must be writable and `bytes` readable for `len` bytes, and all three multiples of four. `len`
+/// must not be zero, nor larger than [`KECCAK_RATE`].
 #[inline(always)]
 #[expect(unsafe_code, reason = "an instruction of the VM")]
 unsafe fn xorin(sponge: *mut u8, bytes: *const u8, len: usize) {
-    // SAFETY: as promised; the VM writes nothing but the sponge.
+    // SAFETY: as promised by the caller; the VM writes only the sponge.
     unsafe {
         core::arch::asm!(
             ".insn r {opcode}, {funct3}, {funct7}, {sponge}, {bytes}, {len}",
@@ -226,14 +232,14 @@ unsafe fn xorin(sponge: *mut u8, bytes: *const u8, len: usize) {
     }
 }
 
-/// Keccak-f\[1600\].
+/// Applies Keccak-f\[1600\].
 ///
 /// # Safety
 /// `sponge` must be writable for [`KECCAK_WIDTH_BYTES`], and a multiple of four.
 #[inline(always)]
 #[expect(unsafe_code, reason = "an instruction of the VM")]
 unsafe fn keccakf(sponge: *mut u8) {
-    // SAFETY: as promised; the VM writes nothing but the sponge.
+    // SAFETY: as promised by the caller; the VM writes only the sponge.
     unsafe {
         core::arch::asm!(
             ".insn r {opcode}, {funct3}, {funct7}, {sponge}, x0, x0",
@@ -246,7 +252,7 @@ unsafe fn keccakf(sponge: *mut u8) {
     }
 }
 
-/// Copies 32 bytes: the bitwise or of them and themselves.
+/// Copies 32 bytes, by the bitwise or of the bytes with themselves.
 ///
 /// # Safety
 /// `from` must be readable and `to` writable for 32 bytes, and both multiples of four.
@@ -256,8 +262,8 @@ unsafe fn copy(from: *const u8, to: *mut u8) {
     instruction!(Or, to.cast(), from.cast(), from.cast());
 }
 
-/// Whether 32 bytes are the same: their difference is less than one. The VM has an instruction that compares, too, but a
-/// chip that no other code uses costs more.
+/// Returns whether 32 bytes are equal: whether their exclusive or is less than one. The VM also has an
+/// instruction that compares, but a chip that no other code uses costs more.
 ///
 /// # Safety
 /// Both must be readable for 32 bytes, and multiples of four.
@@ -269,11 +275,11 @@ unsafe fn same(a: *const u8, b: *const u8) -> bool {
     let result = word.as_mut_ptr();
     instruction!(Xor, result.cast(), a.cast(), b.cast());
     instruction!(Sltu, result.cast(), result.cast(), ONE.as_ptr().cast());
-    // SAFETY: it was written, all of it.
+    // SAFETY: all of it was written.
     unsafe { word.assume_init()[0] != 0 }
 }
 
-/// Zeros, by the instructions for 256-bit words and two stores.
+/// Clears the state, by the instructions for 256-bit words and two stores.
 #[inline(always)]
 fn clear(state: &mut MaybeUninit<State>) {
     let words = state.as_mut_ptr().cast::<[u32; 8]>();

@@ -29,8 +29,8 @@ const TAU_G2: G2Affine = constant_g2(
     ],
 );
 
-/// Whether the committed polynomial has the value `y` at `z`: e(C − [y]G₁, G₂) = e(π, [τ − z]G₂). Both scalars must
-/// be below the group's order, both points compressed points of G1.
+/// Returns whether the committed polynomial has the value `y` at `z`: e(C − [y]G₁, G₂) = e(π, [τ − z]G₂).
+/// Both scalars must be below the group's order, and both points must be compressed points of G1.
 pub fn verify(commitment: &[u8; 48], z: &[u8; 32], y: &[u8; 32], proof: &[u8; 48]) -> bool {
     verified(commitment, z, y, proof).unwrap_or(false)
 }
@@ -38,8 +38,8 @@ pub fn verify(commitment: &[u8; 48], z: &[u8; 32], y: &[u8; 32], proof: &[u8; 48
 fn verified(commitment: &[u8; 48], z: &[u8; 32], y: &[u8; 32], proof: &[u8; 48]) -> Option<bool> {
     let (z, y) = (Scalar::from_be_bytes(z)?, Scalar::from_be_bytes(y)?);
     let (commitment, proof) = (decompress_g1(commitment)?, decompress_g1(proof)?);
-    // With [z]π moved to the other side no multiplication in G2 is left:
-    // e(C − [y]G₁ + [z]π, −G₂) · e(π, [τ]G₂) = 1.
+    // With [z]π on the other side, there is no multiplication in G2: e(C − [y]G₁ + [z]π, −G₂) · e(π, [τ]G₂) =
+    // 1.
     let shifted = combine(&[Scalar::ZERO - &y, z], &[generator_g1(), proof.clone()]) + &commitment;
     Some(is_product_one(&[shifted, proof], &[MINUS_G2, TAU_G2]))
 }

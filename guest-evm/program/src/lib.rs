@@ -1,13 +1,13 @@
 //! Cryptography for the guest, by the VM's instructions.
 //!
-//! [`install`] puts it behind the seams of revm, alloy-consensus and alloy-primitives; [`verify_signature`] is what
-//! the stateless validation takes for transaction signatures.
+//! [`install`] registers it with revm, alloy-consensus and alloy-primitives. [`verify_signature`] is the
+//! stateless validation's check of transaction signatures.
 //!
-//! Two rules hold in every module, because the prover chooses what the VM does not constrain:
-//! - the result of a modular instruction is right *modulo* the modulus only; before its bytes are looked at, it is
-//!   asserted to be the reduced one ([`field`]);
-//! - a division by zero and an addition of two points with the same x are unconstrained; they are ruled out by a
-//!   comparison first, or by what is known of the points (a prime order).
+//! Two rules hold in every module, because the prover chooses whatever the VM does not constrain:
+//! - The result of a modular instruction is right only *modulo* the modulus. Before its bytes are looked at,
+//!   it is asserted to be the reduced one ([`field`]).
+//! - A division by zero, and an addition of two points with the same x, are unconstrained. They are ruled out
+//!   by a comparison first, or by known facts about the points (a prime order).
 #![no_std]
 
 extern crate alloc;
@@ -33,7 +33,7 @@ pub mod words;
 pub use provider::install;
 pub use secp256k1::verify_signature;
 
-/// The instructions of the moduli and curves, by their index in the VM's configuration.
+/// Instructions of the moduli and curves, by their index in the VM's configuration.
 #[allow(unsafe_code, missing_docs, unreachable_pub, non_upper_case_globals, clippy::all)]
 mod instructions {
     openvm::init!();

@@ -1,5 +1,22 @@
-//! The guest: validates the block that it is given and reveals the digest of the claim. A block that is invalid or not
-//! supported, or an input that can't be read, ends in a panic, and so in no proof.
+//! The guest: validates one block and reveals the digest of its claim.
+//!
+//! # Under the prover's control
+//!
+//! All bytes of the input: block, chain's rules, witness and hints. The `validate` module of `zeno_guest_evm`
+//! lists the consequences. Also everything that the VM does not constrain: its hints for square roots and
+//! pairings, and the representation of modular results. The library of this crate checks each before use. A
+//! proof shows that this program revealed its 32 public bytes. Nothing else of the run is part of that
+//! statement.
+//!
+//! # The run, in order
+//!
+//! 1. The VM's cryptography is installed, before anything can use the libraries' own.
+//! 2. The input is read, and decoded in its only format.
+//! 3. The block is validated. As soon as its hash is known, the hash seeds the maps.
+//! 4. The claim's digest is revealed: `keccak256(abi.encode(claim))`.
+//!
+//! A block that is invalid or not supported, or an input that can't be read, ends in a panic, and so in no
+//! proof.
 #![no_std]
 #![no_main]
 

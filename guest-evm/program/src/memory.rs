@@ -1,19 +1,21 @@
-//! Copying and comparing memory.
+//! Copying, comparing and clearing memory.
 //!
-//! OpenVM links a `memcpy` that moves four bytes at a time, and the compiler's `memcmp` goes byte by byte. Here 32 bytes
-//! are moved by one instruction of the VM for 256-bit integers, `x | x`, cleared by another, `x ^ x`, and compared by a few;
-//! otherwise words are compared.
+//! OpenVM links a `memcpy` that moves four bytes at a time, and the compiler's `memcmp` compares byte by
+//! byte. Here, the VM's instructions for 256-bit integers work on 32 bytes: one copies them (`x | x`),
+//! another clears them (`x ^ x`), and a few compare them. Otherwise, words are compared.
 //!
-//! Lengths are taken for signed numbers: none is 2^31 or more, because none is longer than what it is of, and the VM's memory
-//! has 2^29 bytes. Nothing is read but words that have a byte of the range, nor written but bytes of it, or such words with
-//! what they had: so nothing lies behind the memory's end, which is a multiple of four.
+//! Lengths are treated as signed numbers. None is 2^31 or more, because no length exceeds that of its range,
+//! and the VM's memory has 2^29 bytes. Only words that contain a byte of the range are read. Only bytes of
+//! the range are written, or such words with their other bytes unchanged. So no access goes past the end of
+//! the memory, which is a multiple of four.
 
 #![expect(unsafe_code, reason = "memory by its addresses")]
 
 use openvm_bigint_guest::{Int256Funct7, INT256_FUNCT3, OPCODE};
 
-// The linker gives every call of `memcpy` to `__wrap_memcpy` (`--wrap=memcpy`), and so with `memset`. In assembly, because
-// the compiler would recognise a loop that copies, and call `memcpy`.
+// The linker redirects every call of `memcpy` to `__wrap_memcpy` (`--wrap=memcpy`), and likewise for
+// `memset`. The code is in assembly, because the compiler would recognise a loop that copies, and call
+// `memcpy`.
 core::arch::global_asm!(
     ".pushsection .text.__wrap_memcpy,\"ax\",@progbits",
     ".globl __wrap_memcpy",
@@ -23,7 +25,7 @@ core::arch::global_asm!(
     "andi a3, a3, 3",
     "mv a5, a0",
     "bnez a3, 6f",
-    // From a1 to a5, both at multiples of four. a4: what is left behind the next 32 bytes.
+    // From a1 to a5, both multiples of four. a4: number of bytes left after the next 32.
     "1:",
     "addi a4, a2, -32",
     "bltz a4, 3f",
@@ -32,7 +34,7 @@ core::arch::global_asm!(
     "addi a1, a1, 32",
     "addi a4, a4, -32",
     "bltz a4, 13f",
-    // Four times 32 bytes at once, as long as there are so many. a3: what is left behind the next.
+    // 128 bytes per iteration, while at least 128 are left. a3: number of bytes left after the next 128.
     "addi a3, a4, -96",
     "bltz a3, 2f",
     "12:",
@@ -61,7 +63,8 @@ core::arch::global_asm!(
     "13:",
     "andi a3, a4, 31",
     "beqz a3, 5f",
-    // Less than 32 bytes are left: whole words by as many of these pairs, the last ones, from the highest word down.
+    // Fewer than 32 bytes are left. Whole words by a jump into these pairs: the last ones run, from the
+    // highest word down.
     "3:",
     "andi a3, a4, 28",
     "slli a6, a3, 1",
@@ -96,7 +99,7 @@ core::arch::global_asm!(
     "bnez a4, 7b",
     "5:",
     "ret",
-    // At least 32 bytes? Then up to where a5 is a multiple of four, one by one.
+    // At least 32 bytes? Then byte by byte until a5 is a multiple of four.
     "6:",
     "addi a4, a2, -32",
     "bltz a4, 10f",
@@ -104,7 +107,7 @@ core::arch::global_asm!(
     "beqz a3, 20f",
     "xor a6, a5, a1",
     "andi a6, a6, 3",
-    // A hash to where it is referred to, or the like?
+    // Exactly 32 bytes, such as a hash that goes into a reference?
     "beqz a4, 30f",
     "16:",
     "addi a7, a3, -4",
@@ -119,8 +122,9 @@ core::arch::global_asm!(
     "beqz a6, 1b",
     "addi a4, a2, -32",
     "bltz a4, 10f",
-    // a5 is a multiple of four and a1 is not: 32 bytes are those from the multiple of four before a1 on, shifted down, and
-    // those from the next one on, shifted up. What both have is the same.
+    // a5 is a multiple of four and a1 is not. 32 bytes are the bitwise or of two 256-bit integers. One is
+    // read at the multiple of four before a1 and shifted down, the other at the next multiple of four and
+    // shifted up. Bits that both have are the same.
     "20:",
     "andi a3, a1, 3",
     "sub a1, a1, a3",
@@ -148,7 +152,8 @@ core::arch::global_asm!(
     "beqz a6, 16b",
     "andi a6, a1, 3",
     "bnez a6, 10f",
-    // From one, shifted up and filled with what is there before them. a6: the bits of a word at and behind a5.
+    // From a multiple of four: shifted up, and filled with the bytes before a5. a6: mask of the bits of a
+    // word at and after a5.
     "slli a6, a3, 5",
     "la a7, zeno_shifts",
     "add a7, a7, a6",
@@ -164,7 +169,7 @@ core::arch::global_asm!(
     "lw a4, 0(sp)",
     "or a4, a4, a7",
     "sw a4, 0(sp)",
-    // The last bytes, in the next word.
+    // The last bytes, which are in the next word.
     "lw a4, 28(a1)",
     "neg a3, a3",
     "srl a4, a4, a3",
@@ -175,7 +180,7 @@ core::arch::global_asm!(
     ".insn r {opcode}, {funct3}, {or}, a5, sp, sp",
     "addi sp, sp, 32",
     "ret",
-    // At most 32 bytes, one by one, by as many of these pairs.
+    // At most 32 bytes, byte by byte, by a jump into these pairs.
     "10:",
     "slli a6, a2, 3",
     "la a7, 11f",
@@ -249,7 +254,7 @@ core::arch::global_asm!(
     "ret",
     ".size __wrap_memcpy, . - __wrap_memcpy",
     ".popsection",
-    // Numbers of bits, as 256-bit integers: those of no byte up to those of three.
+    // Zero to three bytes in bits, as 256-bit integers.
     ".pushsection .rodata.zeno_shifts,\"a\",@progbits",
     ".p2align 5",
     "zeno_shifts:",
@@ -258,8 +263,8 @@ core::arch::global_asm!(
     ".word 16, 0, 0, 0, 0, 0, 0, 0",
     ".word 24, 0, 0, 0, 0, 0, 0, 0",
     ".popsection",
-    // Compares, as the C library's: negative, zero or positive in a0. What is read lies within both ranges, but for the
-    // words that their first and last bytes lie in.
+    // Compares like the C library's `memcmp`: the result in a0 is negative, zero or positive. Reads are
+    // within both ranges, except for the words that contain their first and last bytes.
     ".pushsection .text.memcmp,\"ax\",@progbits",
     ".globl memcmp",
     ".type memcmp, @function",
@@ -269,14 +274,15 @@ core::arch::global_asm!(
     "bcmp:",
     "li a3, 32",
     "beq a2, a3, 40f",
-    // a4: what is left behind the next word.
+    // a4: number of bytes left after the next word.
     "1:",
     "addi a4, a2, -4",
     "bltz a4, 9f",
     "or a3, a0, a1",
     "andi a3, a3, 3",
     "bnez a3, 4f",
-    // Both at multiples of four. Less than 32 bytes are left: whole words by as many of these triples, the last ones.
+    // Both are multiples of four. Fewer than 32 bytes are left: whole words by a jump into these triples, of
+    // which the last ones run.
     "sltiu a3, a2, 32",
     "beqz a3, 18f",
     "andi a4, a2, 28",
@@ -312,7 +318,7 @@ core::arch::global_asm!(
     "add a0, a0, a4",
     "add a1, a1, a4",
     "j 10f",
-    // Two words at once. a4: what is left behind them.
+    // Two words per iteration. a4: number of bytes left after them.
     "18:",
     "addi a4, a4, -4",
     "2:",
@@ -326,7 +332,7 @@ core::arch::global_asm!(
     "addi a1, a1, 8",
     "addi a4, a4, -8",
     "bgez a4, 2b",
-    // One more?
+    // One more word?
     "addi a2, a4, 8",
     "andi a3, a2, 4",
     "beqz a3, 9f",
@@ -336,7 +342,7 @@ core::arch::global_asm!(
     "addi a0, a0, 4",
     "addi a1, a1, 4",
     "addi a2, a2, -4",
-    // The rest, one by one.
+    // The rest, byte by byte.
     "9:",
     "beqz a2, 11f",
     "10:",
@@ -353,14 +359,14 @@ core::arch::global_asm!(
     "12:",
     "sub a0, a3, a4",
     "ret",
-    // Words that differ: the second ones, the first ones.
+    // Words that differ: here for the second ones, at 8 for the first ones.
     "7:",
     "addi a0, a0, 4",
     "addi a1, a1, 4",
     "8:",
     "li a2, 4",
     "j 10b",
-    // Is one of them at a multiple of four? Or else up to where the first is, one by one.
+    // Is one of them a multiple of four? Otherwise byte by byte until the first one is.
     "4:",
     "andi a3, a0, 3",
     "beqz a3, 5f",
@@ -376,7 +382,7 @@ core::arch::global_asm!(
     "andi a3, a0, 3",
     "bnez a3, 13b",
     "j 1b",
-    // t0: the one that is, t1: the word that the other begins in, and its bits that come before that.
+    // t0: the one that is. t1: the word in which the other begins; a5: number of bits of that word before it.
     "5:",
     "mv t0, a0",
     "mv t1, a1",
@@ -419,7 +425,7 @@ core::arch::global_asm!(
     "lw t4, 0(t0)",
     "bne t2, t4, 17f",
     "addi a4, a4, -4",
-    // What was not found to be the same, one by one.
+    // Bytes that were not found to be equal, byte by byte.
     "17:",
     "addi a4, a4, 8",
     "sub a3, a2, a4",
@@ -427,7 +433,8 @@ core::arch::global_asm!(
     "add a1, a1, a3",
     "mv a2, a4",
     "j 9b",
-    // 32 bytes, most of them hashes, and the same: t0, at a multiple of four, and t1.
+    // 32 bytes, which are mostly hashes, and equal. t0: the address that is a multiple of four; t1: the other
+    // one.
     "40:",
     "andi a3, a0, 3",
     "beqz a3, 41f",
@@ -444,7 +451,7 @@ core::arch::global_asm!(
     "addi sp, sp, -64",
     ".insn r {opcode}, {funct3}, {xor}, sp, t0, t1",
     "j 43f",
-    // The other's bytes as __wrap_memcpy has them.
+    // The other's bytes, shifted as in __wrap_memcpy.
     "42:",
     "sub t1, t1, a3",
     "slli a4, a3, 5",
@@ -490,7 +497,8 @@ core::arch::global_asm!(
     "addi a5, a5, 32",
     "addi a4, a4, -32",
     "bgez a4, 2b",
-    // Less than 32 bytes are left: whole words by as many of these stores, each of which is four bytes long itself.
+    // Fewer than 32 bytes are left: whole words by a jump into these stores, each of which is an instruction
+    // of four bytes.
     "3:",
     "andi a3, a4, 28",
     "la a7, 4f",

@@ -1,7 +1,8 @@
 //! Modular exponentiation (EIP-198).
 //!
-//! The VM multiplies modulo the primes that its curves need, and those are what contracts raise to powers most:
-//! inversions and square roots for other implementations of the same curves. Any other modulus is software.
+//! The VM multiplies modulo the primes that its curves need. Contracts mostly use these moduli, for
+//! inversions and square roots in their own implementations of the same curves. Any other modulus is computed
+//! in software.
 
 use alloc::{vec, vec::Vec};
 use openvm_algebra_guest::{IntMod, Reduce};
@@ -10,8 +11,8 @@ use revm_precompile::{Crypto, DefaultCrypto, PrecompileHalt};
 
 use crate::{field::to_be, secp256k1, secp256r1};
 
-/// `base ^ exponent mod modulus`, big-endian all of them and of any length; 0 ^ 0 is one, a modulus of zero gives
-/// zero.
+/// `base ^ exponent mod modulus`, all of them big-endian and of any length. 0 ^ 0 is one; a modulus of zero
+/// gives zero.
 pub fn modexp(base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, PrecompileHalt> {
     let power = power_in::<bn254::Fp>(base, exponent, modulus)
         .or_else(|| power_in::<bn254::Scalar>(base, exponent, modulus))
@@ -27,12 +28,13 @@ pub fn modexp(base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, P
     }
 }
 
-/// The power, if `modulus` is this field's.
+/// Computes the power, if `modulus` is this field's.
 fn power_in<F: IntMod + Reduce>(base: &[u8], exponent: &[u8], modulus: &[u8]) -> Option<Vec<u8>> {
     if !modulus.iter().rev().eq_padded(F::MODULUS.as_ref()) {
         return None;
     }
-    // Reduction takes whole elements' worth of bytes. The base lies in memory, of 2^29 bytes, so the multiple is a usize.
+    // Reduction takes a whole number of elements, in bytes. The base is in memory, which has 2^29 bytes, so
+    // the multiple fits `usize`.
     let mut padded = vec![0; base.len().next_multiple_of(F::NUM_LIMBS).max(F::NUM_LIMBS)];
     let start = padded.len() - base.len();
     padded[start..].copy_from_slice(base);
@@ -53,7 +55,8 @@ fn power_in<F: IntMod + Reduce>(base: &[u8], exponent: &[u8], modulus: &[u8]) ->
 
 /// Comparison of integers of different lengths.
 trait EqPadded {
-    /// Whether two little-endian integers are equal, whatever zeros follow the shorter one in the longer.
+    /// Returns whether two little-endian integers are equal, even if zeros follow the shorter one in the
+    /// longer.
     fn eq_padded(self, other: &[u8]) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! The accelerators behind the libraries' own seams.
+//! Accelerated cryptography as a provider of the libraries' own traits.
 
 use crate::{bls12_381, bn254, kzg, modexp, secp256k1, secp256r1, sha256};
 use alloc::{sync::Arc, vec::Vec};
@@ -9,11 +9,11 @@ use revm_precompile::{
     install_crypto, Crypto, PrecompileHalt,
 };
 
-/// Installs the accelerated cryptography for revm's precompiles and for alloy-consensus's signature recovery. Call it
-/// once, before anything else: both libraries keep the first provider that they see.
+/// Installs the accelerated cryptography for revm's precompiles and for alloy-consensus's signature recovery.
+/// It has to be called once, before anything else: both libraries keep the first provider that they see.
 ///
 /// # Panics
-/// If a provider was installed or used before, because the guest would go on with software.
+/// If a provider was installed or used before, because the guest would continue with software.
 pub fn install() {
     assert!(install_crypto(Accelerated), "revm has a cryptography provider already");
     assert!(
@@ -22,7 +22,8 @@ pub fn install() {
     );
 }
 
-/// The VM's instructions; RIPEMD-160 and BLAKE2 have none and stay revm's own.
+/// Provider that uses the VM's instructions. The VM has none for RIPEMD-160 and BLAKE2, so revm's own code
+/// remains.
 #[derive(Debug)]
 struct Accelerated;
 
@@ -98,9 +99,9 @@ impl Crypto for Accelerated {
         bls12_381::multiply_g2(pairs)
     }
 
-    // The points were stripped of their padding by revm, which fails the call where the padding isn't zero; whether the
-    // coordinates are below the prime, and the points on their curves and in their subgroups, is for the function to
-    // find out, here and above.
+    // Revm strips the points of their padding, and fails the call if the padding isn't zero. The rest is for
+    // the function itself to check, here and above: coordinates below the prime, points on their curves and
+    // in their subgroups.
     fn bls12_381_pairing_check(&self, pairs: &[(G1Point, G2Point)]) -> Result<bool, PrecompileHalt> {
         bls12_381::pairing_check(pairs)
     }
@@ -115,10 +116,10 @@ impl Crypto for Accelerated {
 }
 
 impl CryptoProvider for Accelerated {
-    // Transactions are not recovered but verified, by the hinted key. What comes here are the authorizations of
-    // EIP-7702, whose signers no one hints: one that can't be recovered makes the authorization void, not the block,
-    // so the answer must be an error and never a panic. alloy-consensus checks for a low s itself, where it is asked
-    // to.
+    // Transactions are not recovered but verified, by the hinted key. This is for authorizations (EIP-7702),
+    // for whose signers there are no hints. One that can't be recovered makes the authorization void, not the
+    // block, so the result must be an error and never a panic. If a low s is required, alloy-consensus checks
+    // it itself.
     fn recover_signer_unchecked(&self, sig: &[u8; 65], msg: &[u8; 32]) -> Result<Address, RecoveryError> {
         let address = match sig[64] {
             parity @ (0 | 1) => secp256k1::recover(&sig[..32], &sig[32..64], parity == 1, msg),

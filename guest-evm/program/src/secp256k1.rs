@@ -1,4 +1,5 @@
-//! ECDSA on secp256k1: transaction signatures by hinted public key, and recovery for `ecrecover` and EIP-7702.
+//! ECDSA on secp256k1: transaction signatures by hinted public key, and recovery for `ecrecover` and
+//! EIP-7702.
 
 use crate::{
     curve::{known_point, on_curve, Fixed},
@@ -41,21 +42,22 @@ fn generator() -> Secp256k1Point {
     known_point(X, Y)
 }
 
-/// The base point's multiples, once they were needed.
+/// Multiples of the base point, computed when they are first needed.
 static GENERATOR: OnceBox<Fixed<Secp256k1Point>> = OnceBox::new();
 
-/// `scalars[0] · G + scalars[1] · point`. The point must not be the identity.
+/// Computes `scalars[0] · G + scalars[1] · point`. The point must not be the identity.
 fn multiply(scalars: [&Scalar; 2], point: &Secp256k1Point) -> Secp256k1Point {
     let bytes =
         scalars.map(|scalar| <&[u8; 32]>::try_from(scalar.as_le_bytes()).expect("a scalar has 32 bytes"));
     GENERATOR.get_or_init(|| Box::new(Fixed::new(&generator()))).multiply_with(point, bytes)
 }
 
-/// Whether `ecrecover(hash, signature)` gives this key: `r` and `s` in 1..n, and the signature's point R, whose x is
-/// `r` as an integer and whose y has the stated parity. High `s` is accepted, as by the precompile.
+/// Returns whether `ecrecover(hash, signature)` gives this key. `r` and `s` have to be in 1..n. The
+/// signature's point R must have `r` itself as its x, and a y with the stated parity. High `s` is accepted,
+/// as in the precompile.
 ///
-/// Checking R's y matters: two keys satisfy the same (r, s), one for either parity. An x of R that was reduced
-/// modulo n on signing would need a recovery id that no transaction can state.
+/// The check of R's y matters: two keys satisfy the same (r, s), one for either parity. If the x of R had
+/// been reduced modulo n on signing, the signature would need a recovery id that no transaction can state.
 pub fn verify_signature(public_key: &B512, signature: &Signature, hash: &B256) -> bool {
     let (Some(r), Some(s)) = (number(&signature.r()), number(&signature.s())) else { return false };
     let Some(key) = decode_key(&public_key.0) else { return false };
@@ -68,21 +70,22 @@ pub fn verify_signature(public_key: &B512, signature: &Signature, hash: &B256) -
     }
 }
 
-/// Whether the signature is the key's, whichever the parity of its point (SEC 1, section 4.1.4).
+/// Returns whether the signature is the key's, for either parity of its point (SEC 1, section 4.1.4).
 pub(crate) fn verify_any_parity(key: &[u8; 64], r: &[u8], s: &[u8], hash: &[u8; 32]) -> bool {
     let (Some(r), Some(s), Some(key)) = (scalar(r), scalar(s), decode_key(key)) else {
         return false;
     };
-    // Modulo n both: x may be at least n.
+    // Both modulo n: x may be at least n.
     signature_point(key, &r, &s, hash)
         .is_some_and(|(x, _)| Scalar::from_be_bytes_unchecked(&to_be(&x)) - r == Scalar::ZERO)
 }
 
-/// The address of the key that made the signature, R's y odd or not (SEC 1, section 4.1.6). High `s` is accepted.
+/// Recovers the address of the key that made the signature; `odd` is the parity of R's y (SEC 1, section
+/// 4.1.6). High `s` is accepted.
 pub(crate) fn recover(r: &[u8], s: &[u8], odd: bool, hash: &[u8; 32]) -> Option<Address> {
     let (r_scalar, s) = (scalar(r)?, scalar(s)?);
     let point = lift(Field::from_be_bytes(r)?, odd)?;
-    // Q = (s·R − z·G) / r. Neither divisor nor the points' order (n, a prime) leaves a special case.
+    // Q = (s·R − z·G) / r. Neither the divisor nor the points' order (n, a prime) leaves a special case.
     let z = Scalar::from_be_bytes_unchecked(hash);
     let minus_z = Scalar::ZERO - &z;
     let key = multiply([&minus_z.div_unsafe(&r_scalar), &s.div_unsafe(&r_scalar)], &point);
@@ -96,30 +99,31 @@ pub(crate) fn recover(r: &[u8], s: &[u8], odd: bool, hash: &[u8; 32]) -> Option<
     Some(Address::from_slice(&keccak256(bytes)[12..]))
 }
 
-/// [`scalar`] of a number.
+/// Same as [`scalar`], from a number.
 fn number(value: &U256) -> Option<Scalar> {
     Scalar::from_le_bytes(value.as_le_slice()).filter(|_| !value.is_zero())
 }
 
-/// A signature's r or s: an integer in 1..n.
+/// Decodes a signature's r or s: an integer in 1..n.
 fn scalar(bytes: &[u8]) -> Option<Scalar> {
     Scalar::from_be_bytes(bytes).filter(|value| value.as_le_bytes().iter().any(|&byte| byte != 0))
 }
 
-/// The key's point: both coordinates reduced, and on the curve.
+/// Decodes the key's point: both coordinates reduced, and on the curve.
 fn decode_key(bytes: &[u8; 64]) -> Option<Secp256k1Point> {
     on_curve(Field::from_be_bytes(&bytes[..32])?, Field::from_be_bytes(&bytes[32..])?)
 }
 
-/// The point with this x and the parity of y.
+/// Returns the point with this x and this parity of y.
 fn lift(x: Field, odd: bool) -> Option<Secp256k1Point> {
     let y = (&x * &x * &x + types::B).sqrt()?;
     let y = if is_odd(&y) == odd { y } else { -y };
-    // Zero would be its own negative (no point has y = 0, the order being odd); and the sign is looked at reduced.
+    // Zero would be its own negative, but no point has y = 0, because the order is odd. The parity is that of
+    // the reduced y.
     (is_odd(&y) == odd).then(|| known_point(x, y))
 }
 
-/// R = (z·G + r·Q) / s, unless it is the identity.
+/// Computes R = (z·G + r·Q) / s, unless it is the identity.
 fn signature_point(key: Secp256k1Point, r: &Scalar, s: &Scalar, hash: &[u8; 32]) -> Option<(Field, Field)> {
     let z = Scalar::from_be_bytes_unchecked(hash);
     let point = multiply([&z.div_unsafe(s), &r.div_unsafe(s)], &key);

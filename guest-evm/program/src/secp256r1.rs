@@ -60,8 +60,8 @@ fn generator() -> P256Point {
     known_point(X, Y)
 }
 
-/// Whether `signature` (r, s) on `hash` verifies under `key` (x, y): r and s in 1..n, x and y below p and on the
-/// curve, and the x of (z·G + r·Q) / s equal to r modulo n.
+/// Returns whether `signature` (r, s) on `hash` verifies under `key` (x, y). The integers r and s have to be
+/// in 1..n, x and y below p and on the curve. The x of (z·G + r·Q) / s has to equal r modulo n.
 pub fn verify(hash: &[u8; 32], signature: &[u8; 64], key: &[u8; 64]) -> bool {
     verified(hash, signature, key).unwrap_or(false)
 }
@@ -78,7 +78,7 @@ fn verified(hash: &[u8; 32], signature: &[u8; 64], key: &[u8; 64]) -> Option<boo
     Some(Scalar::from_be_bytes_unchecked(&to_be(point.x())) - r == Scalar::ZERO)
 }
 
-/// A signature's r or s: an integer in 1..n.
+/// Decodes a signature's r or s: an integer in 1..n.
 fn scalar(bytes: &[u8]) -> Option<Scalar> {
     Scalar::from_be_bytes(bytes).filter(|value| value.as_le_bytes().iter().any(|&byte| byte != 0))
 }

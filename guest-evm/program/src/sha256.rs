@@ -4,16 +4,16 @@ use openvm_sha2_guest::zkvm_sha256_impl;
 
 const BLOCK: usize = 64;
 
-/// The initial state, FIPS 180-4 section 5.3.3: the first 32 bits of the fractional parts of the square roots of the
-/// first eight primes.
+/// The initial state (FIPS 180-4, section 5.3.3): the first 32 bits of the fractional parts of the square
+/// roots of the first eight primes.
 const INITIAL: [u32; 8] =
     [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 
-/// A block, aligned to words so that the instruction reads it in place.
+/// Block, aligned to words so that the instruction reads it without a copy.
 #[repr(C, align(4))]
 struct Block([u8; BLOCK]);
 
-/// The SHA-256 hash of `input`.
+/// Computes the SHA-256 hash of `input`.
 pub fn sha256(input: &[u8]) -> [u8; 32] {
     let mut state = INITIAL;
     let (blocks, tail) = input.as_chunks::<BLOCK>();
@@ -47,8 +47,8 @@ pub fn sha256(input: &[u8]) -> [u8; 32] {
 
 #[expect(unsafe_code, reason = "the instruction takes addresses")]
 fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
-    // SAFETY: a state of 32 bytes, which may be input and output at once, and a block of 64; the function copies what is not
-    // aligned.
+    // SAFETY: a state of 32 bytes, which may be input and output at once, and a block of 64 bytes. The
+    // function copies blocks that are not aligned.
     unsafe {
         zkvm_sha256_impl(state.as_ptr().cast(), block.as_ptr(), state.as_mut_ptr().cast());
     }

@@ -1,28 +1,28 @@
-//! The EVM's 256-bit words by the VM's instructions for integers, which read and write them where they lie in memory:
-//! 32 bytes, little-endian, at a multiple of four.
+//! Arithmetic of the EVM's 256-bit words by the VM's instructions for integers. These read and write a word
+//! in memory: 32 bytes, little-endian, at a multiple of four.
 //!
-//! Unlike the modular instructions, these constrain every byte of their results.
+//! Unlike the modular instructions, they constrain every byte of their results.
 
 use crate::division::{divide, multiply_modulo_max};
 use alloy_primitives::U256;
 use core::mem::MaybeUninit;
 use zeno_guest_evm::Words;
 
-/// [`Words`] by the VM's instructions.
+/// Implementation of [`Words`] by the VM's instructions.
 #[derive(Clone, Copy, Debug)]
 pub struct Accelerated;
 
 static ONE: U256 = U256::ONE;
 static MAX: U256 = U256::MAX;
-/// One more than the largest number of 32 bits.
+/// 2^32.
 static BOUND: U256 = U256::from_limbs([1 << 32, 0, 0, 0]);
 
-/// One instruction: `result = a · b`, where all three are addresses of words, in any combination the same.
+/// One instruction: `result = a · b`. All three are addresses of words, and any of them may be the same.
 macro_rules! instruction {
     ($operation:ident, $result:expr, $a:expr, $b:expr) => {{
         let result: *mut alloy_primitives::U256 = $result;
         let (a, b): (*const alloy_primitives::U256, *const alloy_primitives::U256) = ($a, $b);
-        // SAFETY: all are addresses of words, by their types; the VM writes nothing but the result.
+        // SAFETY: all are addresses of words, by their types; the VM writes only the result.
         #[expect(unsafe_code, reason = "an instruction of the VM")]
         unsafe {
             core::arch::asm!(
@@ -41,10 +41,10 @@ macro_rules! instruction {
 
 pub(crate) use instruction;
 
-/// The bytes in the opposite order.
+/// Copies bytes in reverse order.
 ///
-/// Byte by byte: the machine has no instruction that swaps those of a word, and to load and store each of them costs
-/// less than to shift and mask. Where all four of a word are zero, which most are, they are stored at once.
+/// The VM has no instruction that swaps the bytes of a word. To load and store each byte costs less than to
+/// shift and mask. If all four bytes of a word are zero, as in most words, they are stored at once.
 #[inline(always)]
 fn reverse(from: &[u8; 32], to: &mut [u8; 32]) {
     let aligned = from.as_ptr().addr() % 4 == 0 && to.as_ptr().addr() % 4 == 0;
@@ -119,7 +119,7 @@ impl Words for Accelerated {
     #[inline(always)]
     #[expect(unsafe_code, reason = "a word that an instruction wrote")]
     fn is_zero_word(a: &U256, scratch: &mut MaybeUninit<U256>) -> bool {
-        // Most are zero or one.
+        // Most words are zero or one.
         if a.as_limbs()[0] as u32 != 0 {
             return false;
         }
@@ -234,7 +234,7 @@ impl Words for Accelerated {
         instruction!(Sub, result, bounds, result);
         instruction!(Or, result, result, a);
         instruction!(And, result, result, HIGH_BITS.as_ptr().cast());
-        // All of these bits are the largest number that they can be.
+        // The number is not below `HIGH_BITS` if and only if all of these bits are set.
         instruction!(Sltu, result, result, HIGH_BITS.as_ptr().cast());
         // SAFETY: it was written.
         unsafe { word.assume_init_ref() }.as_limbs()[0] as u32 == 0

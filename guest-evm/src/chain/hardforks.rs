@@ -1,4 +1,4 @@
-//! [`ChainSpec`] as the block executor wants to see it.
+//! [`ChainSpec`] for alloy-evm's block executor.
 
 use super::{ChainSpec, Fork};
 use alloy_evm::eth::spec::EthExecutorSpec;
@@ -15,7 +15,7 @@ impl EthereumHardforks for ChainSpec {
             EthereumHardfork::Osaka => scheduled(Fork::Osaka),
             EthereumHardfork::Bpo1 => scheduled(Fork::Bpo1),
             EthereumHardfork::Bpo2 => scheduled(Fork::Bpo2),
-            // Only blocks after the merge are validated, and every fork up to it is behind them.
+            // Only blocks after the merge are validated, and every fork up to it precedes them.
             EthereumHardfork::Paris => ForkCondition::TTD {
                 activation_block_number: self.merge_block.unwrap_or(0),
                 fork_block: None,
@@ -34,14 +34,14 @@ impl EthereumHardforks for ChainSpec {
             | EthereumHardfork::London
             | EthereumHardfork::ArrowGlacier
             | EthereumHardfork::GrayGlacier => ForkCondition::Block(0),
-            // The DAO's irregular state change lies before the merge; what is left is in the future.
+            // The DAO's irregular state change precedes the merge; all others are in the future.
             _ => ForkCondition::Never,
         }
     }
 }
 
 impl EthExecutorSpec for ChainSpec {
-    /// A chain without a deposit contract has deposits from no address, not from mainnet's.
+    /// Deposit contract. A chain without one has deposits from no address, not from mainnet's.
     fn deposit_contract_address(&self) -> Option<Address> {
         Some(self.deposit_contract.unwrap_or(Address::ZERO))
     }

@@ -1,6 +1,6 @@
 //! Chain specifications from geth's JSON: a whole genesis, or its `config` object alone.
 //!
-//! Numbers are read by their own digits: through a floating-point number, a terminal total difficulty would become another.
+//! Numbers are read digit by digit, because a floating-point number would change a terminal total difficulty.
 
 use super::{BlobSchedule, ChainSpec, ChainSpecError, Fork, ForkActivation};
 use alloc::{
@@ -14,8 +14,7 @@ use alloc::{
 use alloy_primitives::{Address, U256};
 use serde_json::value::RawValue;
 
-/// Keys of forks up to London, and of what came with the merge: all of them are in the past of any block of proof of
-/// stake.
+/// Keys of forks up to London, and of the merge. All of them are in the past of any proof-of-stake block.
 const OLD_FORKS: [&str; 16] = [
     "homesteadBlock",
     "daoForkBlock",
@@ -36,82 +35,83 @@ const OLD_FORKS: [&str; 16] = [
 ];
 /// Forks that have a name, but aren't implemented.
 const LATER_FORKS: [&str; 5] = ["bpo3", "bpo4", "bpo5", "amsterdam", "bogota"];
-/// How the names of what isn't implemented begin besides, in lower case.
+/// Beginnings of the names of other forks that aren't implemented, in lower case.
 const LATER_BEGINNINGS: [&str; 3] = ["bpo", "verkle", "ubt"];
-/// Keys that look like forks' and are none.
+/// Keys that look like those of forks, but aren't.
 const NO_FORKS: [&str; 4] = ["terminalBlockHash", "terminalBlockNumber", "daoForkSupport", "period"];
-/// Keys by which a chain of rules of its own is known, in lower case.
+/// Keys that identify a chain with rules of its own, in lower case.
 const OTHER_CHAINS: [&str; 8] =
     ["optimism", "arbitrum", "bor", "parlia", "scroll", "taiko", "celo", "congress"];
-/// How much of a configuration's own text an error repeats, in characters.
+/// Length of a configuration's own text in an error, in characters.
 const MAX_SHOWN: usize = 80;
 
-/// Why JSON is not a chain configuration that this crate can follow.
+/// Reason why JSON is not a chain configuration that this crate can follow.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainConfigError {
-    /// Not JSON, or not an object.
+    /// The text is not JSON, or not an object.
     #[error("this is not a geth-style genesis or chain configuration: {0}")]
     Json(String),
-    /// A field of the wrong type.
+    /// A field has the wrong type.
     #[error("the chain configuration's {0} can't be read: {1}")]
     Field(String, String),
-    /// A field that is no whole number, or too large.
+    /// A field is not a whole number, or too large.
     #[error("the chain configuration's {0} is {1}, but must be a whole number below 2^{2}")]
     Number(String, String, usize),
-    /// No `chainId`.
+    /// `chainId` is missing.
     #[error("the chain configuration has no chainId")]
     NoChainId,
     /// The chain never merges.
     #[error("the chain configuration has no terminalTotalDifficulty: this chain has no proof of stake")]
     NeverMerges,
-    /// A fork from before the merge doesn't begin with the chain or before the merge.
+    /// A fork from before the merge begins neither with the chain nor before the merge.
     #[error("the chain configuration has no londonBlock: every fork up to London must be active")]
     NoLondon,
-    /// A fork that isn't known, and is no later than those that are.
+    /// A fork is unknown, and is not later than those that are known.
     #[error("the chain configuration has {0}, a fork that this program does not know")]
     UnknownFork(String),
-    /// A chain that follows other rules than Ethereum's.
+    /// The chain follows rules other than Ethereum's.
     #[error("the chain configuration has {0}: a chain of other rules, which this program does not know")]
     OtherRules(String),
-    /// A key that differs from one that is known only in its letters' case, or in how it ends.
+    /// A key differs from a known one only in the case of its letters, or in its ending.
     #[error("the chain configuration has {0}; it is to be written {1}")]
     Misspelt(String, String),
     /// The first fork with blobs has no blob parameters.
     #[error("the chain configuration schedules {0} and has no blobSchedule.{0}")]
     NoBlobs(Fork),
-    /// An impossible schedule.
+    /// The schedule is impossible.
     #[error(transparent)]
     Spec(#[from] ChainSpecError),
 }
 
-/// A fork that a chain configuration schedules and this crate does not implement.
+/// Fork that a chain configuration schedules and this crate does not implement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaterFork {
-    /// Its name, as the configuration has it.
+    /// The fork's name in the configuration.
     pub name: String,
-    /// When it begins, in seconds.
+    /// The fork's timestamp, in seconds.
     pub timestamp: u64,
 }
 
-/// The fields of an object, as they are written.
+/// Fields of an object, with their values as JSON text.
 type Fields = BTreeMap<String, Box<RawValue>>;
 
 impl ChainSpec {
     /// Reads a geth-style genesis, or its `config` object alone.
     ///
-    /// Where `blobSchedule` lacks a fork, the parameters of the fork before it go on.
+    /// If `blobSchedule` lacks a fork, the parameters of the fork before it continue to apply.
     ///
     /// # Errors
-    /// [`ChainConfigError`] if a field is missing or malformed, or the schedule impossible.
+    /// [`ChainConfigError`] if a field is missing or malformed, or the schedule is impossible.
     pub fn from_json(json: &str) -> Result<Self, ChainConfigError> {
         Self::from_json_with_later_forks(json).map(|(spec, _)| spec)
     }
 
-    /// [`from_json`](Self::from_json), and the forks that end what is supported: those that have a name and aren't
-    /// implemented, and whatever else the configuration has a time for.
+    /// Same as [`from_json`](Self::from_json); also returns the forks that end the support of the chain.
+    /// Those are forks that have a name but aren't implemented, and anything else for which the configuration
+    /// has a time.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json).
+    /// Same as [`from_json`](Self::from_json).
     pub fn from_json_with_later_forks(json: &str) -> Result<(Self, Vec<LaterFork>), ChainConfigError> {
         let malformed = |error: serde_json::Error| ChainConfigError::Json(shown(&error.to_string()));
         let mut fields: Fields = serde_json::from_str(json).map_err(malformed)?;
@@ -122,6 +122,7 @@ impl ChainSpec {
     }
 }
 
+/// Configuration object, in which `null` counts as absent.
 struct Config(Fields);
 
 impl Config {
@@ -135,7 +136,7 @@ impl Config {
 }
 
 fn from_config(config: &Config) -> Result<(ChainSpec, Vec<LaterFork>), ChainConfigError> {
-    // Before anything of it is read by Ethereum's rules.
+    // Checked before any field is read by Ethereum's rules.
     if let Some(name) = config.0.keys().find(|name| is_other_chain(name) && config.get(name).is_some()) {
         return Err(ChainConfigError::OtherRules(shown(name)));
     }
@@ -158,7 +159,7 @@ fn from_config(config: &Config) -> Result<(ChainSpec, Vec<LaterFork>), ChainConf
     });
     let spec = ChainSpec {
         chain_id,
-        // The number of the merge block is no part of a configuration, unless it is genesis.
+        // A configuration does not contain the number of the merge block, unless it is genesis.
         merge_block: terminal_total_difficulty.is_zero().then_some(0),
         terminal_total_difficulty,
         deposit_contract: deposit_contract.transpose()?.filter(|address| *address != Address::ZERO),
@@ -169,7 +170,7 @@ fn from_config(config: &Config) -> Result<(ChainSpec, Vec<LaterFork>), ChainConf
     Ok((spec, later))
 }
 
-/// The forks that are implemented, with their blob parameters.
+/// Reads the forks that are implemented, with their blob parameters.
 fn forks(config: &Config) -> Result<Vec<ForkActivation>, ChainConfigError> {
     let schedule = blob_schedule(config)?;
     let mut forks = Vec::new();
@@ -177,7 +178,8 @@ fn forks(config: &Config) -> Result<Vec<ForkActivation>, ChainConfigError> {
     for fork in &Fork::ALL[1..] {
         let Some(timestamp) = config.number(&time_key(*fork))? else { continue };
         if fork.has_blobs() {
-            // As geth reads it: what isn't said anew goes on. Another chain's parameters are never meant.
+            // As in geth, a fork without parameters has those of the fork before it. Parameters of another
+            // chain are never used.
             blobs = schedule.get(fork).copied().or(blobs);
             if blobs.is_none() {
                 return Err(ChainConfigError::NoBlobs(*fork));
@@ -188,6 +190,7 @@ fn forks(config: &Config) -> Result<Vec<ForkActivation>, ChainConfigError> {
     Ok(forks)
 }
 
+/// Reads the blob parameters of all forks that are implemented.
 fn blob_schedule(config: &Config) -> Result<BTreeMap<Fork, BlobSchedule>, ChainConfigError> {
     let field =
         |name: String, error: serde_json::Error| ChainConfigError::Field(name, shown(&error.to_string()));
@@ -197,7 +200,7 @@ fn blob_schedule(config: &Config) -> Result<BTreeMap<Fork, BlobSchedule>, ChainC
     let mut schedule = BTreeMap::new();
     for (name, entry) in entries.iter().filter(|(_, entry)| entry.get() != "null") {
         let known = Fork::ALL.iter().find(|fork| fork.name().eq_ignore_ascii_case(name));
-        // What is said of a fork without a time counts for nothing.
+        // Parameters of a fork without a time have no effect.
         let Some(fork) = known else { continue };
         if fork.name() != name {
             let [actual, expected] = [name.as_str(), fork.name()].map(|name| format!("blobSchedule.{name}"));
@@ -224,7 +227,7 @@ fn blob_schedule(config: &Config) -> Result<BTreeMap<Fork, BlobSchedule>, ChainC
     Ok(schedule)
 }
 
-/// The forks that aren't implemented. `last` is when the last one begins that is.
+/// Reads the forks that aren't implemented. `last` is the timestamp of the last implemented one, in seconds.
 fn later_forks(config: &Config, last: u64) -> Result<Vec<LaterFork>, ChainConfigError> {
     let mut later = Vec::new();
     for name in config.0.keys().filter(|name| config.get(name).is_some()) {
@@ -232,7 +235,7 @@ fn later_forks(config: &Config, last: u64) -> Result<Vec<LaterFork>, ChainConfig
             return Err(ChainConfigError::Misspelt(shown(name), expected));
         }
         let named = LATER_FORKS.iter().any(|fork| name.strip_suffix("Time") == Some(fork));
-        // What is switched off is none.
+        // A fork that is switched off is no fork.
         let switched_off = config.get(name).is_some_and(|value| value.get() == "false");
         if is_known(name) || !named && (!is_fork_like(name) || switched_off) {
             continue;
@@ -240,7 +243,7 @@ fn later_forks(config: &Config, last: u64) -> Result<Vec<LaterFork>, ChainConfig
         let unknown = |text: &str| Err(ChainConfigError::UnknownFork(text.to_owned()));
         let path = shown(name);
         let text = config.get(name).map_or("", RawValue::get);
-        // The number of a block says nothing of the time.
+        // A block number tells nothing about the time.
         if name.to_lowercase().contains("block")
             || matches!(text, "true" | "false")
             || text.starts_with(['{', '['])
@@ -248,7 +251,7 @@ fn later_forks(config: &Config, last: u64) -> Result<Vec<LaterFork>, ChainConfig
             return unknown(&path);
         }
         let Some(timestamp) = config.number(name)? else { continue };
-        // Rules before which nothing is known of it would have to be known.
+        // An unknown fork at or before `last` could change rules that this program applies.
         if !named && timestamp <= last {
             return unknown(&format!("{path} {timestamp}"));
         }
@@ -258,28 +261,29 @@ fn later_forks(config: &Config, last: u64) -> Result<Vec<LaterFork>, ChainConfig
     Ok(later)
 }
 
-/// A name's letters and digits, in lower case.
+/// Reduces a name to its letters and digits, in lower case.
 fn condensed(name: &str) -> String {
     name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Whether a key is one of a fork that is implemented, or of none.
+/// Returns whether a key belongs to an implemented fork, or to none.
 fn is_known(name: &str) -> bool {
     OLD_FORKS.contains(&name)
         || NO_FORKS.contains(&name)
         || Fork::ALL.iter().any(|fork| time_key(*fork) == name)
 }
 
+/// Returns whether a key identifies a chain with rules of its own.
 fn is_other_chain(name: &str) -> bool {
     OTHER_CHAINS.contains(&condensed(name).as_str())
 }
 
-/// How a key is to be written that means a fork with a known key, and is not that key.
+/// Returns the right spelling of a key that means a fork with a known key, but differs from it.
 fn misspelt(name: &str) -> Option<String> {
     let implemented = Fork::ALL.map(time_key);
     let condensed = condensed(name);
     let same = |known: &&str| condensed == self::condensed(known) && *known != name;
-    // Of a fork by time, the name alone is meant as well, or with another ending.
+    // The name of a fork by time may also stand alone, or have another ending.
     let meant = Fork::ALL[1..].iter().find(|fork| {
         let rest = condensed.strip_prefix(&self::condensed(fork.name()));
         rest.is_some_and(|rest| ["", "time", "timestamp", "forktime"].contains(&rest))
@@ -291,7 +295,7 @@ fn misspelt(name: &str) -> Option<String> {
     known.find(same).map(str::to_owned).or_else(|| meant.map(|fork| time_key(*fork))).or_else(|| later.next())
 }
 
-/// Whether a key may be one of a fork that isn't known.
+/// Returns whether a key may belong to a fork that isn't known.
 fn is_fork_like(name: &str) -> bool {
     let name = condensed(name);
     let begins = |beginning: &&str| name.starts_with(*beginning);
@@ -300,16 +304,17 @@ fn is_fork_like(name: &str) -> bool {
         || LATER_BEGINNINGS.iter().any(begins)
 }
 
+/// Key of a fork's timestamp.
 fn time_key(fork: Fork) -> String {
     format!("{}Time", fork.name())
 }
 
-/// How a configuration's own text begins, on one line.
+/// Shortens a configuration's own text, and puts it on one line.
 fn shown(text: &str) -> String {
     let mut shown = String::new();
     for character in text.chars().take(MAX_SHOWN) {
         match character {
-            // These are JSON's.
+            // JSON itself has these characters, so they are not escaped.
             '"' | '\'' | '\\' => shown.push(character),
             _ => shown.extend(character.escape_debug()),
         }
@@ -325,7 +330,7 @@ fn number_of_64_bits(name: &str, value: &RawValue) -> Result<u64, ChainConfigErr
     number.try_into().map_err(|_| ChainConfigError::Number(shown(name), shown(value.get()), 64))
 }
 
-/// A number, by its own digits: bare, or in a string, where it may be hexadecimal.
+/// Reads a number digit by digit: bare, or in a string, where it may be hexadecimal.
 fn number(name: &str, value: &RawValue) -> Result<U256, ChainConfigError> {
     let text = value.get();
     let number = match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
@@ -339,7 +344,7 @@ fn number(name: &str, value: &RawValue) -> Result<U256, ChainConfigError> {
     number.ok_or_else(|| ChainConfigError::Number(shown(name), shown(text), 256))
 }
 
-/// The number that a literal of JSON stands for, exactly; none if it isn't whole.
+/// Reads the exact number of a JSON literal; `None` if it isn't a whole number.
 fn whole(literal: &str) -> Option<U256> {
     let (mantissa, exponent) = match literal.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
@@ -347,7 +352,7 @@ fn whole(literal: &str) -> Option<U256> {
     };
     let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let fraction = fraction.trim_end_matches('0');
-    // More zeros than a number of 256 bits has digits.
+    // A number of 256 bits has fewer than 80 digits.
     let zeros = exponent.checked_sub(fraction.len() as i64).filter(|zeros| (0..80).contains(zeros))?;
     let digits = format!("{integer}{fraction}{}", "0".repeat(zeros as usize));
     let decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -544,7 +549,7 @@ mod tests {
             let error = ChainSpec::from_json(&json).unwrap_err().to_string();
             assert!(error.len() < 500, "{} bytes: {}", error.len(), &error[..300]);
         }
-        // Not on more lines than one, either.
+        // Errors do not have several lines, either.
         let error = ChainSpec::from_json(&CONFIG.replace("1337", "1, \"a\\u001b\\nTime\": 5")).unwrap_err();
         assert!(!error.to_string().contains(['\n', '\u{1b}']), "{error:?}");
     }

@@ -1,4 +1,4 @@
-//! The chains that are built in.
+//! Chains that are built in.
 
 use super::{BlobSchedule, ChainSpec, Fork, ForkActivation};
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use alloy_eips::{eip6110::MAINNET_DEPOSIT_CONTRACT_ADDRESS, eip7840::BlobParams}
 use alloy_primitives::{Address, U256, address, uint};
 
 impl BlobSchedule {
-    /// The parameters that the EIPs give this fork on the public chains; none before Cancun.
+    /// Returns the parameters that the EIPs set for this fork on the public chains; `None` before Cancun.
     pub(super) const fn of_fork(fork: Fork) -> Option<Self> {
         let params = match fork {
             Fork::Paris | Fork::Shanghai => return None,
@@ -24,7 +24,7 @@ impl BlobSchedule {
     }
 }
 
-/// Timestamps of the forks after Paris, in order.
+/// Timestamps of the forks after Paris, in order, in seconds.
 type Schedule = [u64; Fork::ALL.len() - 1];
 
 impl ChainSpec {
@@ -77,13 +77,14 @@ impl ChainSpec {
         )
     }
 
-    /// The built-in chain with this id.
+    /// Returns the built-in chain with this id.
     pub fn by_chain_id(chain_id: u64) -> Option<Self> {
         [Self::mainnet(), Self::sepolia(), Self::holesky(), Self::hoodi()]
             .into_iter()
             .find(|spec| spec.chain_id == chain_id)
     }
 
+    /// Makes the rules of a public chain.
     fn public(
         chain_id: u64,
         terminal_total_difficulty: U256,
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
     use alloy_hardforks::{EthereumChainHardforks, EthereumHardfork, EthereumHardforks, ForkCondition};
 
-    /// The schedules agree with an independent table.
+    /// Compares the schedules with an independent table.
     #[test]
     fn agrees_with_alloy() {
         let chains = [

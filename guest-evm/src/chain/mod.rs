@@ -19,7 +19,7 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, U256, keccak256};
 use core::fmt;
 
-/// Forks since the merge that change the rules of execution, oldest first.
+/// Fork since the merge that changes the rules of execution. Older forks are less than later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Fork {
@@ -40,11 +40,11 @@ pub enum Fork {
 }
 
 impl Fork {
-    /// All of them, oldest first.
+    /// All forks, oldest first.
     pub const ALL: [Self; 7] =
         [Self::Paris, Self::Shanghai, Self::Cancun, Self::Prague, Self::Osaka, Self::Bpo1, Self::Bpo2];
 
-    /// The name, as clients write it in a blob schedule.
+    /// Returns the name, in the spelling of clients' blob schedules.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Paris => "paris",
@@ -57,7 +57,7 @@ impl Fork {
         }
     }
 
-    /// Whether blocks of this fork carry blobs, and so have [`BlobSchedule`] parameters.
+    /// Returns whether blocks of this fork may carry blobs, so that it has [`BlobSchedule`] parameters.
     pub const fn has_blobs(self) -> bool {
         self as u8 >= Self::Cancun as u8
     }
@@ -69,62 +69,62 @@ impl fmt::Display for Fork {
     }
 }
 
-/// Blob parameters of one fork (EIP-7840), counted in blobs a block.
+/// Blob parameters of one fork (EIP-7840), in blobs per block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlobSchedule {
-    /// Blobs a block at which the blob base fee stays as it is.
+    /// Number of blobs per block at which the blob base fee stays the same.
     pub target: u64,
-    /// Blobs that a block may carry at most.
+    /// Maximum number of blobs per block.
     pub max: u64,
     /// `BLOB_BASE_FEE_UPDATE_FRACTION`.
     pub base_fee_update_fraction: u64,
 }
 
-/// When a fork begins, and with which blob parameters.
+/// Activation of a fork: its timestamp and its blob parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForkActivation {
-    /// Which fork.
+    /// The fork.
     pub fork: Fork,
-    /// Timestamp of the first block that it may govern, in seconds.
+    /// Timestamp of the first block that the fork may govern, in seconds.
     pub timestamp: u64,
-    /// Blob parameters, exactly where [`Fork::has_blobs`].
+    /// Blob parameters; present exactly if [`Fork::has_blobs`].
     pub blobs: Option<BlobSchedule>,
 }
 
-/// All rules of a chain that a block's validity depends on, besides those every chain shares.
+/// All rules of a chain on which a block's validity depends, except those that every chain has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainSpec {
     /// EIP-155 chain id.
     pub chain_id: u64,
-    /// Terminal total difficulty of the merge (EIP-3675); zero where the chain began with it.
+    /// Terminal total difficulty of the merge (EIP-3675); zero if the chain began with it.
     pub terminal_total_difficulty: U256,
-    /// Number of the first proof-of-stake block, where it is known; zero where the chain began with it.
+    /// Number of the first proof-of-stake block, if it is known; zero if the chain began with it.
     pub merge_block: Option<u64>,
-    /// Deposit contract (EIP-6110), where the chain has one.
+    /// Deposit contract (EIP-6110), if the chain has one.
     pub deposit_contract: Option<Address>,
-    /// Forks after Paris, in the order of [`Fork::ALL`], timestamps never decreasing.
+    /// Forks after Paris, in the order of [`Fork::ALL`], with timestamps that never decrease.
     pub forks: Vec<ForkActivation>,
-    /// When the chain's first fork begins that this crate doesn't implement, if one is scheduled:
-    /// blocks from then on are refused.
+    /// Timestamp of the chain's first fork that this crate doesn't implement, in seconds, if one is
+    /// scheduled. Blocks with this timestamp or a later one are refused.
     pub unsupported_from: Option<u64>,
 }
 
-/// Why a chain specification can't be used.
+/// Reason why a chain specification can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainSpecError {
-    /// Not the canonical encoding.
+    /// The bytes are not the canonical encoding.
     #[error("the chain specification is not canonical RLP: {0}")]
     Rlp(#[from] alloy_rlp::Error),
-    /// Another version of the encoding.
+    /// The encoding has another version.
     #[error("the chain specification has version {0}, this program reads version {version}", version = rlp::VERSION)]
     Version(u64),
-    /// A fork this crate doesn't implement.
+    /// A fork is not one that this crate implements.
     #[error("the chain specification names fork number {0}, which this program does not know")]
     UnknownFork(u8),
-    /// Forks out of order.
+    /// Forks are out of order.
     #[error("fork {later} at {later_time} must come after fork {earlier} at {earlier_time}")]
     Order {
-        /// The fork before.
+        /// The fork that is earlier in the list.
         earlier: Fork,
         /// Its timestamp.
         earlier_time: u64,
@@ -133,10 +133,10 @@ pub enum ChainSpecError {
         /// Its timestamp.
         later_time: u64,
     },
-    /// A fork that is scheduled without one it builds on.
+    /// A fork is scheduled without one that it builds on.
     #[error("fork {0} is scheduled, but fork {1}, which it builds on, is not")]
     MissingFork(Fork, Fork),
-    /// Blob parameters missing, there without need, or impossible.
+    /// Blob parameters are missing, superfluous or impossible.
     #[error("fork {0} has impossible blob parameters: {1:?}")]
     Blobs(Fork, Option<BlobSchedule>),
 }
@@ -147,12 +147,12 @@ impl ChainSpec {
         keccak256(self.encode())
     }
 
-    /// The fork that governs a block of this timestamp.
+    /// Returns the fork that governs a block of this timestamp, in seconds.
     pub fn fork_at(&self, timestamp: u64) -> Fork {
         self.active(timestamp).map_or(Fork::Paris, |activation| activation.fork)
     }
 
-    /// Blob parameters in force at this timestamp; none before Cancun.
+    /// Returns the blob parameters in force at this timestamp, in seconds; `None` before Cancun.
     pub fn blob_params_at(&self, timestamp: u64) -> Option<BlobParams> {
         let ForkActivation { fork, blobs, .. } = *self.active(timestamp)?;
         let BlobSchedule { target, max, base_fee_update_fraction } = blobs?;
@@ -162,14 +162,14 @@ impl ChainSpec {
             max_blob_count: max,
             update_fraction: base_fee_update_fraction.into(),
             min_blob_fee: BLOB_TX_MIN_BLOB_GASPRICE,
-            // EIP-7594 caps a transaction's blobs since Osaka; before, only the block's cap holds.
+            // EIP-7594 caps a transaction's blobs since Osaka; before, only the block's cap applies.
             max_blobs_per_tx: if osaka { MAX_BLOBS_PER_TX_FUSAKA } else { max },
             // EIP-7918.
             blob_base_cost: if osaka { BLOB_BASE_COST } else { 0 },
         })
     }
 
-    /// When a fork begins, if it is scheduled. Paris counts as begun at zero.
+    /// Returns the timestamp of a fork's activation, in seconds, if it is scheduled; zero for Paris.
     pub fn activation(&self, fork: Fork) -> Option<u64> {
         match fork {
             Fork::Paris => Some(0),
@@ -177,11 +177,12 @@ impl ChainSpec {
         }
     }
 
+    /// Returns the last activation at or before this timestamp; `None` for Paris.
     fn active(&self, timestamp: u64) -> Option<&ForkActivation> {
         self.forks.iter().rev().find(|activation| activation.timestamp <= timestamp)
     }
 
-    /// Checks what the fields' documentation promises.
+    /// Checks everything that the fields' documentation promises.
     ///
     /// # Errors
     /// [`ChainSpecError`] with the first promise that is broken.
@@ -198,7 +199,7 @@ impl ChainSpec {
         }
         for activation in &self.forks {
             let fork = activation.fork;
-            // Every fork up to Osaka builds on all before it; the blob-parameter forks on Osaka.
+            // Every fork up to Osaka builds on all before it; the blob-parameter forks build on Osaka.
             let base = &Fork::ALL[1..=Fork::Osaka as usize];
             for needed in base.iter().take_while(|needed| **needed < fork) {
                 if self.activation(*needed).is_none() {

@@ -15,7 +15,7 @@ use alloy_rlp::{Decodable, Encodable, Header};
 pub(super) const VERSION: u64 = 1;
 
 impl ChainSpec {
-    /// The canonical encoding: RLP of all rules.
+    /// Returns the canonical encoding: RLP of all rules.
     pub fn encode(&self) -> Vec<u8> {
         let mut forks = Vec::new();
         for ForkActivation { fork, timestamp, blobs } in &self.forks {
@@ -91,11 +91,13 @@ impl ChainSpec {
     }
 }
 
+/// Appends a list with this payload.
 fn put_list(out: &mut Vec<u8>, payload: &[u8]) {
     Header { list: true, payload_length: payload.len() }.encode(out);
     out.extend_from_slice(payload);
 }
 
+/// Takes a list of no or one item.
 fn optional<T: Decodable>(items: &mut &[u8]) -> Result<Option<T>, alloy_rlp::Error> {
     let mut list = Header::decode_bytes(items, true)?;
     if list.is_empty() {
@@ -106,6 +108,7 @@ fn optional<T: Decodable>(items: &mut &[u8]) -> Result<Option<T>, alloy_rlp::Err
     Ok(Some(value))
 }
 
+/// Checks that nothing is left.
 fn finished(rest: &[u8]) -> Result<(), alloy_rlp::Error> {
     if rest.is_empty() { Ok(()) } else { Err(alloy_rlp::Error::UnexpectedLength) }
 }

@@ -1,9 +1,9 @@
-//! The bound on what memory a block can buy.
+//! Bound on the memory that a block can buy.
 //!
-//! The zkVM has 2^29 bytes of memory, and addresses of 32 bits. Gas alone bounds neither: a block's gas limit is bound only
-//! to that of a parent that whoever proves makes up. So a frame that pays for more memory than the zkVM can spare ends the
-//! whole run ([`Stop::stop`]): the block is not supported. It never makes the frame fail, which would be another result than
-//! the EVM's.
+//! The zkVM has 2^29 bytes of memory, and addresses of 32 bits. Gas alone bounds neither: a block's gas limit
+//! is only bound to that of its parent, which the prover may invent. So a frame that pays for more memory
+//! than the zkVM can spare ends the whole run ([`Stop::stop`]): the block is not supported. It never makes
+//! the frame fail, because that would differ from the EVM's result.
 
 use super::{Context, GAS, Revm, Table};
 use crate::error::Unsupported;
@@ -16,37 +16,40 @@ use revm::{
     primitives::U256,
 };
 
-/// Bytes of memory that a frame and all its callers have together at most.
+/// Maximum memory of a frame and all its callers together, in bytes.
 ///
-/// No block of [`ENOUGH`] gas is refused for it. A frame that begins with g gas and pays c of it for w words gives r = 63/64 of
-/// the rest to the one that it calls, at most (EIP-150). So if the i-th frame pays c_i, the sum of c_i / r^i is g at most; and
-/// the sum of all w_i, each the root of 512 c_i at most, is by Cauchy and Schwarz no more than the root of 512 g times the sum
-/// of all r^i, which is 64.
+/// No block of [`ENOUGH`] gas is refused because of it. Let the first frame begin with g gas, the i-th frame
+/// pay c_i gas for w_i words, and r be 63/64. A frame passes on at most the part r of its remaining gas
+/// (EIP-150). So the sum of all c_i / r^i is at most g. Each w_i is at most the root of 512·c_i. Let S be the
+/// sum of all r^i, which is 64. Then, by Cauchy and Schwarz, the sum of all w_i is at most the root of
+/// 512·g·S.
 pub(crate) const LIMIT: usize = 1 << 27;
 
-/// Gas that buys less memory than [`LIMIT`], in a transaction or in a system call, under the rules of any fork.
+/// Gas that buys less memory than [`LIMIT`], in a transaction or in a system call, under the rules of any
+/// fork.
 const ENOUGH: u64 = 300_000_000;
 const _: () = assert!((LIMIT as u64 / 32).pow(2) > 512 * 64 * ENOUGH);
 
-/// What gas of 32 bits can buy in one frame, at most.
+/// Bytes of memory that one frame can't pay for with gas of 32 bits.
 const SMALL: usize = 48 << 20;
 const _: () = assert!(cost(SMALL as u64 / 32) > u32::MAX as u128);
 
-/// How a run ends that is not supported.
+/// End of a run that is not supported.
 pub(crate) trait Stop {
-    /// Makes the run end with an error that blames nobody. The instruction or precompile that calls it fails, and nothing that
-    /// comes after it counts.
+    /// Makes the run end with an error that blames nobody. The instruction or precompile that calls it fails,
+    /// and nothing that comes after it counts.
     fn stop(&mut self, reason: Unsupported);
 }
 
-/// Gas for so many words of memory (yellow paper, equation 326). Words of 64-bit addresses: the sum fits.
+/// Gas for `words` words of memory (yellow paper, equation 326). With words of a 64-bit address space, the
+/// sum fits.
 const fn cost(words: u64) -> u128 {
     let words = words as u128;
     3 * words + words * words / 512
 }
 
-/// Whether the frame may cross the bound before it next calls another or ends. If not, nothing has to be checked until then:
-/// gas only becomes less, and does not buy that much.
+/// Returns whether the frame may cross the bound before it next calls another or ends. If not, nothing has to
+/// be checked until then: the gas only decreases, and does not buy that much memory.
 #[inline(always)]
 pub(super) fn may_cross(interpreter: &Interpreter<EthInterpreter>) -> bool {
     let memory = &interpreter.memory;
@@ -54,17 +57,19 @@ pub(super) fn may_cross(interpreter: &Interpreter<EthInterpreter>) -> bool {
         || memory.local_memory_offset().wrapping_add(memory.len()) > LIMIT - SMALL
 }
 
-/// Whether a frame whose callers have so much memory keeps within the bound if its own grows to this size.
+/// Returns whether a frame certainly keeps within the bound if its memory grows to `size` bytes. `callers` is
+/// the memory of its callers, in bytes.
 #[inline(always)]
 pub(super) fn holds(callers: usize, size: u32) -> bool {
     callers <= LIMIT - super::step::MOST_MEMORY as usize && size <= super::step::MOST_MEMORY
 }
 
-/// Checks an instruction before it runs: stops the run if the memory that it asks for crosses the bound and is paid for, and
-/// fails if it is not. That is left to no sum of the machine's `usize`.
+/// Checks an instruction before it executes. If the memory that it needs crosses the bound, it stops the run
+/// if that memory is paid for, and fails the frame otherwise. The decision depends on no sum in `usize`,
+/// which has 32 bits in the guest.
 ///
-/// All failures of a frame are alike, so it does not matter that the instruction might have failed before for another reason;
-/// and a run that ends has no result.
+/// All failures of a frame are alike, so it does not matter that the instruction might have failed earlier
+/// for another reason. A run that is stopped has no result.
 #[cold]
 #[inline(never)]
 pub(super) fn check<H: Stop>(
@@ -95,14 +100,14 @@ pub(super) fn check<H: Stop>(
     Ok(())
 }
 
-/// A number of bytes: always the same, or a word at a depth below the stack's top.
+/// Number of bytes: a constant, or the word at a depth below the stack's top.
 #[derive(Clone, Copy)]
 enum Length {
     Bytes(u8),
     Word(usize),
 }
 
-/// The ranges of memory that an instruction asks for: the depths of their offsets, and their lengths.
+/// Ranges of memory that an instruction needs: the depths of their offsets on the stack, and their lengths.
 fn ranges(opcode: u8) -> impl Iterator<Item = (usize, Length)> {
     use Length::{Bytes, Word};
     let (first, second) = match opcode {
@@ -122,7 +127,7 @@ fn ranges(opcode: u8) -> impl Iterator<Item = (usize, Length)> {
     first.into_iter().chain(second)
 }
 
-/// Puts checks before all of revm's instructions that let memory grow and that the table still has.
+/// Puts checks before all of revm's instructions that let memory grow and that are still in the table.
 pub(crate) fn install<H: Host + Stop>(table: &mut Table<H>) {
     macro_rules! checked {
         ($($opcode:ident)*) => {
@@ -139,7 +144,7 @@ pub(crate) fn install<H: Host + Stop>(table: &mut Table<H>) {
     }
 }
 
-/// One of revm's instructions, checked first.
+/// Executes one of revm's instructions after its check.
 fn checked<const OPCODE: u8, H: Host + Stop>(context: Context<'_, H>) -> InstructionExecResult {
     if may_cross(context.interpreter) {
         check(context.interpreter, context.host, OPCODE)?;

@@ -1,4 +1,4 @@
-//! One instruction after the other, on a frame's own stack and memory.
+//! The known instructions, one after the other, on a frame's own stack and memory.
 
 use super::bound;
 use crate::words::Words;
@@ -23,63 +23,68 @@ const EXP: i32 = 10;
 const EXP_BYTE: i32 = 50;
 const KECCAK256: i32 = 30;
 const KECCAK256_WORD: i32 = 6;
-/// Of a word of memory, and what the square of the number of words is divided by.
+/// Gas of a word of memory, and the divisor of the square of the number of words (yellow paper, appendix G).
 const MEMORY: u32 = 3;
 const MEMORY_DIVISOR: u32 = 512;
 
-/// Up to this size memory grows within a run: the cost is a number of 32 bits.
+/// Maximum size to which memory grows within a run, in bytes: its cost fits 32 bits.
 pub(super) const MOST_MEMORY: u32 = 1 << 20;
 
-/// Where a run of instructions is: what it keeps in registers.
+/// State of a run of instructions, which it keeps in registers.
 pub(super) struct Run<'a, 'b> {
-    /// The next instruction. Behind the last of a code there is always a `STOP`, and what a `PUSH` takes is there: the
-    /// analysis of a code fills up with zeros.
+    /// The next instruction. The analysis of a code appends zeros. So there is always a `STOP` after the last
+    /// instruction, and a `PUSH` always has all its bytes.
     pub(super) next: *const u8,
-    /// Behind the stack's last word.
+    /// One past the top of the stack.
     pub(super) top: *mut U256,
-    /// Gas left. Only what may cost much asks whether there is any, a jump, and whatever ends the run: until then nothing
-    /// was done that the frame's failure would not undo. Between two jumps a code costs ten gas a byte at most, and has at
-    /// most 2^27 bytes: those of the state are bounded by [`bytecode::MAX_CODE`](crate::bytecode::MAX_CODE), those that a
-    /// creation runs by the [memory](super::bound::LIMIT) that they come from, or by
-    /// [`MAX_INPUT`](crate::execute::MAX_INPUT). So the number is never below -1.4e9, and does not wrap around.
+    /// Remaining gas; may be negative. It is checked only by instructions that may be expensive, by jumps,
+    /// and at the end of the run. This is sound because nothing has happened before then that the frame's
+    /// failure would not undo.
+    ///
+    /// The number is never below -1.4e9, so it does not wrap around. Between two jumps, a code costs at most
+    /// 10 gas a byte, and a code has at most 2^27 bytes. A code of the state is bounded by
+    /// [`bytecode::MAX_CODE`](crate::bytecode::MAX_CODE). A code that a creation runs is bounded by the
+    /// [memory](super::bound::LIMIT) that it comes from, or by [`MAX_INPUT`](crate::execute::MAX_INPUT).
     pub(super) gas: i32,
-    /// The stack's first word, and behind the last for which there is room.
+    /// Bounds of the stack's storage: the first word, and one past the last for which there is room.
     pub(super) words: *mut U256,
     pub(super) limit: *mut U256,
     pub(super) frame: &'a mut Frame<'b>,
 }
 
-/// What instructions need besides, and seldom.
+/// State that instructions need less often.
 pub(super) struct Frame<'a> {
     pub(super) scratch: MaybeUninit<U256>,
-    /// The frame's memory, as far as it has grown.
+    /// The frame's memory at its present length, in bytes.
     pub(super) memory: *mut u8,
     pub(super) length: usize,
     pub(super) code: *const u8,
-    /// A bit for each of the code's first bytes, so many of them: whether it is a destination.
+    /// Bits for the code's first `positions` bytes, the lowest of each byte first: whether that byte is a
+    /// destination.
     pub(super) destinations: *const u8,
     pub(super) positions: usize,
-    /// Gas that the run began with.
+    /// Gas at the start of the run.
     pub(super) budget: i32,
-    /// All the rest of the frame; its stack and gas are as they were when the run began.
+    /// The rest of the frame. Its stack and gas are those at the start of the run.
     pub(super) interpreter: &'a mut Interpreter<EthInterpreter>,
-    /// How the run ended, and where.
+    /// The run's end, once it has ended.
     pub(super) ended: Option<Ended>,
 }
 
 impl Frame<'_> {
-    /// Finds the memory again, after anything that may have moved it.
+    /// Updates the pointer to the memory after anything that may have moved it.
     #[inline(always)]
     fn find_memory(&mut self) {
         (self.memory, self.length) = memory_of(self.interpreter);
     }
 
-    /// Lets memory grow for the instruction that ended a run because of it, and answers with the gas that is left; none
-    /// if revm has to do it, or fail.
+    /// Lets memory grow for the instruction that ended a run because of it, and returns the remaining gas.
+    /// `None` means that revm has to execute the instruction, or to fail.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     pub(super) fn grow<W: Words>(&mut self, ended: Ended) -> Option<i32> {
-        // SAFETY: words of the stack, for the instruction has found as many, and the instruction itself.
+        // SAFETY: the instruction that ended the run is readable, and it has checked that the stack has these
+        // words.
         let (offset, length) = unsafe {
             let offset = W::small(&*ended.top.sub(1), &mut self.scratch);
             let is_hash = *ended.at == opcode::KECCAK256;
@@ -103,12 +108,12 @@ impl Frame<'_> {
         Some(left)
     }
 
-    /// The 32 bytes of the call's data from this place; behind its end there are zeros.
+    /// Reads 32 bytes of the call's data from this offset; after its end there are zeros.
     #[inline(never)]
     fn call_data<W: Words>(&mut self, offset: u32, word: &mut [u8; 32]) {
         let offset = offset as usize;
         let input = &self.interpreter.input.input;
-        // Its length first: the data of a call without data has no place in memory.
+        // The length is checked first: for a call without data, revm's range is outside the memory.
         if offset < input.len() {
             let data = input.as_bytes_memory(&self.interpreter.memory);
             let rest = data.get(offset..).unwrap_or_default();
@@ -127,14 +132,14 @@ impl Frame<'_> {
     }
 }
 
-/// A frame's memory, as far as it has grown.
+/// Address and length of a frame's memory, in bytes.
 #[inline(always)]
 pub(super) fn memory_of(interpreter: &mut Interpreter<EthInterpreter>) -> (*mut u8, usize) {
     let mut memory = interpreter.memory.context_memory_mut();
     (memory.as_mut_ptr(), memory.len())
 }
 
-/// Where a run ended, and why.
+/// End of a run: its state and the reason.
 #[derive(Clone, Copy)]
 pub(super) struct Ended {
     /// The instruction that ended it, which did nothing.
@@ -144,26 +149,26 @@ pub(super) struct Ended {
     pub(super) end: End,
 }
 
-/// Why a run ends.
+/// Reason why a run ends.
 #[derive(Clone, Copy)]
 pub(super) enum End {
     /// The next instruction is one of revm's.
     Other,
-    /// It is one of these, but memory has to grow for it.
+    /// The next instruction is a known one, but memory has to grow for it.
     Grow,
-    /// It jumps to what is no destination by the table, which may lack some.
+    /// The target of a jump is no destination by the table, which may lack some.
     Jump,
-    /// It costs more than the gas that the run has.
+    /// The next instruction costs more than the gas of the run.
     Gas,
     /// The frame fails.
     Halt(InstructionResult),
 }
 
 impl Run<'_, '_> {
-    /// The word at this depth below the top.
+    /// Pointer to the word at this depth below the top.
     ///
     /// # Safety
-    /// The stack has it.
+    /// The stack must have this word.
     #[inline(always)]
     #[expect(
         unsafe_code,
@@ -174,13 +179,14 @@ impl Run<'_, '_> {
         unsafe { self.top.sub(1 + depth) }
     }
 
-    /// Takes gas. Not checked: the number does not wrap around, see [`gas`](Self::gas), and to check each instruction's would
-    /// cost a fortieth of all that a block does.
+    /// Takes gas, unchecked: the number does not wrap around (see [`gas`](Self::gas)). To check it for each
+    /// instruction would cost a fortieth of all that a block costs.
     #[inline(always)]
     fn spend(&mut self, gas: i32) {
         self.gas = self.gas.wrapping_sub(gas);
     }
 
+    /// Checks that the stack has `words` words.
     #[inline(always)]
     fn need(&self, words: usize) -> Result<(), End> {
         let missing =
@@ -191,7 +197,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// There is room for one word more.
+    /// Checks that there is room for one more word.
     #[inline(always)]
     pub(super) fn room(&self) -> Result<(), End> {
         if self.top == self.limit {
@@ -206,7 +212,7 @@ impl Run<'_, '_> {
         self.top = self.top.wrapping_sub(words);
     }
 
-    /// An instruction that replaces the two topmost words by one.
+    /// Executes an instruction that replaces the two topmost words by one.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn two(&mut self, gas: i32, operation: fn(&U256, &mut U256)) -> Result<(), End> {
@@ -218,7 +224,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// An instruction that replaces the topmost word.
+    /// Executes an instruction that replaces the topmost word.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn one(&mut self, gas: i32, operation: fn(&mut U256)) -> Result<(), End> {
@@ -229,7 +235,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// A shift (EIP-145): by 256 and more, nothing is left but `rest` of the word.
+    /// Executes a shift (EIP-145). By 256 bits or more, the result is `rest` of the word.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn shift<W: Words>(
@@ -250,7 +256,8 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// A product modulo the largest word, by which contracts get the upper half of a product; any other is revm's.
+    /// Executes `MULMOD` with the largest word as the modulus: contracts compute the upper half of a product
+    /// by it. Any other modulus is left to revm.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn mul_mod<W: Words>(&mut self) -> Result<(), End> {
@@ -267,7 +274,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// A power by squares and products.
+    /// Executes `EXP` by squaring and multiplying, for exponents below 2^32 - 1.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn exp<W: Words>(&mut self) -> Result<(), End> {
@@ -275,11 +282,11 @@ impl Run<'_, '_> {
         // SAFETY: two different words of the stack.
         let (base, word) = unsafe { (&mut *self.word(0), &mut *self.word(1)) };
         let mut exponent = W::small(word, &mut self.frame.scratch);
-        // EIP-160: by the exponent's bytes.
+        // Gas by the exponent's length in bytes (EIP-160).
         let bytes = (u32::BITS - exponent.leading_zeros()).div_ceil(8);
         // At most four bytes.
         let left = self.gas.wrapping_sub(EXP.wrapping_add(EXP_BYTE.wrapping_mul(bytes as i32)));
-        // Paid for at once, as a hash is.
+        // Paid for at once, like a hash.
         if exponent == u32::MAX || left < 0 {
             return Err(End::Other);
         }
@@ -300,7 +307,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Fills a number of so many bytes, and one more, up with its sign.
+    /// Executes `SIGNEXTEND`: extends the sign of a number of `index + 1` bytes.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn sign_extend<W: Words>(&mut self) -> Result<(), End> {
@@ -318,7 +325,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// One of a word's bytes, the highest of which is the first.
+    /// Executes `BYTE`: byte 0 is the most significant.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn byte<W: Words>(&mut self) -> Result<(), End> {
@@ -334,7 +341,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// A place for one word more, which the caller writes.
+    /// Makes room for one more word, which the caller writes.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn push(&mut self, gas: i32) -> Result<&mut MaybeUninit<U256>, End> {
@@ -350,7 +357,7 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn dup<W: Words>(&mut self, depth: usize) -> Result<(), End> {
         self.need(depth + 1)?;
-        // SAFETY: the word is one of the stack, and stays where it is.
+        // SAFETY: a word of the stack, which does not move.
         let word = unsafe { &*self.word(depth) };
         W::copy(word, self.push(VERY_LOW)?);
         Ok(())
@@ -360,12 +367,13 @@ impl Run<'_, '_> {
     #[expect(unsafe_code, reason = "words by address")]
     fn swap<W: Words>(&mut self, depth: usize) -> Result<(), End> {
         self.need(depth + 1)?;
-        // SAFETY: two different words of the stack, for the depth is not zero; and an instruction of the code.
+        // SAFETY: two different words of the stack, because the depth is not zero; and an instruction of the
+        // code.
         let (below, top, next) = unsafe { (&mut *self.word(depth), &mut *self.word(0), *self.next) };
         if next == opcode::POP {
-            // As often as not one of the two is dropped at once.
+            // In about half of the cases, one of the two is dropped at once.
             self.spend(VERY_LOW + BASE);
-            // SAFETY: a word may be written over.
+            // SAFETY: a word may be overwritten.
             W::copy(top, unsafe { &mut *core::ptr::from_mut(below).cast() });
             self.pop(1);
             self.next = self.next.wrapping_add(1);
@@ -376,7 +384,8 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Goes on behind the `JUMPDEST` at this place, for this gas and its own, and leaves as many words of the stack.
+    /// Jumps to the instruction after the `JUMPDEST` at `target`, and pops `words` words. It takes `gas` and
+    /// the gas of the `JUMPDEST`.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the code by address")]
     fn jump(&mut self, target: u32, gas: i32, words: usize) -> Result<(), End> {
@@ -398,12 +407,12 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// `PUSH2`, and at once the jump that mostly comes next: then its target is never on the stack.
+    /// Executes `PUSH2` together with the jump that mostly follows. Then the target is never on the stack.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the code by address")]
     fn push_2<W: Words>(&mut self) -> Result<(), End> {
         self.room()?;
-        // SAFETY: what the `PUSH` takes, and a `STOP` at least.
+        // SAFETY: the code has the two bytes of the `PUSH`, and at least a `STOP` after them.
         let [high, low, next] = unsafe { *self.next.cast::<[u8; 3]>() };
         let target = || u32::from(high) << 8 | u32::from(low);
         match next {
@@ -424,11 +433,13 @@ impl Run<'_, '_> {
         }
     }
 
-    /// `ISZERO`, and at once the `PUSH2` and `JUMPI` that mostly come next: then the answer is never on the stack.
+    /// Executes `ISZERO` together with the `PUSH2` and `JUMPI` that mostly follow. Then the result is never
+    /// on the stack.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the code and words by address")]
     fn is_zero<W: Words>(&mut self) -> Result<(), End> {
-        // SAFETY: an instruction of the code; and if it is a `PUSH2`, what that takes, and a `STOP` at least.
+        // SAFETY: an instruction of the code. If it is a `PUSH2`, the code has its two bytes, and at least a
+        // `STOP` after them.
         let target = unsafe {
             match *self.next {
                 opcode::PUSH2 => match *self.next.cast::<[u8; 4]>() {
@@ -452,21 +463,21 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Runs a `PUSH1`, for which there is room, and the instruction behind it, which has been read. If that ends the run, only
-    /// the `PUSH1` was done.
+    /// Executes a `PUSH1`, for which there is room, and the instruction after it, which has been read. If
+    /// that instruction ends the run, only the `PUSH1` was executed.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the code, memory and words by address")]
     pub(super) fn pushed<W: Words>(&mut self, opcode: u8) -> Result<(), End> {
-        // SAFETY: what the `PUSH1` takes is before the instruction, and its word's place is on the stack.
+        // SAFETY: the byte of the `PUSH1` is before the instruction, and the stack has room for its word.
         let (byte, place) = unsafe { (*self.next.sub(2), &mut *self.top.cast::<MaybeUninit<U256>>()) };
         let is_in_memory = usize::from(byte).wrapping_add(32) <= self.frame.length;
         let memory = self.frame.memory.wrapping_add(usize::from(byte)).cast::<[u8; 32]>();
         let is_empty = self.top == self.words;
         match opcode {
-            // The free memory's pointer, mostly.
+            // Mostly a load of the pointer to free memory.
             opcode::MLOAD if is_in_memory => {
                 self.spend(2 * VERY_LOW);
-                // SAFETY: bytes of memory, and the word's.
+                // SAFETY: bytes of memory, and those of the word.
                 unsafe { W::reverse(&*memory, &mut *self.top.cast()) };
                 self.top = self.top.wrapping_add(1);
             }
@@ -491,18 +502,18 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Runs a `PUSH1`, for which there is room, before an instruction that has been read.
+    /// Executes a `PUSH1`, for which there is room, before an instruction that has been read.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the code and words by address")]
     pub(super) fn push_byte<W: Words>(&mut self) {
         self.spend(VERY_LOW);
-        // SAFETY: what the `PUSH1` takes is before the instruction, and its word's place is on the stack.
+        // SAFETY: the byte of the `PUSH1` is before the instruction, and the stack has room for its word.
         unsafe { W::bytes(&[*self.next.sub(2)], &mut *self.top.cast()) };
         self.top = self.top.wrapping_add(1);
     }
 
-    /// Runs one instruction of [`is_known`]'s, which has been read. If it ends the run for another reason than failing,
-    /// nothing has changed but what is next.
+    /// Executes one instruction of [`is_known`](super::is_known)'s, which has been read. If it ends the run
+    /// for a reason other than failure, only `next` has changed.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     pub(super) fn step<W: Words>(&mut self, opcode: u8) -> Result<(), End> {
@@ -543,7 +554,7 @@ impl Run<'_, '_> {
             }
             opcode::JUMPI => {
                 self.need(2)?;
-                // SAFETY: words of the stack, and nothing of it is written while they are looked at.
+                // SAFETY: words of the stack, and nothing of it is written while they are in use.
                 let (target, condition) = unsafe { (&*self.word(0), &*self.word(1)) };
                 if W::is_zero_word(condition, &mut self.frame.scratch) {
                     self.spend(HIGH);
@@ -616,13 +627,13 @@ impl Run<'_, '_> {
             opcode::CALLDATALOAD => self.call_data::<W>(),
             opcode::CALLDATASIZE => self.number::<W>(self.frame.interpreter.input.input.len()),
             opcode::RETURNDATASIZE => self.number::<W>(self.frame.interpreter.return_data.0.len()),
-            // What the run has spent is not yet taken from what the frame has.
+            // The gas that the run has spent is not yet taken from the frame's.
             opcode::GAS => {
                 let left = self.gas.wrapping_sub(BASE);
                 if left < 0 {
                     return Err(End::Gas);
                 }
-                // Both are gas of this run, and no more was left than it began with.
+                // Both are gas of this run, and it never has more than it began with.
                 let spent = self.frame.budget.wrapping_sub(left);
                 let all = self.frame.interpreter.gas.remaining() - u64::from(spent.cast_unsigned());
                 W::bytes(&all.to_be_bytes(), self.push(BASE)?);
@@ -636,18 +647,18 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Pushes the next bytes of the code.
+    /// Executes a `PUSH` of `N` bytes.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the code by address")]
     fn immediate<W: Words, const N: usize>(&mut self) -> Result<(), End> {
-        // SAFETY: what a `PUSH` takes is there.
+        // SAFETY: the code has all bytes of a `PUSH`.
         let bytes = unsafe { &*self.next.cast::<[u8; N]>() };
         W::bytes(bytes, self.push(VERY_LOW)?);
         self.next = self.next.wrapping_add(N);
         Ok(())
     }
 
-    /// The 32 bytes of memory that the topmost word names, if there are as many.
+    /// Returns the 32 bytes of memory at the offset in the topmost word, if memory extends that far.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     fn place<W: Words>(&mut self) -> Result<*mut [u8; 32], End> {
@@ -700,9 +711,8 @@ impl Run<'_, '_> {
                 core::slice::from_raw_parts(self.frame.memory.add(offset as usize), length as usize)
             };
         }
-        // Not more than memory has words. But a code may have so many of these without a jump that the number could
-        // not hold what they cost: so each is paid for at once, or left to revm.
-        // At most the 2^22 words of the memory's bound.
+        // At most the 2^22 words of the memory's bound. But without a jump a code may have more hashes than
+        // the number can hold the cost of. So each is paid for at once, or left to revm.
         let words = length.div_ceil(32) as i32;
         let left = self.gas.wrapping_sub(KECCAK256.wrapping_add(KECCAK256_WORD.wrapping_mul(words)));
         if left < 0 {
@@ -729,7 +739,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Pushes a number.
+    /// Pushes a number, which fits 32 bits.
     #[inline(always)]
     fn number<W: Words>(&mut self, number: usize) -> Result<(), End> {
         W::bytes(&(number as u32).to_be_bytes(), self.push(BASE)?);
@@ -737,14 +747,14 @@ impl Run<'_, '_> {
     }
 }
 
-/// Runs instructions until one ends the run: one after the other, in a loop.
+/// Runs instructions in a loop until one ends the run.
 #[cfg(not(target_os = "zkvm"))]
 #[expect(unsafe_code, reason = "the code by address")]
 pub(super) fn follow<W: Words>(run: Run<'_, '_>) {
     let mut run = run;
     loop {
         let mut at = run.next;
-        // SAFETY: an instruction of the code, and the one behind a `PUSH1`.
+        // SAFETY: an instruction of the code, and the one after a `PUSH1`.
         let (opcode, behind) = unsafe { (*at, at.wrapping_add(2)) };
         let result = if opcode == opcode::PUSH1 && run.room().is_ok() {
             at = behind;

@@ -1,4 +1,4 @@
-//! Instructions against revm's.
+//! Instructions compared with revm's.
 
 use super::*;
 use crate::words::Portable;
@@ -10,7 +10,7 @@ use revm::{
     interpreter::{CallInput, InputsImpl, SharedMemory, host::DummyHost, interpreter::ExtBytecode},
 };
 
-/// How code ended and, unless it failed, what gas was left, and what on the stack and in memory.
+/// Result of a code and, unless it failed, the remaining gas, the stack and the memory.
 type Ended = (Option<InstructionResult>, Option<(u64, Vec<U256>, Vec<u8>)>);
 
 fn run(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256]) -> Ended {
@@ -18,7 +18,7 @@ fn run(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256]) -> 
 }
 
 fn run_with(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256], gas: u64) -> Ended {
-    // A call's data is bytes, or lies in the caller's memory: one or the other.
+    // A call's data is either bytes, or a range of the caller's memory.
     let mut caller = SharedMemory::new();
     caller.resize(96);
     let data = Bytes::from((1..=77).collect::<Vec<u8>>());
@@ -41,7 +41,7 @@ fn run_with(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256]
     interpreter.return_data.0 = Bytes::from_static(&[1, 2, 3]);
     let mut host = DummyHost::new(spec);
     let action = interpreter.run_plain(table.instruction_table(), table.gas_table(), &mut host);
-    // All failures are alike: the frame is undone, and its gas is gone.
+    // All failures are alike: the frame is undone, and its gas is consumed.
     let result = match action.instruction_result() {
         Some(result) if result.is_halt() && result != InstructionResult::FatalExternalError => {
             Some(InstructionResult::OutOfGas)
@@ -67,7 +67,7 @@ fn word(rng: &mut StdRng) -> U256 {
     }
 }
 
-/// Random code, mostly of known instructions, with jumps that often land.
+/// Random code, mostly of known instructions, with jumps that often hit a destination.
 fn program(rng: &mut StdRng) -> Bytes {
     let mut code = Vec::new();
     for _ in 0..rng.random_range(1..120) {
@@ -85,13 +85,13 @@ fn program(rng: &mut StdRng) -> Bytes {
             2 => {
                 let length = rng.random_range(0..=32);
                 code.push(opcode::PUSH0 + length);
-                // If run, as code that was skipped may be, these ask no host.
+                // These bytes may be executed when other code is jumped over; then they don't call the host.
                 code.extend((0..length).map(|_| rng.random::<u8>() & 0x9f));
             }
-            // What is run at once with what comes before it.
+            // Instructions that are executed together with a `PUSH1` before them.
             3 => code.extend([
                 opcode::PUSH1,
-                // As code these ask no host.
+                // Executed as code, these bytes don't call the host.
                 rng.random_range(0..0x20) + [0, 0x60][rng.random_range(0..2)],
                 *[
                     0x01, 0x04, 0x06, 0x0a, 0x0b, 0x1a, 0x1b, 0x1c, 0x20, 0x35, 0x50, 0x51, 0x52, 0x53, 0x56,
@@ -105,7 +105,7 @@ fn program(rng: &mut StdRng) -> Bytes {
                 let target = rng.random_range(0..opcode::DIFFICULTY);
                 code.extend([opcode::ISZERO, opcode::PUSH2, 0, target, opcode::JUMPI]);
             }
-            // What asks the host is left out: the tests' has no block.
+            // Instructions that call the host are left out, because the tests' host has no block.
             6 => code.push(
                 *[
                     0x05, 0x09, 0x20, 0x53, 0x59, 0x5f, 0xf3, 0xfe, 0x0a, 0x30, 0x33, 0x34, 0x35, 0x36, 0x3d,
@@ -185,13 +185,13 @@ fn they_do_what_those_of_revm_do() {
     }
 }
 
-/// The tests' host has no run to end: it is the instruction that fails.
+/// The tests' host has no run that could be stopped; only the instruction fails.
 impl bound::Stop for DummyHost {
     fn stop(&mut self, _: crate::error::Unsupported) {}
 }
 
-/// Both forms of a memory that wraps around 32 bits, and neighbours: what is paid for stops the run, what is not fails the
-/// frame, and neither ever gives memory that was not there.
+/// Both forms of a memory that wraps around 32 bits, and neighbours. Memory that is paid for stops the run,
+/// memory that is not fails the frame. Neither ever gives memory that was not there.
 #[test]
 fn memory_is_bounded() {
     let table = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
@@ -208,7 +208,7 @@ fn memory_is_bounded() {
                 let mut code = Vec::from([opcode::PUSH8]);
                 code.extend(offset.to_be_bytes());
                 code.extend([opcode::MLOAD, opcode::POP, opcode::MSIZE]);
-                // In a made-up frame: what memory below the bound costs natively is 128 MiB a run.
+                // Large memory below the bound is skipped: natively it would take up to 128 MiB a run.
                 let end = offset + 32;
                 let words = u128::from(end.div_ceil(32));
                 let is_paid = 3 * words + words * words / 512 + 3 + 3 <= u128::from(gas);
@@ -234,13 +234,14 @@ fn memory_is_bounded() {
     assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
 }
 
-/// Every instruction that lets memory grow, with ranges beyond the bound by their offset, their length or both.
+/// Every instruction that lets memory grow, with ranges beyond the bound by their offset, their length or
+/// both.
 #[test]
 fn every_range_is_bounded() {
     let mut table = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
     install::<Portable, _>(&mut table);
     let huge = U256::from(u64::from(u32::MAX) - 7);
-    // What is on the stack, from the top: 1 for an offset or a length that is beyond the bound.
+    // Words on the stack, from the top: 1 is an offset or a length beyond the bound.
     let cases: [(u8, &[&[u8]]); 19] = [
         (opcode::MLOAD, &[&[1]]),
         (opcode::MSTORE, &[&[1, 0]]),
@@ -269,7 +270,7 @@ fn every_range_is_bounded() {
         for stack in stacks {
             let words = |word: &u8| [U256::ZERO, huge, U256::from(40)][usize::from(*word)];
             let stack = stack.iter().rev().map(words).collect::<Vec<_>>();
-            // Alone, and behind one of the loop's own.
+            // Alone, and after instructions of the loop.
             for code in [&[opcode][..], &[opcode::PUSH0, opcode::POP, opcode]] {
                 let code = Bytes::copy_from_slice(code);
                 for (gas, expected) in
@@ -283,7 +284,7 @@ fn every_range_is_bounded() {
     }
 }
 
-/// Revm's memory is built to look where it is looked at: without, this would be undefined behaviour.
+/// Revm's memory is built with its checks; without them this would be undefined behaviour.
 #[test]
 #[should_panic = "slice OOB"]
 fn revm_checks_its_memory() {

@@ -1,9 +1,11 @@
-//! [`follow`](super::step::follow) for the zkVM: each instruction of the EVM is a function that ends in a jump to the next
-//! one's, and all of them keep a run's state in the same registers. So to find the next one takes six instructions, where a
-//! loop over one large `match` takes twice as many and moves registers around.
+//! [`follow`](super::step::follow) for the zkVM, by tail calls.
 //!
-//! The compiler promises these jumps under a name that isn't stable yet (`explicit_tail_calls`), as the flags that the
-//! guest is built with aren't either; without it every instruction would leave a frame on the call stack.
+//! Each instruction of the EVM is a function that ends in a jump to the function of the next instruction. All
+//! of them keep a run's state in the same registers. So the dispatch of an instruction takes six of the VM's.
+//! A loop over one large `match` takes twice that number, and moves registers around.
+//!
+//! The compiler guarantees these jumps only by a feature that isn't stable yet (`explicit_tail_calls`), like
+//! the flags of the guest's build. Without it, every instruction would leave a frame on the call stack.
 
 use super::step::{End, Ended, Frame, Run};
 use crate::words::Words;
@@ -11,7 +13,8 @@ use alloy_primitives::U256;
 use core::marker::PhantomData;
 use revm::bytecode::opcode;
 
-/// The function of an instruction, with the parts of a [`Run`]; `next` is behind the instruction's own byte.
+/// Function of an instruction. Its parameters are the parts of a [`Run`]; `next` is one past the
+/// instruction's own byte.
 type Function = unsafe fn(
     next: *const u8,
     top: *mut U256,
@@ -25,7 +28,8 @@ type Function = unsafe fn(
 #[derive(Clone, Copy)]
 struct Entry(Function);
 
-/// The instructions' functions, and then those for the instructions that come behind a `PUSH1`, which run that as well.
+/// Functions of all instructions, and then those of instructions that come after a `PUSH1`, which execute it
+/// too.
 struct Table<W>(PhantomData<W>);
 
 macro_rules! entries {
@@ -55,13 +59,14 @@ impl<W: Words> Table<W> {
     };
 }
 
-/// Goes on with the next instruction, or ends the run. `$next` is behind the instruction that was run.
+/// Continues with the next instruction, or ends the run. `$next` is one past the byte of the instruction that
+/// was executed.
 macro_rules! go_on {
     ($result:expr, $run:ident, $next:ident, $table:ident) => {{
         match $result {
             Ok(()) => {
                 let Run { next, top, gas, words, limit, frame } = $run;
-                // SAFETY: an instruction of the code, and the table has one for every byte.
+                // SAFETY: an instruction of the code, and the table has an entry for every byte.
                 unsafe {
                     let Entry(function) = *$table.add(usize::from(*next));
                     become function(next.add(1), top, gas, words, limit, $table, frame)
@@ -72,13 +77,14 @@ macro_rules! go_on {
     }};
 }
 
-/// Goes on with the instruction behind a `PUSH1`, if there is room for its word. `$next` is behind the `PUSH1`'s own byte.
+/// Continues with the instruction after a `PUSH1`, if there is room for its word. `$next` is one past the
+/// `PUSH1`'s own byte.
 macro_rules! push {
     ($run:ident, $next:ident, $table:ident) => {{
         match $run.room() {
             Ok(()) => {
                 let Run { top, gas, words, limit, frame, .. } = $run;
-                // SAFETY: what the `PUSH1` takes, and the instruction behind it.
+                // SAFETY: the byte of the `PUSH1`, and the instruction after it.
                 unsafe {
                     let Entry(function) = *$table.add(256 + usize::from(*$next.add(1)));
                     become function($next.add(2), top, gas, words, limit, $table, frame)
@@ -89,7 +95,7 @@ macro_rules! push {
     }};
 }
 
-/// One instruction of the EVM, and all that come after it.
+/// Executes one instruction of the EVM, and all that come after it.
 #[expect(unsafe_code, reason = "the code by address, and a function that promises what its caller does")]
 unsafe fn instruction<W: Words, const OPCODE: u8>(
     next: *const u8,
@@ -108,7 +114,7 @@ unsafe fn instruction<W: Words, const OPCODE: u8>(
     }
 }
 
-/// A `PUSH1`, for which there is room, the instruction behind it, and all that come after that.
+/// Executes a `PUSH1`, for which there is room, the instruction after it, and all that come after that.
 #[expect(unsafe_code, reason = "the code by address, and a function that promises what its caller does")]
 unsafe fn behind_push<W: Words, const OPCODE: u8>(
     next: *const u8,
@@ -125,11 +131,11 @@ unsafe fn behind_push<W: Words, const OPCODE: u8>(
             run.push_byte::<W>();
             push!(run, next, table)
         }
-        // Not a second time what is large.
+        // Large instructions are not compiled a second time.
         opcode::DIV..=opcode::SIGNEXTEND | opcode::KECCAK256 => {
             run.push_byte::<W>();
             let Run { top, gas, words, limit, frame, .. } = run;
-            // SAFETY: the instruction behind the `PUSH1`.
+            // SAFETY: the instruction after the `PUSH1`.
             unsafe { become instruction::<W, OPCODE>(next, top, gas, words, limit, table, frame) }
         }
         _ => go_on!(run.pushed::<W>(OPCODE), run, next, table),
@@ -148,7 +154,7 @@ fn stop(at: *const u8, top: *mut U256, gas: i32, frame: &mut Frame<'_>, end: End
 pub(super) fn follow<W: Words>(run: Run<'_, '_>) {
     let Run { next, top, gas, words, limit, frame } = run;
     let table = const { &Table::<W>::ENTRIES }.as_flattened().as_ptr();
-    // SAFETY: an instruction of the code, and a run's parts.
+    // SAFETY: an instruction of the code, and the parts of a run.
     unsafe {
         let Entry(function) = *table.add(usize::from(*next));
         function(next.add(1), top, gas, words, limit, table, frame);

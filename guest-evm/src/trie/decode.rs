@@ -1,50 +1,54 @@
-//! Nodes from RLP.
+//! Decoding of nodes from RLP.
 
 use super::{Branch, Extension, KEY_NIBBLES, Leaf, Node, Path, Place, Places, Result, malformed};
 use alloc::boxed::Box;
 use alloy_primitives::Bytes;
 use alloy_rlp::Header;
 
-/// Nodes shorter than this are inlined in their parent instead of referred to by hash.
+/// Length in bytes below which a node is inlined in its parent instead of referred to by hash.
 pub(super) const INLINE_LIMIT: usize = 32;
-/// An empty string: no child.
+/// Empty string: no child.
 const NO_CHILD: u8 = 0x80;
-/// The first byte of a string of one byte, which must not be one that is its own encoding.
+/// First byte of a string of one byte, unless that byte is its own encoding.
 const ONE_BYTE: u8 = NO_CHILD + 1;
-/// What comes before the 32 bytes of a hash.
+/// Byte before the 32 bytes of a hash.
 pub(super) const HASH_PREFIX: u8 = 0x80 + 32;
-/// The first byte of a list is this and the length of what follows.
+/// First byte of an empty list. That of a short list is larger by the length of the payload.
 const LIST: u8 = 0xc0;
-/// The first bytes of the longest string and the longest list whose lengths are in them.
+/// First byte of the longest string whose length is in the first byte.
 const LAST_SHORT_STRING: u8 = NO_CHILD + 55;
+/// First byte of the longest list whose length is in the first byte.
 const LAST_SHORT_LIST: u8 = LIST + 55;
-/// The first bytes of a string and a list whose lengths are the next byte.
+/// First byte of a string whose length is the next byte.
 const LONG_STRING: u8 = LAST_SHORT_STRING + 1;
+/// First byte of a list whose length is the next byte.
 const LONG_LIST: u8 = LAST_SHORT_LIST + 1;
-/// That of a list whose length is the next two bytes.
+/// First byte of a list whose length is the next two bytes.
 const LONGER_LIST: u8 = LONG_LIST + 1;
-/// No node is an empty list.
+/// First byte of the shortest list that may be inlined: no node is an empty list.
 const FIRST_INLINE: u8 = LIST + 1;
-/// The first byte of the longest list that, with this byte, is shorter than [`INLINE_LIMIT`].
+/// First byte of the longest list that is shorter than [`INLINE_LIMIT`], including this byte.
 const LAST_INLINE: u8 = LIST + INLINE_LIMIT as u8 - 2;
 
 const NO_REFERENCE: &str = "it refers to a child neither by hash nor inlined";
 const NO_BRANCH: &str = "it is a branch with a value or with more than 17 items";
 
-/// How a source refers to a child.
+/// Reference to a child in a source.
 pub(super) enum Reference<'a> {
     Hash(&'a [u8; 32]),
     /// The child's own encoding.
     Inline(&'a [u8]),
 }
 
-/// The length of a reference by hash.
+/// Length of a reference by hash, in bytes.
 pub(super) const HASH_REFERENCE: usize = 1 + 32;
-/// Where a branch that refers to all 16 children by their hashes refers to the first, behind its header, and how long it is.
+/// Offset of the first reference in a branch that refers to all 16 children by hash: the length of its
+/// header.
 pub(super) const FULL_FIRST: usize = 3;
+/// Length of such a branch, in bytes.
 const FULL: usize = FULL_FIRST + 16 * HASH_REFERENCE + 1;
 
-/// The length of the reference that begins with this byte; none if no reference does.
+/// Length of the reference that begins with this byte; `None` if no reference does.
 pub(super) fn reference_length(first: u8) -> Option<usize> {
     match first {
         NO_CHILD => Some(1),
@@ -54,7 +58,8 @@ pub(super) fn reference_length(first: u8) -> Option<usize> {
     }
 }
 
-/// The reference at this place of a source. [`node`] need not have found one there: see [`full_branch`].
+/// Reads the reference at this position of a source. [`node`] need not have found one there (see
+/// [`full_branch`]).
 #[inline(always)]
 pub(super) fn reference(source: &[u8], place: Place) -> Result<Reference<'_>> {
     let Place { at, may_be_inlined } = place;
@@ -68,7 +73,7 @@ pub(super) fn reference(source: &[u8], place: Place) -> Result<Reference<'_>> {
     found.ok_or_else(|| malformed(source, NO_REFERENCE))
 }
 
-/// Decodes a node. Of its children, only their references are looked at.
+/// Decodes a node. Only the references to its children are looked at.
 #[inline(never)]
 pub(super) fn node(source: &Bytes) -> Result<Node> {
     let bytes = &source[..];
@@ -80,13 +85,13 @@ pub(super) fn node(source: &Bytes) -> Result<Node> {
         // The path of a leaf or an extension is not empty.
         return branch(source, start);
     }
-    // A branch has 17 items, a leaf or an extension two. What is wrong with an item is found when it is read.
+    // A branch has 17 items, a leaf or an extension has two. A malformed item is found when it is read.
     let second = start + length(bytes, start)?;
     let end = second + length(bytes, second)?;
     if end == bytes.len() { short(source, start, second) } else { branch(source, start) }
 }
 
-/// Where the payload begins, if this is one list.
+/// Offset of the payload, if the bytes are exactly one list.
 fn list(bytes: &[u8]) -> Option<usize> {
     match *bytes {
         [first @ LIST..=LAST_SHORT_LIST, ..] => (bytes.len() == 1 + usize::from(first - LIST)).then_some(1),
@@ -102,7 +107,8 @@ fn list(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The length of the item that begins here, if there is one. Whether all of it is there has to be seen.
+/// Length of the item that begins at this offset, if there is one. The caller has to check that all of the
+/// item is there.
 #[inline(always)]
 fn length(bytes: &[u8], at: usize) -> Result<usize> {
     Ok(match bytes.get(at) {
@@ -113,20 +119,20 @@ fn length(bytes: &[u8], at: usize) -> Result<usize> {
     })
 }
 
-/// The same of a long one.
+/// Length of a long item.
 fn long(bytes: &[u8], at: usize) -> Result<usize> {
     if let Some(&[LONG_STRING, length @ 56..=u8::MAX]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         return Ok(2 + usize::from(length));
     }
     let mut rest = bytes.get(at..).unwrap_or_default();
-    // It checks that the payload is there.
+    // This checks that the payload is there.
     let Header { payload_length, .. } =
         Header::decode(&mut rest).map_err(|_| malformed(bytes, "its RLP is invalid"))?;
     Ok(bytes.len() - at - rest.len() + payload_length)
 }
 
-/// Where the payload of the item begins that is at `at`, and all there by [`length`]; none if it is a list, or one byte
-/// that should be its own encoding.
+/// Offset of the payload of the item at `at`, all of which is there according to [`length`]. `None` if it is
+/// a list, or one byte that should be its own encoding.
 fn string(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes[at] {
         ..NO_CHILD => Some(at),
@@ -137,7 +143,7 @@ fn string(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// A leaf or an extension, whose items begin at these places.
+/// Decodes a leaf or an extension, whose items begin at these offsets.
 fn short(source: &Bytes, first: usize, second: usize) -> Result<Node> {
     let Some((start, path)) =
         string(source, first).and_then(|start| Some((start, Path::decode(&source[start..second])?)))
@@ -169,11 +175,13 @@ fn short(source: &Bytes, first: usize, second: usize) -> Result<Node> {
     })))
 }
 
-/// A branch that refers to all 16 children by their hashes, as most near a root do. They lie at known places.
+/// Decodes a branch that refers to all 16 children by hash, as most near a root do. The references have known
+/// offsets.
 ///
-/// Only the first two references are looked at, and the other children's when they are asked for: with these two it has
-/// more items than two, so it is no leaf and no extension; and no other branch is so long. One of which another reference
-/// is none, is refused once that child is asked for, as is one whose child is not what such a node may be.
+/// Only the first two references are checked here. With these two, the node has more than two items, so it is
+/// neither a leaf nor an extension; and no other branch has this length. The references to the other children
+/// are checked when those are needed. A malformed one is refused then, and so is a child that such a node
+/// can't have.
 fn full_branch(source: &Bytes) -> Option<Box<Branch>> {
     const HEADER: [u8; FULL_FIRST] =
         [LONGER_LIST, ((FULL - FULL_FIRST) >> 8) as u8, (FULL - FULL_FIRST) as u8];
@@ -192,10 +200,10 @@ fn full_branch(source: &Bytes) -> Option<Box<Branch>> {
     })
 }
 
-/// Any other branch.
+/// Decodes any other branch.
 fn branch(source: &Bytes, start: usize) -> Result<Node> {
     let bytes = &source[..];
-    // Filled where it will stay: it is large.
+    // Filled at its final address, because it is large.
     let mut branch = Box::new(Branch {
         source: source.clone(),
         children: [const { Node::Stub }; 16],
@@ -207,7 +215,7 @@ fn branch(source: &Bytes, start: usize) -> Result<Node> {
     for (index, child) in branch.children.iter_mut().enumerate() {
         match rest {
             [NO_CHILD, behind @ ..] => {
-                // An assignment would ask what there is to drop: nothing.
+                // An assignment would check for something to drop, and there is nothing.
                 core::mem::forget(core::mem::replace(child, Node::Empty));
                 rest = behind;
             }
@@ -221,12 +229,12 @@ fn branch(source: &Bytes, start: usize) -> Result<Node> {
     if *rest != [NO_CHILD] {
         return Err(malformed(bytes, NO_BRANCH));
     }
-    // A header has nine bytes at most.
+    // A header has at most nine bytes.
     branch.places = Places::Hashes { first: start as u16, present };
     Ok(Node::Branch(branch))
 }
 
-/// A branch of which some children are inlined.
+/// Decodes a branch with inlined children.
 #[inline(never)]
 fn branch_with_inlined(source: &Bytes, start: usize) -> Result<Node> {
     let bytes = &source[..];
@@ -240,7 +248,7 @@ fn branch_with_inlined(source: &Bytes, start: usize) -> Result<Node> {
         if length == 1 {
             *child = Node::Empty;
         }
-        // At most 600: 16 references of 33 bytes, behind a header of nine.
+        // At most 600: 16 references of 33 bytes, after a header of nine.
         *place = at as u16;
         at += length;
     }

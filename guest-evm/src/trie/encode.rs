@@ -1,4 +1,4 @@
-//! Nodes to RLP, and their hashes.
+//! Encoding of nodes to RLP, and their hashes.
 
 use super::{
     Branch, Extension, Leaf, Node, Path, Places,
@@ -9,11 +9,11 @@ use alloy_primitives::{Bytes, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Encodable, Header};
 use core::{num::NonZeroU32, ops::Range};
 
-/// The longest header of a list that is a branch or an extension: a prefix and two bytes of length.
+/// Maximum length of the list header of a branch or an extension, in bytes: a prefix and two bytes of length.
 const HEADER: usize = 3;
 
 impl Node {
-    /// How a parent refers to this node: its hash, or itself where it is short.
+    /// Appends the parent's reference to this node: its hash, or the node itself if it is short.
     fn encode_reference(&self, out: &mut Vec<u8>) {
         match self {
             Self::Empty => return out.push(EMPTY_STRING_CODE),
@@ -34,9 +34,10 @@ impl Node {
         }
     }
 
-    /// Appends the node's own RLP and answers where. A reference has none.
+    /// Appends the node's own RLP and returns its range. A reference has no RLP of its own.
     ///
-    /// Room is left before it, so that it begins at a multiple of four if it is long: the zkVM's keccak wants that.
+    /// Space is left before it, so that a long encoding begins at a multiple of four, as the zkVM's keccak
+    /// needs it.
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> Range<usize> {
         match self {
             Self::Empty | Self::Stub | Self::Digest(_) => {
@@ -60,7 +61,7 @@ impl Node {
         }
     }
 
-    /// Pushes the encodings of this node and all below that are revealed and referred to by hash.
+    /// Pushes the encodings of this node and all nodes below it that are revealed and referred to by hash.
     pub(super) fn revealed(&self, is_root: bool, nodes: &mut Vec<Bytes>) {
         if matches!(self, Self::Empty | Self::Stub | Self::Digest(_)) {
             return;
@@ -85,14 +86,14 @@ impl Leaf {
         Self::with_item(&item, item.len() - path.encoded().len(), value)
     }
 
-    /// The leaf with this path and another value.
+    /// Makes the leaf with this path and another value.
     pub(super) fn with_value(&self, value: &[u8]) -> Self {
-        // The path's only byte is its own encoding.
+        // A path of one byte is its own encoding.
         let header = usize::from(self.path.len() != 1);
         Self::with_item(&self.source[self.path.start - header..self.path.end], header, value)
     }
 
-    /// `path` is the whole item, of which so many bytes are a header.
+    /// Makes a leaf. `path` is the whole RLP item of the path; its first `header` bytes are the header.
     fn with_item(path: &[u8], header: usize, value: &[u8]) -> Self {
         let is_byte = matches!(value, [..EMPTY_STRING_CODE]);
         let value_header = if is_byte { 0 } else { header_length(value.len()) };
@@ -111,11 +112,11 @@ impl Leaf {
 }
 
 impl Branch {
-    /// [`Node::encode`] where all that changes is hashes of children: its source with others in their places. None, and
-    /// nothing is appended, if it is more.
+    /// Same as [`Node::encode`] if only hashes of children change: the source with the new hashes. Otherwise
+    /// it returns `None`, and appends nothing.
     fn encode_in_place(&self, out: &mut Vec<u8>) -> Option<Range<usize>> {
-        // Before one of them is encoded, it is known that all have a place: or else what lies below this branch would be
-        // encoded twice.
+        // All are known to be hashes before one of them is encoded. Otherwise the nodes below this branch
+        // would be encoded twice.
         let have_places = match &self.places {
             Places::Hashes { present, .. } => self.changed & !present == 0,
             Places::Listed(places) => {
@@ -133,7 +134,7 @@ impl Branch {
         for index in bits(self.changed) {
             let hash = encoding.start + self.places.of(index) + 1;
             let place = hash..hash + 32;
-            // A hash is copied by its bytes, so once only.
+            // A hash is copied byte by byte, so only once.
             match &self.children[index] {
                 Node::Leaf(leaf) if leaf.source.len() >= INLINE_LIMIT => {
                     out[place].copy_from_slice(&keccak256(&leaf.source)[..]);
@@ -154,13 +155,14 @@ impl Branch {
         Some(encoding)
     }
 
-    /// The references to all children, and the empty value. What did not change is copied from the source.
+    /// Appends the references to all children, and the empty value. Unchanged ones are copied from the
+    /// source.
     fn encode_children(&self, out: &mut Vec<u8>) {
         if self.source.is_empty() {
             self.children.iter().for_each(|child| child.encode_reference(out));
             return out.push(EMPTY_STRING_CODE);
         }
-        // The source up to here was copied, or replaced.
+        // Up to here, the source was copied or replaced.
         let mut done = self.places.of(0);
         for index in bits(self.changed) {
             out.extend_from_slice(&self.source[done..self.places.of(index)]);
@@ -171,7 +173,7 @@ impl Branch {
     }
 }
 
-/// The places of the bits that are set.
+/// Indices of the bits that are set.
 fn bits(bits: u16) -> impl Iterator<Item = usize> {
     let mut left = NonZeroU32::new(bits.into());
     core::iter::from_fn(move || {
@@ -181,7 +183,7 @@ fn bits(bits: u16) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Appends an encoding where [`Node::encode`] wants it, and answers where.
+/// Appends an encoding at the alignment of [`Node::encode`], and returns its range.
 fn append(out: &mut Vec<u8>, encoding: &[u8]) -> Range<usize> {
     while !out.len().is_multiple_of(4) {
         out.push(0);
@@ -191,7 +193,7 @@ fn append(out: &mut Vec<u8>, encoding: &[u8]) -> Range<usize> {
     start..out.len()
 }
 
-/// The same for a list, of which the payload is to be appended.
+/// Appends a list in the same manner; `payload` appends its payload.
 fn encode_list(out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
     let start = out.len().next_multiple_of(4) + HEADER;
     out.resize(start, 0);
@@ -202,7 +204,7 @@ fn encode_list(out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) -> Range<u
     begin..out.len()
 }
 
-/// The length of the header of an item with so long a payload that is not its own encoding.
+/// Length of the header of an item with this payload length, unless the item is its own encoding, in bytes.
 fn header_length(payload: usize) -> usize {
     match payload {
         ..56 => 1,
@@ -211,7 +213,7 @@ fn header_length(payload: usize) -> usize {
     }
 }
 
-/// The header itself.
+/// Appends such a header.
 fn push_header(out: &mut Vec<u8>, list: bool, payload: usize) {
     let first = if list { 0xc0 } else { EMPTY_STRING_CODE };
     match payload {
@@ -221,6 +223,7 @@ fn push_header(out: &mut Vec<u8>, list: bool, payload: usize) {
     }
 }
 
+/// Appends a reference by hash.
 fn push_hash(out: &mut Vec<u8>, hash: &[u8; 32]) {
     out.push(HASH_PREFIX);
     out.extend_from_slice(hash);

@@ -1,14 +1,15 @@
-//! Sparse Merkle-Patricia tries (yellow paper, appendix D): known where a witness reveals them,
-//! hashes elsewhere.
+//! Sparse Merkle-Patricia tries (yellow paper, appendix D). The nodes that a witness reveals are known; of
+//! all others, only the hash is.
 //!
-//! Keys are 32 bytes, as in the state trie and in storage tries; so a branch has no value.
-//! What a traversal meets but the witness lacks is an error, never an empty node.
+//! Keys are 32 bytes, as in the state trie and in storage tries, so a branch has no value. A node that a
+//! traversal meets but the witness lacks is an error, never an empty node.
 //!
-//! A node that a witness reveals keeps its encoding and is read in place: a branch knows where in it each child is
-//! referred to, and only what changed is ever encoded anew.
+//! A node that a witness reveals keeps its encoding and is read without a copy. A branch knows the offset of
+//! each child's reference in its encoding. Only changed nodes are ever encoded again.
 //!
-//! Whatever nodes a witness has, no walk goes on below where a key ends: a branch takes a nibble of it, an extension one at
-//! least. So functions that call themselves are nested 65 times at most, which the zkVM's stack of 2 MiB has room for.
+//! Whatever the nodes of a witness are, no walk continues below the end of a key: a branch takes one nibble
+//! of it, an extension at least one. So recursive functions are nested at most 65 times, for which the zkVM's
+//! stack of 2 MiB has room.
 
 mod decode;
 mod encode;
@@ -23,102 +24,105 @@ use alloy_trie::EMPTY_ROOT_HASH;
 use core::ops::Range;
 use path::{Path, nibble};
 
-/// Nibbles in a key.
+/// Number of nibbles in a key.
 const KEY_NIBBLES: usize = 64;
 
 /// Bytes for the encodings on a path of changed nodes: a branch takes at most 532, and few paths are longer.
 const SCRATCH: usize = 16 * 544;
 
-/// Why a trie can't be read or changed.
+/// Reason why a trie can't be read or changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrieError {
     /// The witness lacks a node.
     #[error("the witness lacks the trie node {hash} at path {path:?}")]
     Missing {
-        /// Its hash.
+        /// The node's hash.
         hash: B256,
-        /// Nibbles from the root to it.
+        /// Nibbles from the root to the node.
         path: Vec<u8>,
     },
-    /// A node that no trie has.
+    /// The witness contains a node that no trie has.
     #[error("the trie node {hash} is malformed: {reason}")]
     Malformed {
-        /// The hash of its encoding, whether it is referred to by it or lies in its parent.
+        /// Hash of the node's encoding, whether it is referred to by this hash or inlined in its parent.
         hash: B256,
-        /// What is wrong with it.
+        /// The defect.
         reason: &'static str,
     },
 }
 
-/// With the error elsewhere: answers are moved more often than one would think.
+/// Result with a boxed error, because results are moved often.
 pub type Result<T> = core::result::Result<T, Box<TrieError>>;
 
-/// A Merkle-Patricia trie with keys of 32 bytes, partly revealed.
+/// Merkle-Patricia trie with keys of 32 bytes, partly revealed.
 #[derive(Clone, Debug)]
 pub struct Trie {
     root: Node,
     /// The root hash before the first change.
     hash: B256,
-    /// Whether there may have been one.
+    /// Says whether there may have been a change.
     changed: bool,
 }
 
+/// Node of a trie, or a reference to one.
 #[derive(Clone, Debug)]
 enum Node {
     Empty,
-    /// What the parent's source refers to at this child's place.
+    /// The child that the parent's source refers to at this child's offset.
     Stub,
-    /// A node of which only the hash is known: a root's, or one whose parent's source does not refer to it.
+    /// A node of which only the hash is known: a root, or one that the parent's source does not refer to.
     Digest(Box<B256>),
     Leaf(Box<Leaf>),
     Extension(Box<Extension>),
     Branch(Box<Branch>),
 }
 
-/// A leaf is its encoding, whether it was revealed by it or made here.
+/// Leaf, which consists of its encoding, whether a witness revealed it or it was made here.
 #[derive(Clone, Debug)]
 struct Leaf {
     source: Bytes,
-    /// Where the path's hex-prefix encoding is in it.
+    /// Range of the path's hex-prefix encoding in the source.
     path: Range<usize>,
-    /// Where the value begins in it.
+    /// Offset of the value in the source.
     value: usize,
 }
 
-/// `source` is the encoding that the node was revealed by; empty if it never was.
+/// Extension. `source` is the encoding that revealed the node; it is empty if the node never was revealed.
 #[derive(Clone, Debug)]
 struct Extension {
     source: Bytes,
-    /// In its hex-prefix encoding.
+    /// Path in its hex-prefix encoding.
     path: Bytes,
     child: Node,
-    /// Where the source, if there is one, refers to the child.
+    /// Offset of the reference to the child in the source, if there is a source.
     place: usize,
 }
 
+/// Branch, with the same `source` as [`Extension`].
 #[derive(Clone, Debug)]
 struct Branch {
     source: Bytes,
     children: [Node; 16],
     places: Places,
-    /// The children, a bit for each, that are not as the source has them. It says nothing where there is no source.
+    /// A bit for each child that differs from the source. Without a source it has no meaning.
     changed: u16,
 }
 
-/// Where a source refers to a child.
+/// Position of a reference to a child in a source.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     at: usize,
-    /// Or else it is one that is referred to by hash.
+    /// Says whether the child may be inlined; otherwise it has to be referred to by hash.
     may_be_inlined: bool,
 }
 
-/// Where a branch's source refers to each child.
+/// Offsets of the references to all children in a branch's source.
 #[derive(Clone, Debug)]
 enum Places {
-    /// By hashes only, from here on. A bit for each child that there is.
+    /// All references are hashes. `first` is the offset of the first reference; `present` has a bit for each
+    /// child that exists.
     Hashes { first: u16, present: u16 },
-    /// Some children are inlined.
+    /// Some children are inlined. One offset per child.
     Listed(Box<[u16; 16]>),
 }
 
@@ -129,7 +133,7 @@ impl Default for Trie {
 }
 
 impl Trie {
-    /// The trie with this root hash; its nodes are taken from a witness as they are met.
+    /// Makes a trie with this root hash. Its nodes are taken from a witness when they are met.
     pub fn from_root(root: B256) -> Self {
         if root == EMPTY_ROOT_HASH {
             return Self::default();
@@ -137,10 +141,10 @@ impl Trie {
         Self { root: Node::Digest(Box::new(root)), hash: root, changed: false }
     }
 
-    /// The value at `key`, or none if the trie provably lacks it.
+    /// Returns the value at `key`; `None` if the trie provably lacks it.
     ///
     /// # Errors
-    /// [`TrieError`] if `nodes` lacks a node on the way, or it is malformed.
+    /// [`TrieError`] if `nodes` lacks a node on the path, or if one is malformed.
     #[inline(never)]
     pub fn get(&mut self, key: &B256, nodes: &mut Preimages) -> Result<Option<&[u8]>> {
         self.reveal_root(nodes)?;
@@ -175,7 +179,7 @@ impl Trie {
     /// Sets the value at `key`, which must not be empty.
     ///
     /// # Errors
-    /// [`TrieError`] if `nodes` lacks a node on the way, or it is malformed.
+    /// [`TrieError`] if `nodes` lacks a node on the path, or if one is malformed.
     pub fn insert(&mut self, key: &B256, value: Bytes, nodes: &mut Preimages) -> Result<()> {
         debug_assert!(!value.is_empty(), "an empty value is a removal");
         self.reveal_root(nodes)?;
@@ -186,8 +190,8 @@ impl Trie {
     /// Removes `key`, if the trie has it.
     ///
     /// # Errors
-    /// [`TrieError`] if `nodes` lacks a node on the way, or the only sibling that is left of a
-    /// branch, which has to merge with what is above; or if one of them is malformed.
+    /// [`TrieError`] if `nodes` lacks a node on the path, or if one is malformed. The same holds for the only
+    /// remaining sibling in a branch, which has to merge with its parent.
     pub fn remove(&mut self, key: &B256, nodes: &mut Preimages) -> Result<()> {
         self.reveal_root(nodes)?;
         self.changed = true;
@@ -195,14 +199,14 @@ impl Trie {
         Ok(())
     }
 
-    /// The root hash.
+    /// Returns the root hash.
     pub fn hash(&self) -> B256 {
         match &self.root {
             Node::Empty => EMPTY_ROOT_HASH,
             Node::Digest(hash) => **hash,
             root if self.changed => {
                 let mut scratch = Vec::with_capacity(SCRATCH);
-                // The root is hashed however short it is.
+                // The root is hashed even if it is short.
                 let encoding = root.encode(&mut scratch);
                 keccak256(&scratch[encoding])
             }
@@ -219,8 +223,8 @@ impl Trie {
         Ok(())
     }
 
-    /// The encodings of all revealed nodes that a hash refers to, parents first: for whoever makes
-    /// a witness.
+    /// Returns the encodings of all revealed nodes that are referred to by hash, parents first, for the maker
+    /// of a witness.
     pub fn revealed(&self) -> Vec<Bytes> {
         let mut nodes = Vec::new();
         self.root.revealed(true, &mut nodes);
@@ -228,7 +232,7 @@ impl Trie {
     }
 }
 
-/// The node with this hash, to which the first nibbles of a key lead.
+/// Returns the node with this hash, to which the first `depth` nibbles of a key lead.
 #[inline(always)]
 fn reveal(hash: &[u8; 32], nodes: &mut Preimages, key: &B256, depth: usize) -> Result<Node> {
     match nodes.get(hash) {
@@ -237,7 +241,7 @@ fn reveal(hash: &[u8; 32], nodes: &mut Preimages, key: &B256, depth: usize) -> R
     }
 }
 
-/// The first nibbles of a key.
+/// Returns the first `depth` nibbles of a key.
 fn start(key: &B256, depth: usize) -> Vec<u8> {
     (0..depth).map(|index| nibble(&key[..], index)).collect()
 }
@@ -265,7 +269,7 @@ impl Extension {
         Place { at: self.place, may_be_inlined: true }
     }
 
-    /// Whether the key goes on to the child.
+    /// Returns whether the key continues to the child.
     fn leads_on(&self, key: &B256, depth: usize) -> bool {
         let path = Path::known(&self.path);
         path.common(key, depth) == path.len()
@@ -273,7 +277,7 @@ impl Extension {
 }
 
 impl Branch {
-    /// Which child the key goes on to.
+    /// Index of the child to which the key continues.
     #[inline(always)]
     fn index(&self, key: &B256, depth: usize) -> Result<usize> {
         if depth == KEY_NIBBLES {
@@ -282,7 +286,7 @@ impl Branch {
         Ok(usize::from(nibble(&key[..], depth)))
     }
 
-    /// A child, as [`Node::resolve`] leaves it.
+    /// Returns a child after [`Node::resolve`].
     #[inline(always)]
     fn resolve(
         &mut self,
@@ -299,10 +303,10 @@ impl Branch {
 }
 
 impl Places {
-    /// For a branch without a source.
+    /// Offsets of a branch without a source.
     const NONE: Self = Self::Hashes { first: 0, present: 0 };
 
-    /// Where the source, if there is one, refers to the child of this index.
+    /// Offset of the reference to the child of this index in the source, if there is a source.
     #[inline(always)]
     fn of(&self, index: usize) -> usize {
         match self {
@@ -316,6 +320,7 @@ impl Places {
         }
     }
 
+    /// Position of the reference to the child of this index.
     #[inline(always)]
     fn place(&self, index: usize) -> Place {
         Place { at: self.of(index), may_be_inlined: matches!(self, Self::Listed(_)) }
@@ -327,7 +332,8 @@ impl Node {
         Self::Leaf(Box::new(Leaf::new(path, value)))
     }
 
-    /// `child`, which must have been [taken](Self::take), below an encoded path, which may be one of no nibbles.
+    /// Puts `child`, which must have been [taken](Self::take), below an encoded path, which may have no
+    /// nibbles.
     fn extension(path: Vec<u8>, child: Self) -> Self {
         if Path::known(&path).len() == 0 {
             return child;
@@ -335,8 +341,8 @@ impl Node {
         Self::Extension(Box::new(Extension { source: Bytes::new(), path: path.into(), child, place: 0 }))
     }
 
-    /// Replaces a reference by the node itself. `source` is the parent's, and refers to the node at this place; the first
-    /// nibbles of the key, `depth` of them, lead to it.
+    /// Replaces a reference by the node itself. `source` is the parent's, and refers to the node at `place`.
+    /// The first `depth` nibbles of the key lead to the node.
     #[inline(always)]
     fn resolve(
         &mut self,
@@ -369,12 +375,12 @@ impl Node {
             decode::Reference::Hash(hash) => reveal(hash, nodes, key, depth)?,
             decode::Reference::Inline(item) => decode::node(&source.slice_ref(item))?,
         };
-        // An assignment would ask what there is to drop: nothing.
+        // An assignment would check for something to drop, and there is nothing.
         core::mem::forget(core::mem::replace(self, node));
         Ok(())
     }
 
-    /// Takes the node out of its place below a parent with this source, to be put elsewhere.
+    /// Takes the node from its position below a parent with this source, to be put elsewhere.
     fn take(&mut self, source: &Bytes, place: Place) -> Result<Self> {
         if let Self::Stub = self {
             *self = match decode::reference(source, place)? {
@@ -385,7 +391,7 @@ impl Node {
         Ok(core::mem::replace(self, Self::Empty))
     }
 
-    /// The node must have been resolved.
+    /// Sets the value at `key` below this node, which must have been resolved.
     fn insert(&mut self, key: &B256, mut depth: usize, value: &[u8], nodes: &mut Preimages) -> Result<()> {
         let mut node = self;
         loop {
@@ -432,7 +438,7 @@ impl Node {
                     let index = branch.index(key, depth)?;
                     depth += 1;
                     branch.resolve(index, nodes, key, depth)?;
-                    // Should there be an error below, it is encoded anew to what it was.
+                    // If there is an error below, the child is encoded again, to the same bytes.
                     branch.changed |= 1 << index;
                     node = &mut branch.children[index];
                 }
@@ -440,7 +446,7 @@ impl Node {
         }
     }
 
-    /// A branch of two, below the nibbles that they have in common: an old node at its nibble, and a new leaf.
+    /// Makes a branch of two children below their common nibbles: the old node at its nibble, and a new leaf.
     fn fork(key: &B256, depth: usize, common: usize, at: u8, old: Self, value: &[u8]) -> Self {
         let end = depth + common;
         let mut children = [const { Self::Empty }; 16];
@@ -456,7 +462,8 @@ impl Node {
         Self::extension(Path::encode((depth..end).map(|index| nibble(&key[..], index)), false), branch)
     }
 
-    /// Whether something was removed, and so the node changed. It must have been resolved.
+    /// Removes `key` below this node, which must have been resolved. Returns whether it was removed, so that
+    /// the node changed.
     fn remove(&mut self, key: &B256, depth: usize, nodes: &mut Preimages) -> Result<bool> {
         match self {
             Self::Empty => return Ok(false),
@@ -489,13 +496,14 @@ impl Node {
                 let child = branch.resolve(index, nodes, key, depth + 1)?;
                 let removed = child.remove(key, depth + 1, nodes)?;
                 let only = if matches!(child, Self::Empty) { only_child(&branch.children) } else { None };
-                // An only child without a removal: the same removal was here before, and its sibling was missing.
+                // An only child without a removal: the same removal was tried before, and the sibling was
+                // missing.
                 if !removed && only.is_none() {
                     return Ok(false);
                 }
                 branch.changed |= 1 << index;
                 if let Some(only) = only {
-                    // The sibling merges with what is above it, so it has to be known.
+                    // The sibling merges with its parent, so it has to be known.
                     let index = usize::from(only);
                     branch.resolve(index, nodes, key, depth).map_err(|mut error| {
                         if let TrieError::Missing { path, .. } = &mut *error {
@@ -512,7 +520,8 @@ impl Node {
         Ok(true)
     }
 
-    /// The node, which must have been [taken](Self::take), moved below nibbles: paths of leaves and extensions join.
+    /// Moves the node, which must have been [taken](Self::take), below nibbles. Paths of leaves and
+    /// extensions are joined.
     fn below(self, prefix: &[u8]) -> Result<Self> {
         let join = |path: Path<'_>| path.after(prefix).ok_or_else(|| too_deep(path.encoded()));
         Ok(match self {
@@ -527,7 +536,7 @@ impl Node {
     }
 }
 
-/// The nibble of the only child, if there is just one.
+/// Returns the nibble of the only child, if there is exactly one.
 fn only_child(children: &[Node; 16]) -> Option<u8> {
     let mut present =
         (0u8..).zip(children).filter(|(_, child)| !matches!(child, Node::Empty)).map(|(nibble, _)| nibble);

@@ -10,14 +10,14 @@ pub(super) fn nibble(bytes: &[u8], index: usize) -> u8 {
     if index.is_multiple_of(2) { byte >> 4 } else { byte & 0xf }
 }
 
-/// The path of a leaf or an extension, in its hex-prefix encoding (yellow paper, appendix C).
+/// Path of a leaf or an extension, in its hex-prefix encoding (yellow paper, appendix C).
 ///
-/// Mostly a part of the node's own encoding: nothing is unpacked, and nothing copied.
+/// Mostly it is a part of the node's own encoding, which is neither unpacked nor copied.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Path<'a>(&'a [u8]);
 
 impl<'a> Path<'a> {
-    /// Reads the encoding; none if it is not one, or longer than a key.
+    /// Reads the encoding; `None` if it is not one, or longer than a key.
     pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
         let first = *bytes.first()?;
         if first >> 4 > 3 || (first & 0x10 == 0 && first & 0xf != 0) {
@@ -27,7 +27,8 @@ impl<'a> Path<'a> {
         (path.len() <= KEY_NIBBLES).then_some(path)
     }
 
-    /// What [`Self::decode`] found to be a path before, or one of the functions below made.
+    /// Makes a path from bytes that [`Self::decode`] accepted before, or that one of the functions below
+    /// made.
     pub(super) fn known(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -52,7 +53,7 @@ impl<'a> Path<'a> {
         bytes
     }
 
-    /// Encodes a leaf's path: what is left of a key at `depth`.
+    /// Encodes the path of a leaf: the rest of a key from `depth` on.
     pub(super) fn rest(key: &B256, depth: usize) -> Vec<u8> {
         let whole = &key[depth.div_ceil(2)..];
         let mut bytes = Vec::with_capacity(whole.len() + 1);
@@ -61,12 +62,12 @@ impl<'a> Path<'a> {
         bytes
     }
 
-    /// The encoding.
+    /// Returns the encoding.
     pub(super) fn encoded(self) -> &'a [u8] {
         self.0
     }
 
-    /// Whether it is a leaf's.
+    /// Returns whether it is the path of a leaf.
     pub(super) fn is_leaf(self) -> bool {
         self.0[0] & 0x20 != 0
     }
@@ -75,7 +76,7 @@ impl<'a> Path<'a> {
         self.0[0] & 0x10 != 0
     }
 
-    /// How many nibbles it has.
+    /// Number of nibbles.
     pub(super) fn len(self) -> usize {
         2 * self.0.len() - if self.is_odd() { 1 } else { 2 }
     }
@@ -85,28 +86,28 @@ impl<'a> Path<'a> {
         nibble(self.0, index + if self.is_odd() { 1 } else { 2 })
     }
 
-    /// Its nibbles from `start` up to `end`.
+    /// The nibbles from `start` to `end`, exclusive.
     pub(super) fn slice(self, start: usize, end: usize) -> impl ExactSizeIterator<Item = u8> + 'a {
         (start..end).map(move |index| self.at(index))
     }
 
-    /// Whether it is all that is left of the key at `depth`.
+    /// Returns whether the path is the whole rest of the key from `depth` on.
     pub(super) fn ends(self, key: &B256, depth: usize) -> bool {
         if self.len() + depth != KEY_NIBBLES {
             return false;
         }
-        // The same number of nibbles is left, so bytes meet bytes.
+        // The same number of nibbles is left, so bytes align with bytes.
         let whole = depth.div_ceil(2);
         (!self.is_odd() || self.0[0] & 0xf == nibble(&key[..], depth)) && self.0[1..] == key[whole..]
     }
 
-    /// How many nibbles at its start are those of the key at `depth`.
+    /// Number of nibbles at the path's start that equal those of the key from `depth` on.
     pub(super) fn common(self, key: &B256, depth: usize) -> usize {
         let most = self.len().min(KEY_NIBBLES - depth);
         (0..most).take_while(|index| self.at(*index) == nibble(&key[..], depth + index)).count()
     }
 
-    /// Encodes `prefix`, then this path; none if that is longer than a key.
+    /// Encodes `prefix`, then this path; `None` if that is longer than a key.
     pub(super) fn after(self, prefix: &[u8]) -> Option<Vec<u8>> {
         let length = prefix.len() + self.len();
         if length > KEY_NIBBLES {

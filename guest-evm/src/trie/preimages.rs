@@ -1,36 +1,37 @@
-//! Byte strings by their keccak256.
+//! Byte strings by their keccak-256 hashes.
 
 use alloc::vec::Vec;
 use alloy_primitives::{Bytes, keccak256, map::B256Map};
 
-/// Preimages of hashes. Each is hashed here, so none can be passed off as another's.
+/// Preimages of hashes. Each is hashed here, so none can be passed off as the preimage of another hash.
 ///
-/// They may be there in any order, but the best is the one in which they are asked for: then each is hashed when its
-/// turn comes and compared with what was asked for, and nothing is ever looked up. What is never asked for, and lies
-/// behind all that is, is not even hashed.
+/// Any order will do, but the order of use is the best. Then each item is hashed in its turn and compared
+/// with the requested hash, and nothing is ever looked up. Items after the last one that is requested are not
+/// even hashed.
 #[derive(Clone, Debug, Default)]
 pub struct Preimages {
     items: Vec<Bytes>,
-    /// How many of the items were hashed.
+    /// Number of items that were hashed.
     hashed: usize,
-    /// Those that were hashed before they were asked for, by hash: their places among the items.
+    /// Index of each item that was hashed before it was requested, by its hash.
     known: B256Map<usize>,
-    /// What was asked for, in that order. None as long as each came in its turn: it is all that was hashed, then.
+    /// Indices of the requested items, in the order of the requests. `None` as long as each came in its turn;
+    /// then these are all that were hashed.
     used: Option<Vec<usize>>,
 }
 
 impl Preimages {
-    /// Takes items over; duplicates do no harm.
+    /// Makes preimages of these items; duplicates do no harm.
     pub fn new(items: impl IntoIterator<Item = Bytes>) -> Self {
         Self { items: items.into_iter().collect(), ..Self::default() }
     }
 
-    /// Adds one.
+    /// Adds an item.
     pub fn add(&mut self, bytes: Bytes) {
         self.items.push(bytes);
     }
 
-    /// The preimage of `hash`, which from now on counts as used.
+    /// Returns the preimage of `hash`, which now counts as used.
     #[inline(never)]
     pub fn get(&mut self, hash: &[u8; 32]) -> Option<&Bytes> {
         let index = self.hashed;
@@ -43,7 +44,7 @@ impl Preimages {
         self.items.get(index)
     }
 
-    /// The same, once something was asked for that did not come in its turn.
+    /// Returns the preimage of `hash` after a request out of turn.
     #[inline(never)]
     fn find(&mut self, hash: &[u8; 32]) -> Option<&Bytes> {
         let Self { used, hashed, known, .. } = self;
@@ -56,7 +57,7 @@ impl Preimages {
         Some(&self.items[index])
     }
 
-    /// The place of what was asked for last, among all that were given.
+    /// Index of the item that was requested last, among all items.
     pub(crate) fn last_used(&self) -> Option<usize> {
         match &self.used {
             Some(used) => used.last().copied(),
@@ -78,8 +79,8 @@ impl Preimages {
         None
     }
 
-    /// Items that came in their turn are not among the known ones. If one is asked for again, all of them are hashed
-    /// once more: whoever makes a witness has a copy where it is needed again.
+    /// Hashes all used items again to find one that is requested again. Items that came in their turn are not
+    /// among the known ones; the maker of a witness puts a copy where an item is needed again.
     #[cold]
     fn again(&mut self, hash: &[u8; 32]) -> Option<usize> {
         for index in self.used.iter().flatten() {
@@ -88,7 +89,8 @@ impl Preimages {
         self.known.get(hash).copied()
     }
 
-    /// Those that were asked for, in that order, and as often: with them alone, everything comes in its turn.
+    /// Returns the requested items, in the order of the requests and with repetitions. With these alone,
+    /// everything comes in its turn.
     pub fn into_used(self) -> impl Iterator<Item = Bytes> {
         let Self { items, used, hashed, .. } = self;
         used.unwrap_or_else(|| (0..hashed).collect()).into_iter().map(move |index| items[index].clone())

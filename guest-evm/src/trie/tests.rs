@@ -1,4 +1,4 @@
-//! The trie against `alloy-trie`, which builds tries by another method.
+//! Comparison with `alloy-trie`, which builds tries by another method.
 
 use super::*;
 use alloy_primitives::{U256, keccak256};
@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 /// The root by `alloy-trie`, for storage values.
 fn reference_root(entries: &BTreeMap<B256, U256>) -> B256 {
-    // `storage_root_unhashed` would hash the keys; these are hashed already.
+    // `storage_root_unhashed` would hash the keys, which are hashed already.
     storage_root_unsorted(entries.iter().map(|(key, value)| (*key, *value)))
 }
 
-/// What `get` answers, and what should come of it.
+/// The result of `get`, in a form that can be compared.
 fn found(answer: Result<Option<&[u8]>>) -> Option<Bytes> {
     answer.unwrap().map(Bytes::copy_from_slice)
 }
@@ -22,7 +22,7 @@ fn value(number: U256) -> Bytes {
     alloy_rlp::encode(number).into()
 }
 
-/// Keys that share long prefixes now and then, so that extensions and deep branches occur.
+/// A random key. Keys share long prefixes now and then, so that extensions and deep branches occur.
 fn random_key(rng: &mut StdRng) -> B256 {
     let mut key = keccak256([rng.random_range(0..4u8)]);
     let shared = *[0, 1, 2, 5, 30, 31].get(rng.random_range(0..6)).unwrap();
@@ -31,7 +31,7 @@ fn random_key(rng: &mut StdRng) -> B256 {
 }
 
 fn random_value(rng: &mut StdRng) -> U256 {
-    // Short ones make inlined nodes.
+    // Short values make inlined nodes.
     U256::from(rng.random::<u128>() >> rng.random_range(0..127)).max(U256::ONE)
 }
 
@@ -44,7 +44,7 @@ fn random_changes_agree_with_alloy() {
         let mut nodes = Preimages::default();
         for change in 0..200 {
             if change % 40 == 0 {
-                // Of what there is by now, only the root and a witness are known.
+                // From here on, only the root and a witness of the present trie are known.
                 nodes = Preimages::new(trie.revealed());
                 trie = Trie::from_root(trie.hash());
             }
@@ -67,7 +67,7 @@ fn random_changes_agree_with_alloy() {
                     trie.insert(&key, value(number), &mut nodes).unwrap();
                 }
             }
-            // What is only read must not count as changed, nor get lost where it was moved.
+            // A node that is only read must not count as changed, nor get lost after a move.
             if let Some((key, number)) = reference.iter().nth(rng.random_range(0..reference.len().max(1))) {
                 assert_eq!(found(trie.get(key, &mut nodes)), Some(value(*number)));
             }
@@ -178,7 +178,7 @@ fn malformed_nodes_are_refused() {
     }
 }
 
-/// What one child of a full branch is referred to by, is looked at when that child is asked for, and not before.
+/// The reference to a child of a full branch is checked when that child is needed, and not before.
 #[test]
 fn full_branches_are_refused_where_they_are_malformed() {
     let key = |first: u8| {
@@ -198,7 +198,8 @@ fn full_branches_are_refused_where_they_are_malformed() {
             let at = 3 + 33 * usize::from(wrong);
             root[at] = prefix;
             if prefix == 0xc8 {
-                // A node that could be inlined elsewhere: a leaf with the rest of the key, were that so short.
+                // A node that could be inlined elsewhere: a leaf with the rest of the key, if that were short
+                // enough.
                 root[at + 1..][..8].copy_from_slice(&[0x83, 0x20, 1, 2, 0x83, 1, 2, 3]);
             }
             let hash = keccak256(&root);
@@ -207,7 +208,7 @@ fn full_branches_are_refused_where_they_are_malformed() {
             malformed(Trie::from_root(hash).get(&key(wrong), &mut nodes()).map(|_| ()));
             malformed(Trie::from_root(hash).insert(&key(wrong), value(U256::ONE), &mut nodes()));
             malformed(Trie::from_root(hash).remove(&key(wrong), &mut nodes()));
-            // All others removed: it is what is left.
+            // All others are removed, so that this child remains.
             let (mut trie, mut nodes) = (Trie::from_root(hash), nodes());
             let mut removed = Ok(());
             for first in (0..16).filter(|first| *first != wrong) {
@@ -219,7 +220,7 @@ fn full_branches_are_refused_where_they_are_malformed() {
             malformed(removed);
         }
     }
-    // The header and the end are those of no other node.
+    // No other node has this header and this end.
     for (at, byte) in [(1, 0x03), (2, 0x10), (531, 0x81), (531, 0x00)] {
         let mut root = root.to_vec();
         root[at] = byte;
@@ -246,7 +247,7 @@ fn a_leaf_as_long_as_a_full_branch_is_a_leaf() {
     assert_eq!(found(again.get(&key, &mut Preimages::new(revealed))), Some(long));
 }
 
-/// A branch below a path of 64 nibbles can't be part of a trie; reading on must not panic.
+/// A branch below a path of 64 nibbles can't be part of a trie. Reading it must not panic.
 #[test]
 fn tries_deeper_than_a_key_are_refused() {
     let mut branch_items = std::vec![0x80u8; 17];
@@ -278,7 +279,7 @@ fn an_empty_trie_has_the_empty_root() {
     assert_eq!(Trie::from_root(EMPTY_ROOT_HASH).get(&B256::ZERO, &mut Preimages::default()), Ok(None));
 }
 
-/// A fetcher removes, is told that the sibling is missing, fetches it and removes again.
+/// A fetcher removes a key, learns that the sibling is missing, fetches it and removes the key again.
 #[test]
 fn a_removal_goes_on_once_the_sibling_is_there() {
     let key = |first: u8| {
@@ -300,7 +301,7 @@ fn a_removal_goes_on_once_the_sibling_is_there() {
     assert_eq!(trie.hash(), reference_root(&BTreeMap::from([(key(0x20), U256::MAX)])));
 }
 
-/// A child that is known by its hash only moves below a new branch, and is met there later.
+/// A child of which only the hash is known moves below a new branch, and is met there later.
 #[test]
 fn a_moved_reference_is_kept_when_it_is_met() {
     let key = |bytes: [u8; 3]| {

@@ -1,28 +1,30 @@
-//! The guest's hasher for maps: all words of a key, times a seed that whoever makes keys can't know.
+//! The guest's hasher for maps, a drop-in replacement for the crate `foldhash` with the same public names.
+//! All words of a key are multiplied by a seed that the author of a key can't know.
 //!
-//! A key of up to eight words of 32 bits is a number x of 256 bits, and its hash the top word of a·x modulo 2^256, for an odd
-//! seed a: multiplicative hashing, by which two keys collide for a share of 2^-31 of all seeds at most (Dietzfelbinger,
-//! Hagerup, Katajainen, Penttonen: A Reliable Randomized Algorithm for the Closest-Pair Problem, 1997). The VM has an
-//! instruction for the product. A key of up to sixteen words is a polynomial in a; of a longer one the last sixteen words count,
-//! but no map here has such keys.
+//! A key of up to eight words of 32 bits is a number x of 256 bits. Its hash is the top word of a·x modulo
+//! 2^256, for an odd seed a. This is multiplicative hashing: two keys collide for at most a share of 2^-31 of
+//! all seeds (Dietzfelbinger, Hagerup, Katajainen, Penttonen: A Reliable Randomized Algorithm for the
+//! Closest-Pair Problem, 1997). The VM has an instruction for the product. A key of up to sixteen words is a
+//! polynomial in a. Of a longer key only the last sixteen words count, but no map here has such keys.
 //!
-//! Who sends a transaction chooses keys: of accounts, of storage. Would they collide, it cost next to nothing to send what is
-//! out of reach to prove. So the seed is the [hash of the block](seed), which is there only when the transaction is. The hasher
-//! whose place this takes (and whose names it has) multiplies 64 bits by 64, which is a dozen of the VM's instructions a word.
+//! The sender of a transaction chooses keys: of accounts, of storage. If they collided, transactions that are
+//! too expensive to prove would cost next to nothing. So the seed is the [hash of the block](seed), which
+//! exists only after the transaction. `foldhash` itself multiplies 64 bits by 64 bits, which takes a dozen of
+//! the VM's instructions a word.
 #![no_std]
 
 use core::cell::UnsafeCell;
 
-/// Words of 32 bits that are multiplied at once.
+/// Number of 32-bit words that are multiplied at once.
 const WORDS: usize = 8;
 
 #[repr(transparent)]
 struct Seed(UnsafeCell<[u32; WORDS]>);
 
-// SAFETY: the VM has one hart and no interrupts; natively nothing writes it but a test.
+// SAFETY: the VM has one hart and no interrupts. Natively only a test writes it.
 unsafe impl Sync for Seed {}
 
-/// Digits of pi, until there is a seed.
+/// The seed; digits of pi until one is set.
 static SEED: Seed = Seed(UnsafeCell::new([
     0x243f_6a89,
     0x85a3_08d3,
@@ -34,10 +36,11 @@ static SEED: Seed = Seed(UnsafeCell::new([
     0xec4e_6c89,
 ]));
 
-/// Makes all hashes from now on depend on these bytes. What was hashed before has another hash, so there must be no map yet.
+/// Sets the seed, on which all hashes depend from now on. Hashes from before are no longer valid, so there
+/// must be no map yet.
 #[cfg(any(target_os = "zkvm", test))]
 pub fn seed(hash: &[u8; 4 * WORDS]) {
-    // SAFETY: nobody else refers to it while this writes.
+    // SAFETY: nobody else refers to the seed during this write.
     let words = unsafe { &mut *SEED.0.get() };
     for (word, bytes) in words.iter_mut().zip(hash.chunks_exact(4)) {
         *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
@@ -50,7 +53,7 @@ pub fn seed(hash: &[u8; 4 * WORDS]) {
 #[inline(always)]
 fn multiply(a: &[u32; WORDS], b: *const [u32; WORDS]) -> [u32; WORDS] {
     let mut product = core::mem::MaybeUninit::uninit();
-    // SAFETY: addresses of words, at multiples of four; the VM writes nothing but the product, and all of it.
+    // SAFETY: addresses of words, all multiples of four. The VM writes only the product, and all of it.
     unsafe {
         core::arch::asm!(
             ".insn r {opcode}, {funct3}, {funct7}, {product}, {a}, {b}",
@@ -66,10 +69,10 @@ fn multiply(a: &[u32; WORDS], b: *const [u32; WORDS]) -> [u32; WORDS] {
     }
 }
 
-/// `a·b` modulo 2^256: what the VM's instruction gives, for tests.
+/// `a·b` modulo 2^256, equal to the VM's instruction, for tests.
 #[cfg(not(target_os = "zkvm"))]
 fn multiply(a: &[u32; WORDS], b: *const [u32; WORDS]) -> [u32; WORDS] {
-    // SAFETY: the seed, which nobody writes.
+    // SAFETY: the seed, to which nobody writes.
     let b = unsafe { &*b };
     let mut product = [0; WORDS];
     for (at, a) in a.iter().enumerate() {
@@ -83,7 +86,7 @@ fn multiply(a: &[u32; WORDS], b: *const [u32; WORDS]) -> [u32; WORDS] {
     product
 }
 
-/// The one kind there is.
+/// The only kind of hasher.
 pub mod fast {
     use super::{long, multiply, SEED, WORDS};
     use core::{
@@ -91,11 +94,11 @@ pub mod fast {
         marker::PhantomData,
     };
 
-    /// Makes hashers, all with the same seed.
+    /// Builder of hashers, all with the same seed.
     #[derive(Clone, Copy, Debug, Default)]
     pub struct RandomState;
 
-    /// The same.
+    /// The same builder.
     pub type FixedState = RandomState;
 
     impl BuildHasher for RandomState {
@@ -107,11 +110,12 @@ pub mod fast {
         }
     }
 
-    /// An odd number, of the digits of pi.
+    /// Odd number, made of digits of pi.
     const FACTOR: u32 = 0x85a3_08d3;
 
-    /// A key's last words: the lower ones are the last. Each pushes the others on, so that where one is does not depend on how
-    /// many came before: what is hashed stays in registers until it is multiplied.
+    /// Hasher, which keeps the last words of a key; the very last ones are in `low`. Each new word moves the
+    /// others. So the position of a word does not depend on the number of words before it. All of them stay
+    /// in registers until the product.
     #[derive(Clone, Copy, Debug)]
     pub struct FoldHasher<'a> {
         low: [u32; WORDS],
@@ -128,7 +132,8 @@ pub mod fast {
             self.low = [a1, a2, a3, a4, a5, a6, a7, word];
         }
 
-        /// A word of a key of fixed length, which alloy-primitives' maps hash by so many of these.
+        /// Adds a word of a key of fixed length. The maps of alloy-primitives hash such a key by one call for
+        /// each word.
         #[inline(always)]
         fn write_usize(&mut self, word: usize) {
             self.write_u32(word as u32);
@@ -165,19 +170,21 @@ pub mod fast {
         #[inline(always)]
         fn finish(&self) -> u64 {
             let mut words = self.low;
-            // Of a key of eight words these are constants.
+            // For a key of eight words, these are constants.
             if self.high.iter().fold(0, |bits, word| bits | word) != 0 {
                 words = long(self.high, words);
             }
             let top = multiply(&words, SEED.0.get())[WORDS - 1];
-            // Maps of this machine look at the low bits and at the highest seven of 32, and of keys that differ in their highest
-            // bits alone the low ones are the same: so the higher half is mixed into the lower, and both into a product's.
+            // Maps of a 32-bit target look at the low bits, and at the highest seven of 32. Keys that differ
+            // only in their highest bits have the same low bits in `top`. So its higher half is mixed into
+            // its lower half, and both into the bits of a product.
             (u64::from(top ^ top >> 16) * u64::from(FACTOR)) >> 32
         }
     }
 }
 
-/// The words of a long key, to be multiplied once more: the higher ones are worth the seed's square.
+/// Folds a long key into the eight words that are multiplied once more: the higher words are multiplied by
+/// the square of the seed in the end.
 #[cold]
 #[inline(never)]
 fn long(high: [u32; WORDS], low: [u32; WORDS]) -> [u32; WORDS] {
@@ -200,7 +207,8 @@ mod tests {
     use core::hash::{BuildHasher, Hasher};
     use std::{collections::BTreeMap, vec::Vec};
 
-    /// Of keys whose hashes lead to the same of twice as many places: as many as the most crowded place has.
+    /// Largest number of hashes with the same remainder modulo twice their number, which is rounded up to a
+    /// power of two.
     fn crowd(hashes: &[u64]) -> usize {
         let places = 2 * hashes.len().next_power_of_two() as u64;
         let mut counts = BTreeMap::new();
@@ -216,7 +224,7 @@ mod tests {
         hasher.finish()
     }
 
-    /// `number << shift`, in so many words.
+    /// `number << shift`, in `length` words.
     fn shifted(number: u64, shift: usize, length: usize) -> Vec<u32> {
         let mut words = [0; 16];
         let wide = u128::from(number) << (shift % 32);
@@ -226,14 +234,15 @@ mod tests {
         words[..length].to_vec()
     }
 
-    /// What 4,096 keys in 8,192 places by chance have at most in one: more once in a million times.
+    /// Bound on the number of keys in the most crowded of 8,192 buckets, for 4,096 random keys. It is
+    /// exceeded once in a million times.
     const CROWDED: usize = 11;
 
-    /// One test for all that is said of hashes, because the seed is everybody's.
+    /// All properties of the hashes in one test, because the seed is shared.
     #[test]
     fn keys_do_not_collide_whatever_the_seed() {
         for block in 0..8_u8 {
-            // No hash; but then any number is as good a seed as another.
+            // This is no hash, but any number is as good a seed as another.
             seed(&core::array::from_fn(|at| (at as u8 ^ block).wrapping_mul(151).wrapping_add(block)));
             // An address, a slot, and a slot of an account.
             for length in [5, 8, 15] {

@@ -1,9 +1,10 @@
-//! The guest's allocator: a free list for each size class over memory that is handed out once, upwards.
+//! The guest's allocator, a drop-in replacement for the crate `embedded-alloc`: a free list for each size
+//! class. Memory that was never used is handed out once, upwards.
 //!
-//! OpenVM offers two: one that never frees, which a block with enough calls of the identity precompile would exhaust,
-//! and the linked list of the crate whose place this one takes, which searches. Here either operation is a few
-//! instructions, and a block that was freed last is used first: memory that a segment has touched already costs its
-//! proof nothing more.
+//! OpenVM offers two allocators. One never frees, so a block with enough calls of the identity precompile
+//! would exhaust the memory. The other is the linked list of `embedded-alloc`, which searches. Here, each
+//! operation is a few instructions, and the block that was freed last is used first. Memory that a segment
+//! has touched already adds nothing to the cost of its proof.
 #![no_std]
 
 use core::{
@@ -12,9 +13,10 @@ use core::{
     ptr::null_mut,
 };
 
-/// Every block's size is a multiple of this, and so is its address: the alignment of the VM's field elements.
+/// Alignment of every block, and divisor of its size, in bytes: the alignment of the VM's field elements.
 const UNIT: usize = 32;
-/// Up to this size there is a class for every multiple of [`UNIT`], above it one for every power of two.
+/// Largest size, in bytes, with a class for every multiple of [`UNIT`]. Above it there is a class for every
+/// power of two.
 const FINE: usize = 1024;
 const FINE_CLASSES: usize = FINE / UNIT;
 const CLASSES: usize = FINE_CLASSES + usize::BITS as usize;
@@ -23,9 +25,9 @@ const CLASSES: usize = FINE_CLASSES + usize::BITS as usize;
 pub struct LlffHeap(UnsafeCell<State>);
 
 struct State {
-    /// The first free block of each class; a free block begins with the address of the next.
+    /// The first free block of each class. A free block begins with the address of the next.
     free: [*mut u8; CLASSES],
-    /// What lies from here to the end has never been handed out.
+    /// The memory from `top` to `end` has never been handed out.
     top: usize,
     end: usize,
 }
@@ -33,20 +35,20 @@ struct State {
 // SAFETY: the VM has one hart and no interrupts.
 unsafe impl Sync for LlffHeap {}
 
-/// A size class: its index among the free lists, and its blocks' size.
+/// Size class: its index among the free lists, and the size of its blocks, in bytes.
 fn class(size: usize) -> (usize, usize) {
     if size <= FINE {
         let units = size.div_ceil(UNIT).max(1);
         (units - 1, units * UNIT)
     } else {
-        // `Layout` bounds the size by isize::MAX, so the power is 2^31 at most, which is a usize.
+        // `Layout` bounds the size by isize::MAX, so the power is at most 2^31, which fits `usize`.
         let block = size.next_power_of_two();
         (FINE_CLASSES + block.trailing_zeros() as usize, block)
     }
 }
 
 impl LlffHeap {
-    /// An allocator without memory.
+    /// Makes an allocator without memory.
     #[must_use]
     pub const fn empty() -> Self {
         Self(UnsafeCell::new(State { free: [null_mut(); CLASSES], top: 0, end: 0 }))
@@ -55,17 +57,18 @@ impl LlffHeap {
     /// Gives it `size` bytes from `start`.
     ///
     /// # Safety
-    /// Once only, before any allocation; the memory must belong to nobody else, be zero, and end where the VM's does, at 2^29.
+    /// It must be called only once, before any allocation. The memory must belong to nobody else, be zero,
+    /// and end where the VM's does, at 2^29.
     pub unsafe fn init(&self, start: usize, size: usize) {
         let state = &mut *self.0.get();
         state.top = start.next_multiple_of(UNIT);
         state.end = start + size;
     }
 
-    /// A block for the layout, and whether it is fresh, which means zero.
+    /// Takes a block for the layout. Returns it with a flag that says whether it is fresh, which means zero.
     ///
     /// # Safety
-    /// As [`GlobalAlloc::alloc`].
+    /// Same as [`GlobalAlloc::alloc`].
     unsafe fn take(&self, layout: Layout) -> (*mut u8, bool) {
         let state = &mut *self.0.get();
         let (index, size) = class(layout.size());
@@ -76,8 +79,8 @@ impl LlffHeap {
                 return (block, false);
             }
         }
-        // No overflow: the top is 2^29 at most, and `Layout` bounds the alignment by 2^31. What does not fit below the end is
-        // refused, and whoever asked for it ends the run (`handle_alloc_error`).
+        // No overflow: the top is at most 2^29, and `Layout` bounds the alignment by 2^31. A block that does
+        // not fit below the end is refused, and the caller ends the run (`handle_alloc_error`).
         let start = state.top.next_multiple_of(layout.align().max(UNIT));
         match start.checked_add(size) {
             Some(top) if top <= state.end => {
@@ -89,10 +92,12 @@ impl LlffHeap {
     }
 }
 
-// SAFETY: blocks are disjoint, at least of the layout's size, and aligned to it: the top only grows, a free list has blocks
-// of its class's size alone, and from none is taken what needs a larger alignment than all blocks have. A block's layout is
-// always of the block's class: `realloc` keeps a block where the class stays, or where the block grows to the new one's size.
-// What was never handed out is zero: so the VM's memory begins, and nobody else writes there.
+// SAFETY: blocks are disjoint, have at least the layout's size, and have its alignment. For the top only
+// grows, and a free list only has blocks of its class's size. A layout that needs a larger alignment than all
+// blocks have is never served from a free list. A block's layout always belongs to the block's class:
+// `realloc` keeps a block only if the class stays the same, or if the block grows to the new class's size.
+// Memory that was never handed out is zero, because the VM's memory begins as zeros and nobody else writes
+// there.
 unsafe impl GlobalAlloc for LlffHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.take(layout).0
@@ -120,7 +125,7 @@ unsafe impl GlobalAlloc for LlffHeap {
             return block;
         }
         let state = &mut *self.0.get();
-        // The block below the top grows in place.
+        // The block just below the top grows in place.
         if wanted > size && block as usize + size == state.top {
             if let Some(top) = (block as usize).checked_add(wanted).filter(|&top| top <= state.end) {
                 state.top = top;

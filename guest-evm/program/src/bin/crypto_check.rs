@@ -1,7 +1,8 @@
-//! A guest for tests: runs a list of cryptographic operations through the very code that the block guest uses and
-//! reveals the hash of all outcomes, for the host to compare with native libraries.
+//! A guest for tests. It runs a list of cryptographic operations through the code of the block guest, and
+//! reveals the hash of all outcomes. The host compares it with native libraries.
 //!
-//! Input: for each case one byte for the operation, the length of its input as a little-endian `u32`, the input.
+//! The input has for each case one byte for the operation, the length of the operation's input as a
+//! little-endian `u32`, and that input.
 #![no_std]
 #![no_main]
 
@@ -32,14 +33,15 @@ fn main() {
     reveal_bytes32(keccak256(outcomes).0);
 }
 
-/// The outcome of one operation, in bytes.
+/// Runs one operation, and returns its outcome in bytes.
 fn run(operation: u8, input: &[u8]) -> Vec<u8> {
     match operation {
         0 => precompile(PrecompileSpecId::PRAGUE, input),
         1 => precompile(PrecompileSpecId::OSAKA, input),
         2 => verify_signature(input),
         3 => recover(input),
-        // The hash of what follows the first byte, which says how many bytes to skip before: all alignments.
+        // The hash of the bytes after the first one. The first byte is the number of further bytes to skip,
+        // to test all alignments.
         4 => keccak256(&input[1 + usize::from(input[0])..]).to_vec(),
         5 => word(input),
         6 => memory(input),
@@ -64,7 +66,8 @@ fn precompile(fork: PrecompileSpecId, input: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The operation's number, and two numbers of 32 bytes: what the instruction leaves of both.
+/// Applies an operation to two words, and returns both words after it. The input is the operation's number,
+/// and two numbers of 32 bytes, big-endian.
 fn word(input: &[u8]) -> Vec<u8> {
     let mut a = U256::from_be_slice(&input[1..33]);
     let mut b = U256::from_be_slice(&input[33..]);
@@ -72,7 +75,8 @@ fn word(input: &[u8]) -> Vec<u8> {
     [a.to_be_bytes::<32>(), b.to_be_bytes::<32>()].concat()
 }
 
-/// Two offsets below 8, then bytes: they are copied from the one to the other, compared there, and cleared.
+/// Copies, compares and clears bytes. The input is two offsets below 8, and bytes, which are copied from the
+/// one offset to the other.
 fn memory(input: &[u8]) -> Vec<u8> {
     let (to, from) = (usize::from(input[0]), usize::from(input[1]));
     let bytes = &input[2..];
@@ -96,18 +100,18 @@ fn memory(input: &[u8]) -> Vec<u8> {
     outcome
 }
 
-/// At a multiple of eight.
+/// Bytes at a multiple of eight.
 #[repr(align(8))]
 struct Aligned([u8; 400]);
 
-/// Public key, r, s, parity, hash.
+/// Verifies a signature. The input is public key, r, s, parity, hash.
 fn verify_signature(input: &[u8]) -> Vec<u8> {
     let (key, rest) = input.split_at(64);
     let (signature, hash) = decode_signature(rest);
     [zeno_guest::verify_signature(&B512::from_slice(key), &signature, &hash).into()].to_vec()
 }
 
-/// r, s, parity, hash.
+/// Recovers a signer. The input is r, s, parity, hash.
 fn recover(input: &[u8]) -> Vec<u8> {
     let (signature, hash) = decode_signature(input);
     match recover_signer_unchecked(&signature, hash) {

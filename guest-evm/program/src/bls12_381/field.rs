@@ -16,12 +16,12 @@ pub(crate) const fn fp2(c0: [u8; 48], c1: [u8; 48]) -> Fp2 {
     Fp2::new(fp(c0), fp(c1))
 }
 
-/// Big-endian bytes below the modulus.
+/// Decodes big-endian bytes below the modulus.
 pub(crate) fn decode_fp(bytes: &[u8; 48]) -> Result<Fp, PrecompileHalt> {
     Fp::from_be_bytes(bytes).ok_or(PrecompileHalt::NonCanonicalFp)
 }
 
-/// Whether y is greater than its negative, as the compressed encoding of points records it.
+/// Returns whether y is greater than its negative, as the compressed encoding of points records it.
 pub(crate) fn is_larger_half(y: &Fp) -> bool {
     /// (p − 1) / 2
     const HALF: [u8; 48] = hex_literal::hex!(
@@ -30,12 +30,12 @@ pub(crate) fn is_larger_half(y: &Fp) -> bool {
     to_be(y) > HALF
 }
 
-/// sgn0 of RFC 9380, section 4.1, for the base field.
+/// Function sgn0 of RFC 9380, section 4.1, for the base field.
 pub(super) fn sign(x: &Fp) -> bool {
     is_odd(x)
 }
 
-/// sgn0 of RFC 9380, section 4.1, for the extension: the parity of the first part that isn't zero.
+/// Function sgn0 of RFC 9380, section 4.1, for the extension: the parity of the first part that isn't zero.
 pub(super) fn sign_fp2(x: &Fp2) -> bool {
     if x.c0 == Fp::ZERO {
         is_odd(&x.c1)
@@ -44,12 +44,14 @@ pub(super) fn sign_fp2(x: &Fp2) -> bool {
     }
 }
 
-/// A square root, if there is one. The base field's root is proved to exist or not (the VM's hint is checked); the
-/// extension's follows by the complex method: a + b·u is a square exactly if its norm a² + b² is one in the base
-/// field, which makes one of (a ± √norm) / 2 a square.
+/// Returns a square root, if there is one.
+///
+/// In the base field it is proven whether a root exists, because the VM's hint is checked. The extension's
+/// root follows by the complex method. An element a + b·u is a square exactly if its norm a² + b² is a square
+/// in the base field. Then one of (a ± √norm) / 2 is a square.
 pub(super) fn sqrt_fp2(x: &Fp2) -> Option<Fp2> {
     if x.c1 == Fp::ZERO {
-        // p = 3 mod 4: −1 is no square, so either a or −a is.
+        // p = 3 mod 4: −1 is no square, so either a or −a is one.
         return Some(match x.c0.sqrt() {
             Some(root) => Fp2::new(root, Fp::ZERO),
             None => Fp2::new(Fp::ZERO, (-&x.c0).sqrt()?),
@@ -57,7 +59,7 @@ pub(super) fn sqrt_fp2(x: &Fp2) -> Option<Fp2> {
     }
     let norm = (&x.c0 * &x.c0 + &x.c1 * &x.c1).sqrt()?;
     let two = Fp::from_u8(2);
-    // Not zero: it would make b zero.
+    // Not zero, because then b would be zero.
     let real = match (&x.c0 + &norm).div_unsafe(&two).sqrt() {
         Some(root) => root,
         None => (&x.c0 - &norm).div_unsafe(&two).sqrt()?,

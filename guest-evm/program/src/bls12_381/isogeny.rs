@@ -1,5 +1,5 @@
-//! The isogenies of RFC 9380, appendices E.2 and E.3: from the curves that the simplified SWU map reaches to
-//! BLS12-381's G1 and G2. Coefficients from the constant term up.
+//! The isogenies of RFC 9380, appendices E.2 and E.3: from the target curves of the simplified SWU map to
+//! those of BLS12-381's G1 and G2. Coefficients start with the constant term.
 
 use super::field::{fp, fp2, Fp, Fp2};
 use hex_literal::hex;

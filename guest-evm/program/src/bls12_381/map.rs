@@ -1,5 +1,6 @@
-//! Maps of field elements to G1 and G2: the simplified SWU map to an isogenous curve, the isogeny, and the clearing
-//! of the cofactor (RFC 9380, sections 6.6.2, 6.6.3 and 8.8). Nothing here is hashed: EIP-2537 maps one element.
+//! Maps of field elements to G1 and G2: the simplified SWU map to an isogenous curve, the isogeny, and the
+//! clearing of the cofactor (RFC 9380, sections 6.6.2, 6.6.3 and 8.8). Nothing here is hashed: EIP-2537 maps
+//! one element.
 
 use super::{
     encode_g1, encode_g2,
@@ -33,7 +34,7 @@ pub fn map_to_g1(element: &[u8; 48]) -> Result<[u8; 96], PrecompileHalt> {
     Ok(encode_g1(&multiply_any_order(&point, U + 1)))
 }
 
-/// Maps an element of the quadratic extension, given as its two parts, to G2.
+/// Maps an element of the quadratic extension, given by its two parts, to G2.
 pub fn map_to_g2(c0: &[u8; 48], c1: &[u8; 48]) -> Result<[u8; 192], PrecompileHalt> {
     const A: Fp2 = fp2([0; 48], small(240));
     const B: Fp2 = fp2(small(1012), small(1012));
@@ -48,8 +49,8 @@ pub fn map_to_g2(c0: &[u8; 48], c1: &[u8; 48]) -> Result<[u8; 192], PrecompileHa
     Ok(encode_g2(&clear_cofactor_g2(&point)))
 }
 
-/// [u² − u − 1]P + [u − 1]ψ(P) + ψ²(2P), which is the multiplication by RFC 9380's effective cofactor (Budroni,
-/// Pintore, eprint 2017/419, section 4.1).
+/// Computes [u² − u − 1]P + [u − 1]ψ(P) + ψ²(2P), which is the multiplication by RFC 9380's effective
+/// cofactor (Budroni, Pintore, eprint 2017/419, section 4.1).
 fn clear_cofactor_g2(point: &G2Affine) -> G2Affine {
     let u_point = -multiply_any_order(point, U);
     let psi_point = psi(point);
@@ -74,7 +75,7 @@ where
 {
     let zu2 = &(element * element) * z;
     let tv = &(&zu2 * &zu2) + &zu2;
-    // x₁ = (−b / a) · (1 + 1/tv), or b / (z·a) where tv has no inverse; neither a nor z is zero.
+    // x₁ = (−b / a) · (1 + 1/tv), or b / (z·a) if tv has no inverse. Neither a nor z is zero.
     let x1 = if tv == F::ZERO {
         b.clone().div_unsafe(&(z * a))
     } else {
@@ -85,7 +86,7 @@ where
         Some(y) => (x1, y),
         None => {
             let x2 = &zu2 * &x1;
-            // By the choice of z one of the two values is a square.
+            // By the choice of z, one of the two values is a square.
             let y = sqrt(&curve(&x2)).expect("one of the two candidates of the SWU map is on the curve");
             (x2, y)
         }
@@ -98,7 +99,7 @@ where
     }
 }
 
-/// The image of (x, y) under (x_num / x_den, y · y_num / y_den); a pole maps to the identity.
+/// Image of (x, y) under (x_num / x_den, y · y_num / y_den); a pole maps to the identity.
 fn isogeny<P: WeierstrassPoint>(
     x: &P::Coordinate,
     y: &P::Coordinate,
@@ -118,7 +119,7 @@ fn isogeny<P: WeierstrassPoint>(
     known_point(image_x, image_y)
 }
 
-/// The polynomial's value, its coefficients from the constant term up.
+/// Value of the polynomial; its coefficients start with the constant term.
 fn evaluate<F: Field>(coefficients: &[F], x: &F) -> F {
     let mut value = F::ZERO;
     for coefficient in coefficients.iter().rev() {

@@ -41,17 +41,18 @@ impl IntrinsicCurve for Twist {
     }
 }
 
-/// G1 addition: any two points of the curve, whether of the subgroup or not.
+/// Adds two points of G1's curve, whether they are in the subgroup or not.
 pub fn add_g1(a: &G1Point, b: &G1Point) -> Result<[u8; 96], PrecompileHalt> {
     Ok(encode_g1(&(decode_g1_curve(a)? + decode_g1_curve(b)?)))
 }
 
-/// G2 addition: any two points of the twist, whether of the subgroup or not.
+/// Adds two points of the twist, whether they are in the subgroup or not.
 pub fn add_g2(a: &G2Point, b: &G2Point) -> Result<[u8; 192], PrecompileHalt> {
     Ok(encode_g2(&(decode_g2_curve(a)? + decode_g2_curve(b)?)))
 }
 
-/// G1 multi-scalar multiplication; every point must be in the subgroup, a scalar may be any integer of 256 bits.
+/// Multi-scalar multiplication in G1. Every point must be in the subgroup; a scalar may be any integer of 256
+/// bits.
 pub fn multiply_g1(
     pairs: &mut dyn Iterator<Item = Result<G1PointScalar, PrecompileHalt>>,
 ) -> Result<[u8; 96], PrecompileHalt> {
@@ -62,7 +63,8 @@ pub fn multiply_g1(
     Ok(encode_g1(&multi_multiply::<Bls12_381>(&scalars, &points)))
 }
 
-/// G2 multi-scalar multiplication; every point must be in the subgroup, a scalar may be any integer of 256 bits.
+/// Multi-scalar multiplication in G2. Every point must be in the subgroup; a scalar may be any integer of 256
+/// bits.
 pub fn multiply_g2(
     pairs: &mut dyn Iterator<Item = Result<G2PointScalar, PrecompileHalt>>,
 ) -> Result<[u8; 192], PrecompileHalt> {
@@ -73,14 +75,14 @@ pub fn multiply_g2(
     Ok(encode_g2(&multi_multiply::<Twist>(&scalars, &points)))
 }
 
-/// Whether the product of the pairings is one. Every point must be in its subgroup; pairs with an identity contribute
-/// one.
+/// Returns whether the product of the pairings is one. Every point must be in its subgroup; a pair with an
+/// identity contributes one.
 pub fn pairing_check(pairs: &[(G1Point, G2Point)]) -> Result<bool, PrecompileHalt> {
     let (p, q) = unzip(pairs.iter().map(|(g1, g2)| Ok((decode_g1(g1)?, decode_g2(g2)?))))?;
     Ok(is_product_one(&p, &q))
 }
 
-/// Whether ∏ e(pᵢ, qᵢ) is one, for points of the subgroups.
+/// Returns whether ∏ e(pᵢ, qᵢ) is one, for points of the subgroups.
 pub(crate) fn is_product_one(p: &[G1Affine], q: &[G2Affine]) -> bool {
     let (p, q): (alloc::vec::Vec<_>, alloc::vec::Vec<_>) = p
         .iter()
@@ -88,12 +90,13 @@ pub(crate) fn is_product_one(p: &[G1Affine], q: &[G2Affine]) -> bool {
         .filter(|(p, q)| !p.is_identity() && !q.is_identity())
         .map(|(p, q)| (AffinePoint::new(p.x().clone(), p.y().clone()), q.clone().into()))
         .unzip();
-    // The VM's hint is no more than a hint, as for BN254: f · s = c^(p − u), where r divides p − u, with c and s as there.
+    // The VM's hint is only a hint, as for BN254: f · s = c^(p − u), where r divides p − u, with c and s as
+    // there.
     p.is_empty() || Bls12_381::pairing_check(&p, &q).is_ok()
 }
 
-/// A point of G1 from the compressed encoding of the KZG precompile (the "ZCash" format): three flags in the top
-/// bits (compressed, identity, larger half), then x.
+/// Decodes a point of G1 from the compressed encoding of the KZG precompile (the "ZCash" format): three flags
+/// in the top bits (compressed, identity, larger half), then x.
 pub(crate) fn decompress_g1(bytes: &[u8; 48]) -> Option<G1Affine> {
     let (flags, mut x) = (bytes[0] >> 5, *bytes);
     x[0] &= 0b0001_1111;
@@ -106,8 +109,8 @@ pub(crate) fn decompress_g1(bytes: &[u8; 48]) -> Option<G1Affine> {
             if field::is_larger_half(&y) != larger {
                 y = -y;
             }
-            // Of y and −y exactly one is in the larger half (y is never zero); looked at again because the negation's
-            // result is the prover's up to a multiple of p.
+            // Exactly one of y and −y is in the larger half (y is never zero). Checked again, because the
+            // prover may choose the negation's result up to a multiple of p.
             let point = (field::is_larger_half(&y) == larger).then(|| known_point(x, y))?;
             is_in_g1(&point).then_some(point)
         }
@@ -115,12 +118,12 @@ pub(crate) fn decompress_g1(bytes: &[u8; 48]) -> Option<G1Affine> {
     }
 }
 
-/// `Σ scalarsᵢ · pointsᵢ` for points of the subgroup.
+/// Computes `Σ scalarsᵢ · pointsᵢ` for points of the subgroup.
 pub(crate) fn combine(scalars: &[Scalar], points: &[G1Affine]) -> G1Affine {
     multi_multiply::<Bls12_381>(scalars, points)
 }
 
-/// A point of the curve; (0, 0) is the identity.
+/// Decodes a point of the curve; (0, 0) is the identity.
 fn decode_g1_curve((x, y): &G1Point) -> Result<G1Affine, PrecompileHalt> {
     let (x, y) = (decode_fp(x)?, decode_fp(y)?);
     if x == Fp::ZERO && y == Fp::ZERO {
@@ -138,7 +141,7 @@ fn decode_g1(point: &G1Point) -> Result<G1Affine, PrecompileHalt> {
     }
 }
 
-/// A point of the twist; (0, 0) is the identity.
+/// Decodes a point of the twist; (0, 0) is the identity.
 fn decode_g2_curve((x0, x1, y0, y1): &G2Point) -> Result<G2Affine, PrecompileHalt> {
     let x = Fp2::new(decode_fp(x0)?, decode_fp(x1)?);
     let y = Fp2::new(decode_fp(y0)?, decode_fp(y1)?);
@@ -174,9 +177,11 @@ fn encode_g2(point: &G2Affine) -> [u8; 192] {
     out
 }
 
-/// Membership in G1 by φ(P) = −[u²]P, φ being (x, y) ↦ (β·x, y) with β a cube root of one (Scott, eprint 2021/1130,
-/// section 6). P is any point of the curve: φ² + φ + 1 = 0 for all of them, so what passes has [u⁴ − u² + 1]P = [r]P = 0.
-/// That [u]P = P, which no point of order r satisfies, only ends it sooner.
+/// Returns whether a point of the curve is in G1, by φ(P) = −[u²]P. Here φ is (x, y) ↦ (β·x, y), and β is a
+/// cube root of one (Scott, eprint 2021/1130, section 6).
+///
+/// P is any point of the curve. For all of them φ² + φ + 1 = 0, so a point that passes has [u⁴ − u² + 1]P =
+/// [r]P = 0. No point of order r has [u]P = P; that check only ends it sooner.
 fn is_in_g1(point: &G1Affine) -> bool {
     const BETA: Fp = fp(hex!(
         "00000000000000005f19672fdf76ce51ba69c6076a0f77eaddb3a93be6f89688de17d813620a00022e01fffffffefffe"
@@ -192,8 +197,10 @@ fn is_in_g1(point: &G1Affine) -> bool {
     multiply_any_order(&once, U) == -image
 }
 
-/// Membership in G2 by ψ(Q) = [u]Q (Scott, eprint 2021/1130, section 4). Q is any point of the twist: ψ² − [t]ψ + [p] = 0 for
-/// all of them, and u = t − 1, so what passes has [p + 1 − t]Q = 0, and of the two curves' cofactors no factor is the same.
+/// Returns whether a point of the twist is in G2, by ψ(Q) = [u]Q (Scott, eprint 2021/1130, section 4).
+///
+/// Q is any point of the twist. For all of them ψ² − [t]ψ + [p] = 0, and u = t − 1, so a point that passes
+/// has [p + 1 − t]Q = 0. The cofactors of the two curves have no common factor.
 fn is_in_g2(point: &G2Affine) -> bool {
     psi(point) == -multiply_any_order(point, U)
 }
@@ -216,7 +223,7 @@ pub(crate) fn generator_g1() -> G1Affine {
     G1Affine::GENERATOR
 }
 
-/// A point of G2 from constants, x and y each as (c0, c1).
+/// Makes a point of G2 from constants; x and y are each (c0, c1).
 pub(crate) const fn constant_g2(x: [[u8; 48]; 2], y: [[u8; 48]; 2]) -> G2Affine {
     G2Affine::new(fp2(x[0], x[1]), fp2(y[0], y[1]))
 }
