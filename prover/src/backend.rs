@@ -1,4 +1,4 @@
-//! What computes proofs: this project's device, or the proof system's own as the reference.
+//! Implementations of the proof system's device: this project's, and OpenVM's as the reference.
 
 use openvm_continuations::{
     RootSC,
@@ -10,24 +10,23 @@ use openvm_stark_backend::{StarkEngine, prover::ProvingContext};
 use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::BabyBearBn254Poseidon2CpuEngine;
 
 use crate::{
-    ProverError,
-    error::Stage,
-    evm::RootProof,
-    machine::{DeviceBackend, Engine, StarkProof, Vm},
+    error::{ProverError, Stage},
+    vm::{DeviceBackend, Engine, StarkProof, Vm},
+    wrap::RootProof,
 };
 
-/// What computes proofs. The proofs of one are those of the other, byte for byte.
+/// Device that computes proofs. Both devices make the same proofs, byte for byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
-    /// This project's, `zeno-cpu-backend`.
+    /// `zeno-cpu-backend`, this project's.
     #[default]
     Zeno,
-    /// The proof system's own, `openvm-cpu-backend`: slower, and the reference.
-    Stock,
+    /// `openvm-cpu-backend`, OpenVM's own: slower, and the reference.
+    Reference,
 }
 
 impl Backend {
-    /// Proves one segment, whose tables are filled.
+    /// Proves one segment from its filled tables.
     pub(crate) fn prove_segment(
         self,
         vm: &Vm,
@@ -38,11 +37,11 @@ impl Backend {
             Self::Zeno => {
                 zeno_cpu_backend::Engine::new(vm.engine.params().clone()).prove(vm.pk(), tables).stage(STAGE)
             }
-            Self::Stock => vm.engine.prove(vm.pk(), tables).stage(STAGE),
+            Self::Reference => vm.engine.prove(vm.pk(), tables).stage(STAGE),
         }
     }
 
-    /// Aggregates the proofs `children` of the layer below `layer`, or of segments where that is 0.
+    /// Aggregates the proofs `children` of the layer below `layer`. Layer 0 is over the segments.
     pub(crate) fn aggregate(
         self,
         provers: &AggProver,
@@ -51,11 +50,11 @@ impl Backend {
     ) -> Result<StarkProof, ProverError> {
         match self {
             Self::Zeno => aggregate_with::<zeno_cpu_backend::Engine>(provers, layer, children),
-            Self::Stock => aggregate_with::<Engine>(provers, layer, children),
+            Self::Reference => aggregate_with::<Engine>(provers, layer, children),
         }
     }
 
-    /// Puts one more layer over the aggregation's last proof.
+    /// Adds one more layer over the aggregation's last proof.
     pub(crate) fn aggregate_again(
         self,
         provers: &AggProver,
@@ -64,7 +63,7 @@ impl Backend {
         self.aggregate(provers, usize::MAX, std::slice::from_ref(proof))
     }
 
-    /// Proves the root circuit, whose tables are filled.
+    /// Proves the root circuit from its filled tables.
     pub(crate) fn prove_root(
         self,
         prover: &RootCpuProver,
@@ -74,7 +73,7 @@ impl Backend {
             Self::Zeno => {
                 prover.root_prove_from_ctx(tables, &prover.create_engine::<zeno_cpu_backend::RootEngine>())
             }
-            Self::Stock => {
+            Self::Reference => {
                 prover.root_prove_from_ctx(tables, &prover.create_engine::<BabyBearBn254Poseidon2CpuEngine>())
             }
         }

@@ -1,4 +1,4 @@
-//! Running the guest without proving.
+//! Execution of the guest without proving.
 
 use alloy_primitives::B256;
 use openvm_circuit::{
@@ -13,27 +13,26 @@ use openvm_stark_backend::p3_field::PrimeCharacteristicRing;
 use tracing::{debug, info};
 
 use crate::{
-    Guest, ProverError,
-    error::Stage,
-    machine::{SEGMENT_INTERACTIONS, SEGMENT_MEMORY, Vm},
-    stdout::{Output, executors},
-    vm_config,
+    error::{ProverError, Stage},
+    guest::Guest,
+    guest_output::{GuestOutput, executors},
+    vm::{SEGMENT_INTERACTIONS, SEGMENT_MEMORY, Vm, vm_config},
 };
 
-/// What running the guest takes, and what it reveals.
+/// Cost and result of a run of the guest.
 #[derive(Clone, Debug)]
 pub struct Execution {
-    /// Instructions that were executed.
+    /// Number of executed instructions.
     pub instructions: u64,
-    /// Cells of the tables that the instructions fill, without padding: what proving costs, by and large.
+    /// Cells of the tables that the instructions fill, without padding: roughly the cost of proving.
     pub cells: u64,
-    /// Instructions of each segment that would be proven.
+    /// Number of instructions of each segment to prove.
     pub segments: Vec<u64>,
-    /// The digest that the guest revealed, of the claim that a proof would make.
+    /// Digest that the guest revealed: that of the claim that a proof would make.
     pub digest: B256,
 }
 
-/// The input of a run: one vector of bytes, which the guest reads with `openvm::io::read_vec`.
+/// Input of a run: one vector of bytes, which the guest reads with `openvm::io::read_vec`.
 pub(crate) fn streams(input: &[u8]) -> Streams<F> {
     Streams::new(vec![input.iter().map(|&byte| F::from_u8(byte)).collect::<Vec<_>>()])
 }
@@ -41,7 +40,7 @@ pub(crate) fn streams(input: &[u8]) -> Streams<F> {
 /// Runs the guest to its end and returns the 32 bytes that it revealed.
 pub(crate) fn run(guest: &Guest, input: &[u8]) -> Result<B256, ProverError> {
     let config = vm_config()?;
-    let output = Output::default();
+    let output = GuestOutput::default();
     let inventory = executors(&config, &output).stage("building the interpreter")?;
     let interpreter =
         InterpretedInstance::<F, ExecutionCtx>::new(&inventory, &guest.exe).stage("loading the guest")?;
@@ -49,8 +48,10 @@ pub(crate) fn run(guest: &Guest, input: &[u8]) -> Result<B256, ProverError> {
     revealed(&extract_public_values(config.system.config.num_public_values, &state.memory.memory))
 }
 
-/// Finds where the run is cut into segments: by the machine's estimate of memory, with a lower limit for the
-/// whole run where a segment would have too many interactions, which that estimate weighs too lightly.
+/// Finds the cuts of the run into segments.
+///
+/// They follow the VM's estimate of memory. That estimate gives too little weight to interactions. If a segment would
+/// have too many of them, the whole run is cut again with a lower limit.
 pub(crate) fn segments(vm: &Vm, guest: &Guest, input: &[u8]) -> Result<Vec<Segment>, ProverError> {
     let interpreter = vm.metered_interpreter(&guest.exe).stage("loading the guest")?;
     let mut limit = SEGMENT_MEMORY;
@@ -67,7 +68,7 @@ pub(crate) fn segments(vm: &Vm, guest: &Guest, input: &[u8]) -> Result<Vec<Segme
     }
 }
 
-/// How many interactions proving a segment handles: those of every row of every table, padding included.
+/// Number of interactions that proving a segment handles: those of every row of every table, padding included.
 fn interactions(vm: &Vm, segment: &Segment) -> u64 {
     let tables = segment.trace_heights.iter().zip(&vm.pk().per_air);
     let rows = |height: u32| if height == 0 { 0 } else { u64::from(height).next_power_of_two() };
@@ -76,13 +77,13 @@ fn interactions(vm: &Vm, segment: &Segment) -> u64 {
         .sum()
 }
 
-/// Runs the guest for what it reveals and for what its proof would cost.
+/// Runs the guest to find its digest and the cost of its proof.
 pub(crate) fn execute(vm: &Vm, guest: &Guest, input: &[u8]) -> Result<Execution, ProverError> {
-    // First, because it says why a guest refuses its input, and the metering runs don't.
+    // This run comes first because it tells why a guest refuses its input, which the metering runs don't.
     let digest = run(guest, input)?;
     let segments: Vec<u64> = segments(vm, guest, input)?.iter().map(|segment| segment.num_insns).collect();
     let interpreter = vm.metered_cost_interpreter(&guest.exe).stage("loading the guest")?;
-    // Without a limit, where the default one would end the run of a large block early and silently.
+    // No limit: the default one would end the run of a large block early and silently.
     let context = vm.build_metered_cost_ctx().with_max_execution_cost(u64::MAX / 4);
     let (context, _) = interpreter.execute_metered_cost(streams(input), context).stage("metering the run")?;
     let execution = Execution { instructions: segments.iter().sum(), cells: context.cost, segments, digest };
@@ -90,10 +91,10 @@ pub(crate) fn execute(vm: &Vm, guest: &Guest, input: &[u8]) -> Result<Execution,
     Ok(execution)
 }
 
-/// Why a run ended: the guest's own last words, where there are any.
-fn refusal(error: &ExecutionError, output: &Output) -> ProverError {
+/// Turns a run's failure into an error, with the guest's own last words if it printed any.
+fn refusal(error: &ExecutionError, output: &GuestOutput) -> ProverError {
     let said = output.text();
-    // The guest is built without the places of panics.
+    // The guest is built without panic locations, so the first line says nothing.
     let said = match said.trim().split_once('\n') {
         Some((place, reason)) if place.starts_with("panicked at ") => reason,
         _ => said.trim(),
@@ -108,7 +109,7 @@ fn refusal(error: &ExecutionError, output: &Output) -> ProverError {
     }
 }
 
-/// The digest among what a guest revealed: 32 bytes, and zeros.
+/// Digest among a guest's public values, which must be 32 bytes and then zeros.
 fn revealed(public_values: &[u8]) -> Result<B256, ProverError> {
     match public_values.split_first_chunk::<32>() {
         Some((digest, rest)) if rest.iter().all(|&byte| byte == 0) => Ok(B256::from(digest)),

@@ -1,65 +1,66 @@
-//! Who may write to the cache folder: nobody else.
+//! Check that nobody else may write to the cache folder.
 //!
-//! What lies there is checked as far as that goes, but not all of it can be: a proving key that somebody else put there makes
-//! proofs that don't verify at best, and the programs that make proofs trust the keys' inner structure.
+//! The folder's content is checked as far as possible, but that is not everything. At best, a proving key that somebody
+//! else put there makes proofs that don't verify. The programs that make proofs trust the keys' inner structure.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use thiserror::Error;
+use zeno_verifier::make_private_folder;
 
-/// The folders in the cache folder whose files are read.
+/// Subfolders of the cache folder with files that are read.
 const SUBFOLDERS: [&str; 4] = ["keys", "srs", "inputs", "zeno-work"];
 
-/// Why a cache folder is not used.
+/// Reason for which a cache folder is not used.
 #[derive(Debug, Error)]
 pub enum FolderError {
-    /// It, or something in it or above it, belongs to somebody else.
+    /// The folder, or something in it or above it, belongs to somebody else.
     #[error(
         "{:?} belongs to the user {owner}, and this program runs as {user}: what it holds could be anything. Remove it, so that \
          it is made again, or choose another cache folder (--cache-dir)",
         .path
     )]
     Owner {
-        /// The folder or file.
+        /// Folder or file.
         path: PathBuf,
-        /// Whose it is, by number.
+        /// Its owner's number.
         owner: u32,
-        /// Who runs this program, by number.
+        /// Number of this program's user.
         user: u32,
     },
-    /// Others may write to it, or to something in it or above it.
+    /// Others may write to the folder, or to something in it or above it.
     #[error(
         "{:?} is writable for others (its mode is {mode:04o}), so what it holds could be anything. Remove it, so that it is made \
          again; or, if nobody else has used that so far, take it away (chmod go-w); or choose another cache folder (--cache-dir)",
         .path
     )]
     Writable {
-        /// The folder or file.
+        /// Folder or file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// Its owner and mode can't be found out.
+    /// The owner and the mode can't be found out.
     #[error("{}: {source}", .path.display())]
     Io {
-        /// The folder or file.
+        /// Folder or file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Checks that nobody else may write to the cache folder: it, what its keys, reference strings, inputs and unfinished work
-/// lie in, and the folders above it are this user's or root's, and writable for nobody else. Above it, a folder that others
-/// may write to is good enough if it has the sticky bit, as `/tmp` has. A folder that isn't there yet is judged by those
+/// Checks that nobody else may write to the cache folder, and returns its path without symbolic links: the checked one.
+///
+/// The check covers the folder, its subfolders for keys, reference strings, inputs and checkpoints, and the folders
+/// above it. All of them must be this user's or root's, and nobody else may write to them. Above the cache folder, a
+/// folder that others may write to is good enough with the sticky bit, like `/tmp`. A missing folder is judged by those
 /// above it.
 ///
-/// Systems without users and modes as Unix has them pass.
-///
-/// Returns the folder without symbolic links in its path: the one that was checked.
+/// Systems without Unix's users and modes pass.
 ///
 /// # Errors
 /// [`FolderError`] names the first folder or file that fails.
@@ -71,46 +72,38 @@ pub fn check_folder(folder: &Path) -> Result<PathBuf, FolderError> {
     Ok(checked)
 }
 
-/// Makes the cache folder, if it isn't there and can be made, for this user alone, and [checks](check_folder) it then: nobody
-/// else can make it meanwhile.
+/// Makes the cache folder for this user alone, if it is missing and can be made, and then [checks](check_folder) it.
+/// Nobody else can make it meanwhile.
 ///
 /// # Errors
-/// As [`check_folder`].
+/// The same as [`check_folder`]'s.
 pub fn prepare_folder(folder: &Path) -> Result<PathBuf, FolderError> {
     let checked = check_folder(folder)?;
-    // Where it can't be made, nothing is kept, and nothing is read.
-    if !checked.exists() && make_folder(&checked).is_ok() {
+    // Where the folder can't be made, nothing is kept, and nothing is read.
+    if !checked.exists() && make_private_folder(&checked).is_ok() {
         return check_folder(&checked);
     }
     Ok(checked)
 }
 
-/// Makes a folder and those above it that are not there yet, for this user alone.
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
-}
-
 #[cfg(unix)]
 mod unix {
-    use std::os::unix::fs::MetadataExt;
+    use std::{fs, os::unix::fs::MetadataExt};
 
     use super::*;
 
-    /// Writable for the group, and for others.
+    /// Mode bits: writable for the group, and for others.
     const GROUP: u32 = 0o020;
     const OTHERS: u32 = 0o002;
     const STICKY: u32 = 0o1000;
     const PERMISSIONS: u32 = 0o7777;
-    /// The keys of EVM proofs lie in a folder in a folder of the cache folder.
+    /// Levels of folders in [`SUBFOLDERS`] that are checked: the keys of EVM proofs lie in `keys/evm-…`.
     const DEPTH: usize = 2;
     const ROOT: u32 = 0;
-    /// Whose number stands for every user that a user namespace has no number for, such as root outside a container. Where all
-    /// users have numbers, it is an account like others.
+    /// Number that stands for every user without a number in a user namespace, such as root outside a container. Where
+    /// all users have numbers, it is an account like others.
     const UNKNOWN_USER: u32 = 65534;
-    /// How many links lead to a folder at most, as in Linux.
+    /// Bound on the number of links that lead to a folder, the same as Linux's.
     const MAX_LINKS: usize = 40;
 
     pub(super) fn check(folder: &Path) -> Result<PathBuf, FolderError> {
@@ -130,50 +123,51 @@ mod unix {
         Ok(existing)
     }
 
-    /// The folder, or the nearest one above it that is there, without symbolic links; and what is missing below the latter.
+    /// Returns the folder, or the nearest existing one above it, without symbolic links, and the missing rest of the
+    /// path.
     fn resolve(folder: &Path) -> (PathBuf, Option<PathBuf>) {
         for ancestor in folder.ancestors() {
-            let place = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
-            match fs::canonicalize(place) {
+            let path = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
+            match fs::canonicalize(path) {
                 Ok(path) if path.is_dir() => {
                     let missing = folder.strip_prefix(ancestor).unwrap_or(folder);
                     return (path, (ancestor != folder).then(|| missing.to_owned()));
                 }
-                // What can't be reached isn't read either.
+                // A folder that can't be reached isn't read either.
                 _ => {}
             }
         }
         (PathBuf::from("/"), Some(folder.to_owned()))
     }
 
-    /// Checks the folders that the symbolic links on the way to a place lie in: whoever may write there may have them lead
-    /// elsewhere.
-    fn links(place: &Path, user: u32) -> Result<(), FolderError> {
-        let mut place = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
+    /// Checks the folders that hold the symbolic links on the way to `path`: whoever may write there may redirect
+    /// them.
+    fn links(path: &Path, user: u32) -> Result<(), FolderError> {
+        let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         for _ in 0..MAX_LINKS {
-            let ancestors: Vec<_> = place.ancestors().collect();
+            let ancestors: Vec<_> = path.ancestors().collect();
             let Some(link) = ancestors.iter().rev().find(|ancestor| ancestor.is_symlink()) else {
                 return Ok(());
             };
             let folder = link.parent().unwrap_or(Path::new("/"));
             let failed = |source| FolderError::Io { path: link.to_path_buf(), source };
-            // The folder has no links in its own path, since this is the first.
+            // This is the first link, so the folder's own path has none.
             fs::canonicalize(folder)
                 .map_err(failed)?
                 .ancestors()
                 .try_for_each(|ancestor| above(ancestor, user))?;
             let metadata = fs::symlink_metadata(link).map_err(failed)?;
-            // In a folder such as `/tmp`, nobody but its owner turns a link elsewhere.
+            // In a folder such as `/tmp`, nobody but its owner redirects a link.
             if ![user, ROOT].contains(&metadata.uid()) {
                 let (path, owner) = (link.to_path_buf(), metadata.uid());
                 return Err(FolderError::Owner { path, owner, user });
             }
             let target = folder.join(fs::read_link(link).map_err(failed)?);
-            let rest = place.strip_prefix(link).unwrap_or(Path::new("")).to_owned();
-            place = if rest.as_os_str().is_empty() { target } else { target.join(rest) };
+            let rest = path.strip_prefix(link).unwrap_or(Path::new("")).to_owned();
+            path = if rest.as_os_str().is_empty() { target } else { target.join(rest) };
         }
         let source = io::Error::other("too many links lead from one to the next");
-        Err(FolderError::Io { path: place, source })
+        Err(FolderError::Io { path, source })
     }
 
     /// Checks a folder in the cache folder, the folders in it, and its files if they decide anything.
@@ -183,7 +177,7 @@ mod unix {
         }
         linked(folder, user)?;
         owned(folder, user)?;
-        // What can't be listed can't be read.
+        // A folder that can't be listed can't be read.
         let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
         for entry in entries.flatten() {
             let path = entry.path();
@@ -200,7 +194,7 @@ mod unix {
         Ok(())
     }
 
-    /// Checks what lies above the target of a symbolic link, and what other links lead there.
+    /// Checks the folders above the target of a symbolic link, and the other links that lead there.
     fn linked(path: &Path, user: u32) -> Result<(), FolderError> {
         if !path.is_symlink() {
             return Ok(());
@@ -219,7 +213,7 @@ mod unix {
         if owner != user && owner != ROOT {
             return Err(FolderError::Owner { path: path.to_owned(), owner, user });
         }
-        // Some umasks let the user's own group write.
+        // With some umasks, the user's own group may write.
         let forbidden = if is_own_group(&metadata) { OTHERS } else { GROUP | OTHERS };
         if metadata.mode() & forbidden != 0 {
             return Err(FolderError::Writable { path: path.to_owned(), mode: metadata.mode() & PERMISSIONS });
@@ -227,7 +221,7 @@ mod unix {
         Ok(())
     }
 
-    /// Checks a folder above. Whoever may write to it can put another folder in the place of the one below.
+    /// Checks a folder above. Whoever may write to it can replace the folder below it.
     fn above(path: &Path, user: u32) -> Result<(), FolderError> {
         let metadata =
             fs::metadata(path).map_err(|source| FolderError::Io { path: path.to_owned(), source })?;
@@ -243,13 +237,14 @@ mod unix {
         Ok(())
     }
 
-    /// Whether this is a user namespace in which not all users have numbers of their own.
+    /// Returns whether this is a user namespace in which some users have no numbers of their own.
     fn users_are_mapped() -> bool {
         const ALL: [&str; 3] = ["0", "0", "4294967295"];
         fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| !map.split_whitespace().eq(ALL))
     }
 
-    /// Whether the group is root's, or the one that has the owner as its only member, as most systems make one for each user.
+    /// Returns whether the group is root's, or the owner's own: most systems make a group for each user, with the same
+    /// number.
     fn is_own_group(metadata: &fs::Metadata) -> bool {
         metadata.gid() == ROOT || metadata.gid() == metadata.uid()
     }
@@ -257,7 +252,10 @@ mod unix {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+    use std::{
+        fs,
+        os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
+    };
 
     use super::*;
 
@@ -265,12 +263,12 @@ mod tests {
         fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     }
 
-    /// A folder of this user's, in one that nobody else may write to.
+    /// Makes a folder of this user's, in one that nobody else may write to.
     fn folder() -> (tempfile::TempDir, PathBuf) {
         let outer = tempfile::tempdir().unwrap();
         set_mode(outer.path(), 0o700);
         let folder = fs::canonicalize(outer.path()).unwrap().join("cache");
-        make_folder(&folder).unwrap();
+        make_private_folder(&folder).unwrap();
         (outer, folder)
     }
 
@@ -288,7 +286,7 @@ mod tests {
         assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o7777, 0o700);
         check_folder(&folder).unwrap();
         check_folder(&outer.path().join("not/there/yet")).unwrap();
-        // Below a file nothing is read.
+        // Nothing is read below a file.
         fs::write(folder.join("file"), b"").unwrap();
         check_folder(&folder.join("file/zeno")).unwrap();
     }
@@ -316,7 +314,7 @@ mod tests {
         let places =
             ["keys/evm-0011223344556677", "srs", "inputs", "zeno-work/00112233445566778899aabbccddeeff"];
         for place in places {
-            make_folder(&folder.join(place)).unwrap();
+            make_private_folder(&folder.join(place)).unwrap();
             for path in folder.join(place).ancestors().take_while(|path| *path != folder) {
                 set_mode(path, 0o777);
                 writable(&folder, path, 0o777);
@@ -330,8 +328,8 @@ mod tests {
             writable(&folder, &file, 0o666);
             set_mode(&file, 0o644);
         }
-        // Somebody's folder that this program knows nothing of.
-        make_folder(&folder.join("other")).unwrap();
+        // A folder that this program knows nothing of.
+        make_private_folder(&folder.join("other")).unwrap();
         set_mode(&folder.join("other"), 0o777);
         check_folder(&folder).unwrap();
     }
@@ -369,7 +367,7 @@ mod tests {
         writable(&folder, elsewhere.parent().unwrap(), 0o777);
     }
 
-    /// With the umask 0002, which goes with a group for each user, this program's own folders are writable for that group.
+    /// With umask 0002, which goes with a group for each user, this program's own folders are writable for that group.
     #[test]
     fn a_group_of_its_own_may_write() {
         let (_outer, folder) = folder();
@@ -378,20 +376,20 @@ mod tests {
             return;
         }
         let file = folder.join("keys/machine.key");
-        make_folder(&folder.join("keys")).unwrap();
+        make_private_folder(&folder.join("keys")).unwrap();
         fs::write(&file, b"").unwrap();
         for path in [&folder, &folder.join("keys"), &file] {
             let mode = fs::metadata(path).unwrap().mode() & 0o777;
             set_mode(path, mode | 0o020);
             check_folder(&folder).unwrap();
-            // A group of many.
+            // A group with other members.
             chown(path, None, Some(100)).unwrap();
             assert!(matches!(check_folder(&folder), Err(FolderError::Writable { .. })), "{}", path.display());
             chown(path, None, Some(0)).unwrap();
         }
     }
 
-    /// A link in a folder of somebody else may lead elsewhere in a moment.
+    /// A link in somebody else's folder may lead elsewhere in a moment.
     #[test]
     fn links_in_folders_of_others_are_refused() {
         let (_outer, folder) = folder();
@@ -404,7 +402,7 @@ mod tests {
         for place in [&link, &link.join("deeper")] {
             writable(place, above, 0o777);
         }
-        // In a folder like `/tmp`, it is the link's owner who counts.
+        // In a folder like `/tmp`, the link's owner counts.
         set_mode(outer.path(), 0o1777);
         check_folder(&link).unwrap();
         if std::os::unix::fs::lchown(&link, Some(4321), None).is_ok() {
@@ -412,7 +410,7 @@ mod tests {
             std::os::unix::fs::lchown(&link, Some(0), None).unwrap();
         }
         set_mode(outer.path(), 0o777);
-        // And one that leads to it from a good place.
+        // A link in a good folder that leads to the bad one.
         let second = folder.join("second");
         symlink(&link, &second).unwrap();
         writable(&second, above, 0o777);
@@ -426,7 +424,7 @@ mod tests {
         for path in [&deep, &folder.join("not")] {
             assert_eq!(fs::metadata(path).unwrap().mode() & 0o7777, 0o700);
         }
-        // Where nothing can be made, nothing is read.
+        // Where no folder can be made, nothing is read.
         fs::write(folder.join("file"), b"").unwrap();
         prepare_folder(&folder.join("file/zeno")).unwrap();
     }
@@ -434,7 +432,7 @@ mod tests {
     #[test]
     fn folders_of_others_are_refused() {
         let (outer, folder) = folder();
-        make_folder(&folder.join("keys/evm-0011223344556677")).unwrap();
+        make_private_folder(&folder.join("keys/evm-0011223344556677")).unwrap();
         let file = folder.join("keys/machine.key");
         fs::write(&file, b"").unwrap();
         let paths =

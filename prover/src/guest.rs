@@ -15,12 +15,15 @@ use openvm_sdk::F;
 use openvm_sdk_config::TranspilerConfig;
 use openvm_transpiler::{FromElf, elf::Elf, openvm_platform::memory::MEM_SIZE};
 
-use crate::{ProverError, machine::Exe, vm_config};
+use crate::{
+    error::ProverError,
+    vm::{Exe, vm_config},
+};
 
-/// The ELF file of the current release, made by `scripts/build-guest`.
+/// ELF file of the current release, made by `scripts/build-guest`.
 static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/2/zeno-guest.elf");
 
-/// A program for the virtual machine.
+/// Program for the VM.
 #[derive(Clone)]
 pub struct Guest {
     pub(crate) exe: Arc<Exe>,
@@ -29,25 +32,25 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// The guest that this program was built with.
+    /// Returns the guest that this program was built with.
     ///
     /// # Errors
-    /// As [`from_elf`](Self::from_elf).
+    /// The same as [`from_elf`](Self::from_elf)'s.
     pub fn committed() -> Result<Self, ProverError> {
         Self::from_elf(COMMITTED)
     }
 
-    /// The ELF file of [`committed`](Self::committed).
+    /// ELF file of [`committed`](Self::committed).
     pub fn committed_elf() -> &'static [u8] {
         COMMITTED
     }
 
-    /// The hash of [`committed`](Self::committed).
+    /// Hash of [`committed`](Self::committed).
     pub(crate) fn committed_hash() -> B256 {
         keccak256(COMMITTED)
     }
 
-    /// A guest that ends at once and reveals nothing. Its proof has the form that all have, so the keys of the
+    /// Returns a guest that ends at once and reveals nothing. Its proof has the form of every proof, so the keys of the
     /// circuits that verify one can be made from it.
     pub(crate) fn idle() -> Self {
         let end = Instruction::from_usize(SystemOpcode::TERMINATE.global_opcode(), [0; 5]);
@@ -55,15 +58,15 @@ impl Guest {
         Self { exe: Arc::new(exe), hash: keccak256("a guest that ends at once") }
     }
 
-    /// A guest from its ELF file, compiled for RV32IM and linked for OpenVM.
+    /// Reads a guest from its ELF file, compiled for RV32IM and linked for OpenVM.
     ///
     /// # Errors
-    /// [`ProverError::Elf`] when the file is not such a program, or has [aborts that do
-    /// nothing](make_aborts_traps).
+    /// [`ProverError::Elf`] when the file is no such program, or has [aborts that the VM
+    /// ignores](make_aborts_traps).
     pub fn from_elf(elf: &[u8]) -> Result<Self, ProverError> {
         if let Some(offset) = instructions(elf)?.find(|at| is_idle_abort(elf, *at)) {
             return Err(ProverError::Elf(format!(
-                "the instruction at offset {offset:#x} is an abort that the machine takes for nothing to do; build the guest \
+                "the instruction at offset {offset:#x} is an abort that the VM takes for nothing to do; build the guest \
                  by scripts/build-guest"
             )));
         }
@@ -77,22 +80,24 @@ impl Guest {
 }
 
 impl Guest {
-    /// How many instructions the program has. Its table has a row for each, up to a power of two.
+    /// Number of the program's instructions. Its table has one row for each, up to a power of two.
     pub fn instructions(&self) -> usize {
         self.exe.program.num_defined_instructions()
     }
 }
 
-/// What an abort becomes: the end of the run with exit code 1, as of a panic (`TERMINATE_FUNCT3` of `SYSTEM_OPCODE`).
+/// Instruction that replaces an abort. It ends the run with exit code 1, like a panic (`TERMINATE_FUNCT3` of
+/// `SYSTEM_OPCODE`).
 const TRAP: u32 = 0x0010_000b;
 
-/// Makes each abort of a program end the run, and says how many there were.
+/// Makes each abort of a program end the run, and returns the number of aborts.
 ///
-/// The compiler aborts by `unimp`, which is `csrrw x0, cycle, x0`, and OpenVM 2.0 takes every `csrrw x0, csr, x0` for a reset of
-/// a register that it does not have: it goes on behind it, which is another function (GHSA-6p9w-9j7q-867r).
+/// The compiler aborts by `unimp`, which is `csrrw x0, cycle, x0`. OpenVM 2.0 takes every `csrrw x0, csr, x0` for a
+/// reset of a register that it does not have. It continues after the instruction, in another function
+/// (GHSA-6p9w-9j7q-867r).
 ///
 /// # Errors
-/// [`ProverError::Elf`] when the file is none.
+/// [`ProverError::Elf`] when `elf` is no ELF file.
 pub fn make_aborts_traps(elf: &mut [u8]) -> Result<usize, ProverError> {
     let aborts = instructions(elf)?.filter(|at| is_idle_abort(elf, *at)).collect::<Vec<_>>();
     for at in &aborts {
@@ -101,14 +106,14 @@ pub fn make_aborts_traps(elf: &mut [u8]) -> Result<usize, ProverError> {
     Ok(aborts.len())
 }
 
-/// Whether the four bytes here are `csrrw x0, csr, x0`.
+/// Returns whether the four bytes at offset `at` are `csrrw x0, csr, x0`.
 fn is_idle_abort(elf: &[u8], at: usize) -> bool {
     const CSR_AND_REGISTERS: u32 = 0xfff0_0000;
     const CSRRW: u32 = 0x0000_1073;
     elf[at..].first_chunk().is_some_and(|word| u32::from_le_bytes(*word) & !CSR_AND_REGISTERS == CSRRW)
 }
 
-/// Where the file has its instructions: the words of segments that may be executed, all of which the machine takes for such.
+/// Offsets of the file's instructions: of all words of executable segments, because the VM takes all of them for such.
 fn instructions(elf: &[u8]) -> Result<impl Iterator<Item = usize> + use<>, ProverError> {
     let bad = |error: &dyn std::fmt::Display| ProverError::Elf(error.to_string());
     let file = ElfBytes::<LittleEndian>::minimal_parse(elf).map_err(|error| bad(&error))?;
@@ -131,7 +136,7 @@ mod tests {
     fn aborts_are_traps() {
         let mut elf = COMMITTED.to_vec();
         assert_eq!(make_aborts_traps(&mut elf).unwrap(), 0);
-        // One in the place of the first instruction: refused, until it is made a trap.
+        // An abort instead of the first instruction is refused until it is made a trap.
         let at = instructions(&elf).unwrap().next().unwrap();
         for abort in [0xc000_1073_u32, 0x0000_1073, 0xfff0_1073] {
             elf[at..at + 4].copy_from_slice(&abort.to_le_bytes());
@@ -141,7 +146,7 @@ mod tests {
             assert_eq!(elf[at..at + 4], TRAP.to_le_bytes());
             assert_eq!(make_aborts_traps(&mut elf).unwrap(), 0);
         }
-        // The program that ends so at once reveals nothing.
+        // A program that ends so at once reveals nothing.
         let error = crate::execute::run(&Guest::from_elf(&elf).unwrap(), &[]).unwrap_err();
         assert!(matches!(error, ProverError::Refused(_)), "{error}");
         assert!(make_aborts_traps(&mut [0; 16]).is_err());

@@ -1,13 +1,13 @@
 //! Proving keys, in the cache folder.
 //!
-//! The files are small (1.8 MB for the machine, 0.3 MB for the aggregation) because a key holds constraints and
-//! no committed tables. Reading them takes 15 ms where making them takes half a second. The commitments to the
-//! verifying keys that the aggregation circuits contain take 7 s more on two cores, with or without the files:
-//! they are tables of hundreds of megabytes, longer to read and to check than to make.
+//! The files are small (1.8 MB for the VM, 0.3 MB for the aggregation), because a key holds constraints and no
+//! committed tables. They are read in 15 ms and made in half a second. The commitments to the verifying keys that the
+//! aggregation circuits contain take 7 s more on two cores, with or without the files. They are tables of hundreds of
+//! megabytes, which take longer to read and to check than to make.
 //!
-//! A folder that can't be written to makes no difference but time. One that others may write to is refused before, see
-//! [`check_folder`](crate::check_folder); what is looked at here keeps a key that is not what it says it is from taking memory
-//! without end. What it then leads to is a panic of the proof system or a proof that doesn't verify.
+//! A folder that can't be written to costs only time. One that others may write to is refused before, by
+//! [`check_folder`](crate::folder::check_folder). The checks here keep a forged key from taking memory without end.
+//! Such a key can still lead to a panic of the proof system, or to a proof that doesn't verify.
 
 use std::{path::Path, sync::Arc};
 
@@ -23,23 +23,23 @@ use tracing::{debug, warn};
 use zeno_cpu_backend::Engine;
 
 use crate::{
-    ProverError, cache,
-    error::Stage,
-    machine::{AppKey, VM_TOML, aggregation_config, aggregation_tree, app_config},
+    cache_dir,
+    error::{ProverError, Stage},
+    vm::{AppKey, VM_TOML, aggregation_config, aggregation_tree, app_config},
 };
 
-/// Version of the proof system whose keys these are; another version's don't decode, or worse.
+/// Version of the proof system that the keys belong to. Keys of another version don't decode, or worse.
 const PROOF_SYSTEM_VERSION: &str = "openvm 2.0.2";
 
-/// The machine's proving key.
+/// Returns the VM's proving key.
 pub(crate) fn app_key(folder: &Path) -> Result<AppKey, ProverError> {
     let config = app_config()?;
     let params = config.system_params.clone();
     let sound = |key: &AppKey| is_sound(&key.app_vm_pk.vm_pk, &params);
-    cached(folder, "machine", sound, || AppProvingKey::keygen(config).stage("making the machine's keys"))
+    cached(folder, "machine", sound, || AppProvingKey::keygen(config).stage("making the VM's keys"))
 }
 
-/// The aggregation's circuits with their keys, over the machine's.
+/// Returns the aggregation's circuits with their keys, over the VM's.
 pub(crate) fn aggregation(folder: &Path, app_key: &AppKey) -> Result<AggProver, ProverError> {
     let app_vk = Arc::new(app_key.app_vm_pk.vm_pk.get_vk());
     let mut made = None;
@@ -76,13 +76,13 @@ pub(crate) fn aggregation(folder: &Path, app_key: &AppKey) -> Result<AggProver, 
     })
 }
 
-/// No file of keys is longer.
+/// Bound on the length of a key's file, in bytes.
 const MAX_KEY_BYTES: u64 = 1 << 26;
-/// Columns and public values of a table, and tables of a machine: no key has as many.
+/// Bounds on the columns and public values of a table, and on the tables of a VM. Every real key is below them.
 const MAX_COLUMNS: usize = 1 << 16;
 const MAX_TABLES: usize = 1 << 10;
 
-/// The key in the cache folder, if it is `sound`, or a new one that is put there.
+/// Returns the key in the cache folder, if it is `sound`. Otherwise makes a new one and puts it there.
 pub(crate) fn cached<T: Serialize + DeserializeOwned>(
     folder: &Path,
     name: &str,
@@ -90,7 +90,7 @@ pub(crate) fn cached<T: Serialize + DeserializeOwned>(
     make: impl FnOnce() -> Result<T, ProverError>,
 ) -> Result<T, ProverError> {
     let path = folder.join(format!("keys/{name}-{}.key", &identity()?.to_string()[2..18]));
-    match cache::read_value(&path, MAX_KEY_BYTES) {
+    match cache_dir::read_value(&path, MAX_KEY_BYTES) {
         Ok(Some(key)) if sound(&key) => {
             debug!(path = %path.display(), "key from the cache");
             return Ok(key);
@@ -99,16 +99,16 @@ pub(crate) fn cached<T: Serialize + DeserializeOwned>(
             warn!(path = %path.display(), "key of other parameters in the cache, it will be made again")
         }
         Ok(None) => {}
-        Err(error) => cache::warn_unusable(&error),
+        Err(error) => cache_dir::warn_unusable(&error),
     }
     let key = make()?;
-    if let Err(error) = cache::write_value(&path, &key) {
-        cache::warn_unusable(&error);
+    if let Err(error) = cache_dir::write_value(&path, &key) {
+        cache_dir::warn_unusable(&error);
     }
     Ok(key)
 }
 
-/// Whether a key has the parameters that are asked for, and tables of sizes that there are.
+/// Returns whether a key has the expected parameters, and tables of possible sizes.
 pub(crate) fn is_sound<C: StarkProtocolConfig>(key: &MultiStarkProvingKey<C>, params: &SystemParams) -> bool {
     key.params == *params
         && key.per_air.len() <= MAX_TABLES
@@ -122,7 +122,7 @@ pub(crate) fn is_sound<C: StarkProtocolConfig>(key: &MultiStarkProvingKey<C>, pa
         })
 }
 
-/// A hash of all that the keys depend on.
+/// Hash of everything that the keys depend on.
 pub(crate) fn identity() -> Result<B256, ProverError> {
     let params = (app_config()?.system_params, aggregation_config().params);
     let params = bitcode::serialize(&params).stage("encoding the parameters")?;
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(key(10, 8), 9);
     }
 
-    /// Counts that would take memory without end, behind a checksum that is right.
+    /// Counts that would take memory without end, under a right checksum.
     #[test]
     fn keys_with_absurd_counts_are_not_sound() {
         let config = app_config().unwrap();

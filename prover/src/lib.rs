@@ -1,4 +1,4 @@
-//! Runs the guest in the zkVM, proves the run and aggregates the proofs to one STARK.
+//! Runs the guest in the zkVM, proves the run, aggregates the proofs to one STARK, and wraps it in a proof for the EVM.
 //!
 //! ```no_run
 //! use zeno_prover::{Guest, Prover, default_cache_folder, prepare_folder};
@@ -14,35 +14,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The way of a proof: the guest runs once without proving, which finds where to cut the run into segments;
-//! each segment is proven on its own; up to four segments' proofs go into one leaf proof, and up to three of
-//! those into one above, until one is left. What has been proven is kept in the cache folder until the end, so
-//! that a run that was interrupted goes on where it was.
+//! The guest first runs without proving, which finds the cuts between segments. Each segment is proven on its own. Up
+//! to four segments' proofs go into one leaf proof, and up to three of those into one above, until one is left.
+//! Everything proven is kept in the cache folder until the end, so that an interrupted run resumes where it was.
 
 mod backend;
-mod cache;
+mod cache_dir;
+mod checkpoint;
 mod error;
-mod evm;
 mod execute;
 mod folder;
 mod guest;
+mod guest_output;
 mod keys;
-mod machine;
 mod profile;
-mod program;
+mod program_commitment;
 mod progress;
 mod prove;
-mod stdout;
-mod work;
+mod vm;
+mod wrap;
 
 pub use backend::Backend;
-pub use cache::default_cache_folder;
+pub use cache_dir::default_cache_folder;
 pub use error::ProverError;
-pub use evm::Setup;
 pub use execute::Execution;
 pub use folder::{FolderError, check_folder, prepare_folder};
 pub use guest::{Guest, make_aborts_traps};
-pub use machine::{LOG_STACKED_HEIGHT, SEGMENT_MEMORY, vm_config};
 pub use profile::{Cost, Profile};
 pub use progress::{Progress, Step};
 pub use prove::{EvmTimings, Proved, Prover, Timings};
+pub use vm::{LOG_STACKED_HEIGHT, SEGMENT_MEMORY, vm_config};
+pub use wrap::Setup;

@@ -1,4 +1,4 @@
-//! Where a proof is.
+//! Progress of execution and proving.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ pub enum Step {
     Execute,
     /// A segment of the run is proven.
     Segment {
-        /// Which one, from 0 on.
+        /// Index of the segment, from 0.
         index: usize,
-        /// How many there are.
+        /// Number of segments.
         count: usize,
-        /// How many instructions it holds.
+        /// Number of the segment's instructions.
         instructions: u64,
     },
     /// Proofs are aggregated into one.
     Aggregate {
-        /// Which aggregation, from 0 on, over all layers.
+        /// Index of the aggregation over all layers, from 0.
         index: usize,
-        /// How many there are over all layers.
+        /// Number of aggregations over all layers.
         count: usize,
-        /// The layer, 0 being the one above the segments.
+        /// Layer, from 0, which is above the segments.
         layer: usize,
     },
     /// The aggregated proof is proven once more, hashed so that a Halo2 circuit can verify it.
@@ -33,7 +33,7 @@ pub enum Step {
     StaticVerifier,
     /// The wrapper's Halo2 proof is made: that the static verifier's verifies.
     Wrapper,
-    /// The keys of the last two, made once for an SRS, need an example of a root proof; its steps follow.
+    /// An example of a root proof is made: the keys of the last two, made once for an SRS, need one. Its steps follow.
     Example,
     /// The static verifier's key is made.
     StaticVerifierKey,
@@ -41,16 +41,16 @@ pub enum Step {
     WrapperKey,
 }
 
-/// Is told of each step, to show or to log it. Called from the thread that proves.
+/// Observer of the steps, to show or to log them. It is called from the thread that proves.
 pub trait Progress: Send + Sync {
     /// A step begins.
     fn start(&self, step: Step);
 
-    /// The step that began last is done. `restored` says that its proof was found in the cache folder.
+    /// The step that began last has ended. `restored` says that its proof was found in the cache folder.
     fn finish(&self, step: Step, elapsed: Duration, restored: bool);
 }
 
-/// Tells nobody.
+/// Ignores all steps.
 impl Progress for () {
     fn start(&self, _: Step) {}
 

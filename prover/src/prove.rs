@@ -1,4 +1,5 @@
-//! Proving a run of the guest.
+//! Proofs of runs of the guest: segments and aggregation. The steps of a proof for the EVM are methods of [`Prover`] as
+//! well, in `wrap/prove.rs`, and those that make their keys in `wrap/keys.rs`.
 
 use std::{
     path::PathBuf,
@@ -9,8 +10,8 @@ use std::{
 use alloy_primitives::B256;
 use openvm_circuit::{
     arch::{
-        ContinuationVmProof, PreflightExecutionOutput, execution_mode::Segment,
-        hasher::poseidon2::vm_poseidon2_hasher,
+        ContinuationVmProof, PreflightExecutionOutput, VmExecutionConfig, VmState, execution_mode::Segment,
+        hasher::poseidon2::vm_poseidon2_hasher, interpreter_preflight::PreflightInterpretedInstance,
     },
     system::{
         memory::{MemoryImage, merkle::public_values::UserPublicValuesProof},
@@ -21,6 +22,7 @@ use openvm_sdk::{
     F, SC,
     prover::{AggProver, verify_app_proof},
 };
+use openvm_sdk_config::SdkVmConfig;
 use openvm_stark_backend::{StarkEngine, codec::Encode, p3_field::PrimeField32};
 use openvm_stark_sdk::config::baby_bear_poseidon2::{DIGEST_SIZE, Digest};
 use openvm_verify_stark_host::{
@@ -33,20 +35,25 @@ use zeno_verifier::{
 };
 
 use crate::{
-    Backend, Execution, Guest, Progress, ProverError, Step,
-    error::{Stage, guarded},
-    execute::{self, streams},
+    backend::Backend,
+    checkpoint::Checkpoint,
+    error::{ProverError, Stage, guarded},
+    execute::{self, Execution, streams},
+    guest::Guest,
     keys,
-    machine::{AppKey, Engine, SEGMENT_MEMORY, StarkProof, Vm, aggregation_tree, machine},
     profile::{self, Profile},
-    program,
-    work::Work,
+    program_commitment,
+    progress::{Progress, Step},
+    vm::{AppKey, Engine, SEGMENT_MEMORY, StarkProof, Vm, aggregation_tree, build_vm},
 };
 
-/// The program that makes the proofs, as proof files name it.
+/// Name of the program that makes the proofs, for proof files.
 pub(crate) const PROVER: &str = concat!("zeno ", env!("CARGO_PKG_VERSION"));
 
-/// Runs and proves one guest.
+/// Interpreter that records a segment's run for its tables.
+type Preflight = PreflightInterpretedInstance<F, <SdkVmConfig as VmExecutionConfig<F>>::Executor>;
+
+/// Prover of one guest.
 pub struct Prover {
     pub(crate) guest: Guest,
     pub(crate) cache: PathBuf,
@@ -55,20 +62,20 @@ pub struct Prover {
     app_key: OnceLock<AppKey>,
 }
 
-/// A proof and how it came about.
+/// Proof, with the time that it took.
 #[derive(Debug)]
 pub struct Proved {
     /// The proof, which has been verified.
     pub file: ProofFile,
-    /// What a proof for the EVM is checked against: by its digest, and by its SRS's origin, a verifier decides whether to
-    /// accept it.
+    /// Verifying key of a proof for the EVM. From its digest and its SRS's origin, a verifier decides whether to accept
+    /// it.
     pub evm_key: Option<EvmVerifyingKey>,
-    /// Where the time went.
+    /// Time by stage.
     pub timings: Timings,
-    pub(crate) work: Work,
+    pub(crate) checkpoint: Checkpoint,
 }
 
-/// How long each stage took. What was found in the cache folder from an interrupted run counts next to nothing.
+/// Time that each stage took. Proofs that an interrupted run left in the cache folder count next to nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Timings {
     /// Reading or making the keys.
@@ -83,11 +90,11 @@ pub struct Timings {
     pub evm: Option<EvmTimings>,
     /// Verifying the proof.
     pub verify: Duration,
-    /// How many proofs of segments, aggregations and later steps were found in the cache folder.
+    /// Number of proofs found in the cache folder: of segments, of aggregations and of later steps.
     pub restored: usize,
 }
 
-/// How long each step of a proof for the EVM took, its own key's reading included.
+/// Time that each step of a proof for the EVM took, with reading its own key.
 #[derive(Clone, Debug, Default)]
 pub struct EvmTimings {
     /// The root proof.
@@ -98,7 +105,7 @@ pub struct EvmTimings {
     pub wrapper: Duration,
 }
 
-/// A run of a guest, aggregated to one STARK, and what the next step needs beside it.
+/// Run of a guest, aggregated to one STARK, with what the next step needs.
 pub(crate) struct Run {
     pub(crate) stark: VmStarkProof,
     pub(crate) aggregation: AggProver,
@@ -106,14 +113,14 @@ pub(crate) struct Run {
 }
 
 impl Proved {
-    /// Removes the work that was kept for an interrupted run: the proof has been written.
+    /// Removes the checkpoint that was kept for an interrupted run. To be called when the proof has been written.
     pub fn finish(&self) {
-        self.work.remove();
+        self.checkpoint.remove();
     }
 }
 
 impl Prover {
-    /// A prover of `guest`, with keys and unfinished work in the folder `cache`.
+    /// Makes a prover of `guest`, with keys and checkpoints in the folder `cache`.
     pub fn new(guest: Guest, cache: impl Into<PathBuf>) -> Self {
         Self {
             guest,
@@ -124,7 +131,7 @@ impl Prover {
         }
     }
 
-    /// Tells `progress` of each step.
+    /// Reports each step to `progress`.
     pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self
@@ -139,23 +146,24 @@ impl Prover {
     /// Runs the guest without proving.
     ///
     /// # Errors
-    /// [`ProverError::Refused`] when the guest refuses `input`, with the guest's words; others when the machine fails. A
-    /// cache folder that can't be used is done without.
+    /// [`ProverError::Refused`] when the guest refuses `input`, with the guest's words. Other errors when the VM fails.
+    /// A cache folder that can't be used is no error.
     pub fn execute(&self, input: &[u8]) -> Result<Execution, ProverError> {
         guarded(|| {
-            let vm = machine(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
+            let vm = build_vm(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
             Ok(self.timed(Step::Execute, || execute::execute(&vm, &self.guest, input))?.0)
         })
     }
 
-    /// Runs the guest in `elf`, which must have its symbols, on this machine and follows every instruction: some ten
-    /// million a second.
+    /// Runs the guest in `elf` on this host and follows every instruction: some ten million a second. The file must
+    /// have its symbols.
     ///
     /// # Errors
-    /// [`ProverError::Elf`] when `elf` is no guest or has no symbols; as [`execute`](Self::execute) otherwise.
+    /// [`ProverError::Elf`] when `elf` is no guest or has no symbols. Otherwise the same as
+    /// [`execute`](Self::execute)'s.
     pub fn profile(&self, elf: &[u8], input: &[u8]) -> Result<Profile, ProverError> {
         guarded(|| {
-            let vm = machine(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
+            let vm = build_vm(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
             profile::profile(&vm, elf, input)
         })
     }
@@ -163,17 +171,17 @@ impl Prover {
     /// Proves that the guest accepts `input` and reveals `claim`'s digest, and verifies the proof.
     ///
     /// # Errors
-    /// [`ProverError::Refused`] when the guest refuses `input` and [`ProverError::OtherClaim`] when it claims
-    /// something else, both before anything is proven; others when the proof system fails. Without a cache folder that can
-    /// be written to, an interrupted run has to begin anew.
+    /// [`ProverError::Refused`] when the guest refuses `input`, and [`ProverError::OtherClaim`] when it claims
+    /// something else, both before anything is proven. Other errors when the proof system fails. Without a writable
+    /// cache folder, an interrupted run has to start again.
     pub fn prove(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
         guarded(|| self.prove_stark(input, claim))
     }
 
     fn prove_stark(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
         let mut timings = Timings::default();
-        let work = self.work(&self.guest, input)?;
-        let run = self.run(&self.guest, input, Some(claim.digest()), &work, &mut timings)?;
+        let checkpoint = self.checkpoint(&self.guest, input)?;
+        let run = self.run(&self.guest, input, Some(claim.digest()), &checkpoint, &mut timings)?;
         let key = verifying_key(self.app_key(&mut timings)?, &run.aggregation, run.app_exe_commit);
         let file = ProofFile {
             kind: ProofKind::Stark,
@@ -186,18 +194,18 @@ impl Prover {
             proof: run.stark.encode_to_vec().stage("encoding the proof")?,
         };
         let start = Instant::now();
-        // What is wrong with a proof may be wrong with what it was made from.
-        verify_stark(&file, &key).inspect_err(|_| work.remove())?;
+        // If the proof is wrong, its parts may be wrong too.
+        verify_stark(&file, &key).inspect_err(|_| checkpoint.remove())?;
         timings.verify = start.elapsed();
         info!(bytes = file.proof.len(), "proven");
-        Ok(Proved { file, evm_key: None, timings, work })
+        Ok(Proved { file, evm_key: None, timings, checkpoint })
     }
 
-    /// The folder of what has been proven of a run.
-    pub(crate) fn work(&self, guest: &Guest, input: &[u8]) -> Result<Work, ProverError> {
+    /// Opens the checkpoint of a run.
+    pub(crate) fn checkpoint(&self, guest: &Guest, input: &[u8]) -> Result<Checkpoint, ProverError> {
         let keys = keys::identity()?;
         let identity = [guest.hash.as_slice(), keys.as_slice(), &SEGMENT_MEMORY.to_le_bytes()];
-        Ok(Work::open(&self.cache, &identity, input))
+        Ok(Checkpoint::open(&self.cache, &identity, input))
     }
 
     /// Proves a run and aggregates it, after a check that it reveals `expected`, if that is given.
@@ -206,11 +214,11 @@ impl Prover {
         guest: &Guest,
         input: &[u8],
         expected: Option<B256>,
-        work: &Work,
+        checkpoint: &Checkpoint,
         timings: &mut Timings,
     ) -> Result<Run, ProverError> {
         let app_key = self.app_key(timings)?;
-        let vm = machine(&app_key.app_vm_pk)?;
+        let vm = build_vm(&app_key.app_vm_pk)?;
         let (segments, elapsed) = self.timed(Step::Execute, || {
             let revealed = execute::run(guest, input)?;
             if let Some(expected) = expected
@@ -222,31 +230,32 @@ impl Prover {
         })?;
         timings.execute += elapsed;
         let (mut first, restored) = (Some(vm), timings.restored);
-        let (run, app_exe_commit) = with_kept(work, "segment-", || {
+        let (run, app_exe_commit) = with_checkpoint(checkpoint, "segment-", || {
             timings.restored = restored;
-            let vm = first.take().map_or_else(|| machine(&app_key.app_vm_pk), Ok)?;
-            let (run, app_exe_commit) = self.prove_segments(vm, guest, &segments, input, work, timings)?;
+            let vm = first.take().map_or_else(|| build_vm(&app_key.app_vm_pk), Ok)?;
+            let (run, app_exe_commit) =
+                self.prove_segments(vm, guest, &segments, input, checkpoint, timings)?;
             check_chain(app_key, &run, app_exe_commit, expected)?;
             Ok((run, app_exe_commit))
         })?;
 
-        // The aggregation's circuits come after the machine is gone, so that the two never share the memory.
+        // The aggregation's circuits come after the VM is gone, so that the two never share the memory.
         let aggregation = self.aggregation(timings)?;
         let key = stark_key(app_key, &aggregation, app_exe_commit);
         if guest.hash == Guest::committed_hash() {
             check_release(&VerifyingKey::new(key.clone()))?;
         }
         let restored = timings.restored;
-        let stark = with_kept(work, "layer-", || {
+        let stark = with_checkpoint(checkpoint, "layer-", || {
             timings.restored = restored;
-            let stark = self.aggregate(&aggregation, &run, work, timings)?;
+            let stark = self.aggregate(&aggregation, &run, checkpoint, timings)?;
             verify_vm_stark_proof_decoded(&key, &stark).stage("checking the aggregated proof")?;
             Ok(stark)
         })?;
         Ok(Run { stark, aggregation, app_exe_commit })
     }
 
-    /// The key that this prover's proofs verify under.
+    /// Returns the key that this prover's proofs verify under.
     ///
     /// # Errors
     /// When the proof system fails.
@@ -254,17 +263,19 @@ impl Prover {
         guarded(|| self.made_verifying_key())
     }
 
+    /// Computes the key from the VM's and the aggregation's keys.
     fn made_verifying_key(&self) -> Result<VerifyingKey, ProverError> {
         let mut timings = Timings::default();
         let app_key = self.app_key(&mut timings)?;
         let app_exe_commit = {
-            let vm = machine(&app_key.app_vm_pk)?;
-            exe_commit(&vm, &self.guest, &program::commit(&vm, &self.guest.exe)?.commitment)
+            let vm = build_vm(&app_key.app_vm_pk)?;
+            exe_commit(&vm, &self.guest, &program_commitment::commit(&vm, &self.guest.exe)?.commitment)
         };
         let aggregation = self.aggregation(&mut timings)?;
         Ok(verifying_key(app_key, &aggregation, app_exe_commit))
     }
 
+    /// Returns the VM's proving key, read or made at the first call.
     pub(crate) fn app_key(&self, timings: &mut Timings) -> Result<&AppKey, ProverError> {
         if let Some(key) = self.app_key.get() {
             return Ok(key);
@@ -274,7 +285,7 @@ impl Prover {
         Ok(self.app_key.get_or_init(|| key))
     }
 
-    /// The aggregation's circuits with their keys.
+    /// Returns the aggregation's circuits with their keys.
     pub(crate) fn aggregation(&self, timings: &mut Timings) -> Result<AggProver, ProverError> {
         let app_key = self.app_key(timings)?;
         let (aggregation, elapsed) = self.timed(Step::Keys, || keys::aggregation(&self.cache, app_key))?;
@@ -282,26 +293,20 @@ impl Prover {
         Ok(aggregation)
     }
 
-    /// Proves each segment of the run, or takes its proof from the interrupted run's work. Returns the proofs
-    /// with one of what the guest revealed, and the guest's commitment.
+    /// Proves each segment of the run, or takes its proof from the checkpoint. Returns the proofs with the Merkle proof
+    /// of the public values, and the guest's commitment.
     fn prove_segments(
         &self,
         mut vm: Vm,
         guest: &Guest,
         segments: &[Segment],
         input: &[u8],
-        work: &Work,
+        checkpoint: &Checkpoint,
         timings: &mut Timings,
     ) -> Result<(ContinuationVmProof<SC>, Digest), ProverError> {
         let exe = &guest.exe;
         let app_vk = self.app_key(timings)?.get_app_vk();
-        let program = program::commit(&vm, exe)?;
-        // In the cache, because the tree over the memory takes half a second. The proof is checked against it, so that a
-        // wrong one only makes this run fail; what others will check against is computed, see `verifying_key`.
-        let name = format!("guest-{}", &guest.hash.to_string()[2..18]);
-        let app_exe_commit =
-            keys::cached(&self.cache, &name, |_| true, || Ok(exe_commit(&vm, guest, &program.commitment)))?;
-        vm.load_program(program);
+        let app_exe_commit = self.load_guest(&mut vm, guest)?;
         let mut preflight = vm.preflight_interpreter(exe).stage("loading the guest")?;
         let mut state = vm.create_initial_state(exe, streams(input));
 
@@ -310,60 +315,81 @@ impl Prover {
         let mut user_public_values = None;
         timings.segments.clear();
         for (index, segment) in segments.iter().enumerate() {
-            let (instructions, trace_heights) = (segment.num_insns, &segment.trace_heights);
+            let instructions = segment.num_insns;
             let step = Step::Segment { index, count, instructions };
             let last = index + 1 == count;
             let name = format!("segment-{index}");
             let ((proof, next), elapsed) = self.timed_saved(step, timings, || {
-                let saved = match last {
-                    // Its proof is of no use without the one of what the guest revealed.
-                    true => {
-                        work.public_values(&app_vk).map(|values| user_public_values.insert(values)).is_some()
-                    }
-                    false => true,
-                };
                 let verify = |proof: &StarkProof| {
                     vm.engine.verify(&app_vk.vk, proof).map_err(|error| error.to_string())
                 };
-                if saved && let Some(proof) = work.proof(&name, &app_vk.vk, verify) {
+                if last {
+                    user_public_values = checkpoint.public_values(&app_vk);
+                }
+                // The last segment's proof is of no use without the proof of the public values.
+                if (!last || user_public_values.is_some())
+                    && let Some(proof) = checkpoint.proof(&name, &app_vk.vk, verify)
+                {
                     let interpreter = vm.interpreter(exe).stage("loading the guest")?;
                     let next = interpreter
                         .execute_from_state(state, Some(instructions))
                         .stage("running a segment that was proven before")?;
                     return Ok((proof, next, true));
                 }
-                vm.transport_init_memory_to_device(&state.memory);
-                let PreflightExecutionOutput { system_records, record_arenas, to_state } = vm
-                    .execute_preflight(&mut preflight, state, Some(instructions), trace_heights)
-                    .stage("running a segment")?;
-                let context = vm
-                    .generate_proving_ctx(system_records, record_arenas)
-                    .stage("filling a segment's tables")?;
-                let proof = self.backend.prove_segment(&vm, context)?;
+                let (proof, next) = self.prove_segment(&mut vm, &mut preflight, state, segment)?;
                 if last {
-                    let values =
-                        user_public_values.insert(prove_public_values(&vm, &to_state.memory.memory)?);
-                    work.save_public_values(values)?;
+                    let values = user_public_values.insert(prove_public_values(&vm, &next.memory.memory)?);
+                    checkpoint.save_public_values(values)?;
                 }
-                work.save(&name, &proof)?;
-                Ok((proof, to_state, false))
+                checkpoint.save(&name, &proof)?;
+                Ok((proof, next, false))
             })?;
             timings.segments.push(elapsed);
             per_segment.push(proof);
             state = next;
         }
-        let user_public_values =
-            user_public_values.ok_or_else(|| ProverError::machine("proving", "a run without segments"))?;
+        let user_public_values = user_public_values
+            .ok_or_else(|| ProverError::proof_system("proving", "a run without segments"))?;
         Ok((ContinuationVmProof { per_segment, user_public_values }, app_exe_commit))
     }
 
-    /// Aggregates the proofs of a run to one: layer by layer, and one time more because the proof of a single
+    /// Loads a guest into the VM and returns its commitment.
+    fn load_guest(&self, vm: &mut Vm, guest: &Guest) -> Result<Digest, ProverError> {
+        let program = program_commitment::commit(vm, &guest.exe)?;
+        // The commitment is cached because the tree over the memory takes half a second. The proof is checked against
+        // it, so a wrong one only makes this run fail. Consumers check against a computed one, see `verifying_key`.
+        let name = format!("guest-{}", &guest.hash.to_string()[2..18]);
+        let app_exe_commit =
+            keys::cached(&self.cache, &name, |_| true, || Ok(exe_commit(vm, guest, &program.commitment)))?;
+        vm.load_program(program);
+        Ok(app_exe_commit)
+    }
+
+    /// Runs one segment from `state`, fills its tables and proves it. Returns the proof and the state after the
+    /// segment.
+    fn prove_segment(
+        &self,
+        vm: &mut Vm,
+        preflight: &mut Preflight,
+        state: VmState<F>,
+        segment: &Segment,
+    ) -> Result<(StarkProof, VmState<F>), ProverError> {
+        vm.transport_init_memory_to_device(&state.memory);
+        let PreflightExecutionOutput { system_records, record_arenas, to_state } = vm
+            .execute_preflight(preflight, state, Some(segment.num_insns), &segment.trace_heights)
+            .stage("running a segment")?;
+        let context =
+            vm.generate_proving_ctx(system_records, record_arenas).stage("filling a segment's tables")?;
+        Ok((self.backend.prove_segment(vm, context)?, to_state))
+    }
+
+    /// Aggregates the proofs of a run to one, layer by layer. One more layer follows, because the proof of a single
     /// child is the smallest.
     fn aggregate(
         &self,
         aggregation: &AggProver,
         run: &ContinuationVmProof<SC>,
-        work: &Work,
+        checkpoint: &Checkpoint,
         timings: &mut Timings,
     ) -> Result<VmStarkProof, ProverError> {
         let widths = aggregation_tree();
@@ -388,11 +414,11 @@ impl Prover {
                 let name = format!("layer-{layer}-{position}");
                 let (proof, _) =
                     self.timed_saved(Step::Aggregate { index, count, layer }, timings, || {
-                        if let Some(proof) = work.proof(&name, &key, verify) {
+                        if let Some(proof) = checkpoint.proof(&name, &key, verify) {
                             return Ok((proof, (), true));
                         }
                         let proof = self.backend.aggregate(aggregation, layer, children)?;
-                        work.save(&name, &proof)?;
+                        checkpoint.save(&name, &proof)?;
                         Ok((proof, (), false))
                     })?;
                 parents.push(proof.0);
@@ -401,12 +427,13 @@ impl Prover {
             proofs = parents;
             timings.layers.push(start.elapsed());
         }
-        let inner = proofs.pop().ok_or_else(|| ProverError::machine("aggregating", "no proof was left"))?;
+        let inner =
+            proofs.pop().ok_or_else(|| ProverError::proof_system("aggregating", "no proof was left"))?;
         let user_pvs_proof = run.user_public_values.clone();
         Ok(VmStarkProof { inner, user_pvs_proof, deferral_merkle_proofs: None })
     }
 
-    /// Runs one step and tells of it.
+    /// Runs one step and reports it.
     pub(crate) fn timed<T>(
         &self,
         step: Step,
@@ -417,7 +444,7 @@ impl Prover {
         Ok((value, elapsed))
     }
 
-    /// Runs one step, whose closure also says whether its result was found in the interrupted run's work.
+    /// Runs one step and reports it. The closure also returns whether its result came from the checkpoint.
     pub(crate) fn timed_saved<T, U>(
         &self,
         step: Step,
@@ -433,7 +460,7 @@ impl Prover {
     }
 }
 
-/// How many proofs each layer of the aggregation holds, over `segments` proofs.
+/// Number of proofs in each layer of the aggregation over `segments` proofs.
 fn layers(segments: usize) -> Vec<usize> {
     let tree = aggregation_tree();
     let mut layers = vec![segments.div_ceil(tree.num_children_leaf)];
@@ -445,18 +472,19 @@ fn layers(segments: usize) -> Vec<usize> {
     layers
 }
 
-/// The commitment to the guest: to its code, its initial memory and its entry point. `program` is the one to its code.
+/// Commitment to the guest: to its code, its initial memory and its entry point. `program` is the commitment to its
+/// code.
 fn exe_commit(vm: &Vm, guest: &Guest, program: &Digest) -> Digest {
     compute_exe_commit_from_mem_config(program, &guest.exe, &vm.config().system.config.memory_config)
 }
 
-/// The Merkle path from what the guest revealed to the root of its memory at the end.
+/// Merkle path from the guest's public values to the root of its final memory.
 fn prove_public_values(
     vm: &Vm,
     memory: &MemoryImage,
 ) -> Result<UserPublicValuesProof<DIGEST_SIZE, F>, ProverError> {
     let top = vm.memory_top_tree().ok_or_else(|| {
-        ProverError::machine("proving what the guest revealed", "the machine has no memory tree")
+        ProverError::proof_system("proving what the guest revealed", "the VM has no memory tree")
     })?;
     let config = &vm.config().system.config;
     let dimensions = config.memory_config.memory_dimensions();
@@ -469,34 +497,34 @@ fn prove_public_values(
     ))
 }
 
-/// Makes something from what is kept of an interrupted run in files whose names begin with `prefix`, as far as it goes.
+/// Makes something from the checkpoint's files with names that begin with `prefix`, as far as they go.
 ///
-/// Each proof that is read back has been verified; whether they belong together, and to this run, only what is made from them
-/// shows. If it is wrong, all of them are removed, and it is made once more.
-fn with_kept<T>(
-    work: &Work,
+/// Each proof that is read back has been verified. Whether the proofs belong together, and to this run, shows only in
+/// what is made from them. If that is wrong, all of them are removed, and it is made once more.
+fn with_checkpoint<T>(
+    checkpoint: &Checkpoint,
     prefix: &str,
     mut make: impl FnMut() -> Result<T, ProverError>,
 ) -> Result<T, ProverError> {
-    if !work.keeps(prefix) {
+    if !checkpoint.keeps(prefix) {
         return make();
     }
-    let before = work.restored();
-    // What makes proofs relies on those below to be right.
-    let made =
-        caught(&mut make).unwrap_or_else(|panic| Err(ProverError::machine("using what was kept", panic)));
+    let before = checkpoint.restored();
+    // The code that makes proofs relies on right proofs below.
+    let made = caught(&mut make)
+        .unwrap_or_else(|panic| Err(ProverError::proof_system("using what was kept", panic)));
     match made {
-        Err(error @ ProverError::Machine { .. }) if work.restored() > before => {
+        Err(error @ ProverError::ProofSystem { .. }) if checkpoint.restored() > before => {
             warn!(%error, "what was kept of an interrupted run doesn't fit, it is removed and made again");
-            work.forget(prefix);
+            checkpoint.forget(prefix);
             make()
         }
         made => made,
     }
 }
 
-/// Checks that the segments' proofs verify and follow one another from the guest's start to its end, where it revealed
-/// `expected`, if that is given.
+/// Checks that the segments' proofs verify, and that they follow one another from the guest's start to its end. There
+/// it must have revealed `expected`, if that is given.
 fn check_chain(
     app_key: &AppKey,
     run: &ContinuationVmProof<SC>,
@@ -506,24 +534,24 @@ fn check_chain(
     const STAGE: &str = "checking the segments' proofs";
     let proven = verify_app_proof::<Engine>(&app_key.get_app_vk(), run).stage(STAGE)?;
     if proven != app_exe_commit {
-        return Err(ProverError::machine(STAGE, "they are of another guest"));
+        return Err(ProverError::proof_system(STAGE, "they are of another guest"));
     }
     let revealed = &run.user_public_values.public_values;
     if expected.is_some_and(|expected| !reveals(revealed, expected)) {
-        return Err(ProverError::machine(STAGE, "they are of another run of the guest"));
+        return Err(ProverError::proof_system(STAGE, "they are of another run of the guest"));
     }
     Ok(())
 }
 
-/// Whether a guest revealed a digest's bytes, and zeros.
+/// Returns whether a guest revealed a digest's bytes, and zeros.
 fn reveals(revealed: &[F], digest: B256) -> bool {
     let bytes = digest.0.into_iter().chain(std::iter::repeat(0));
     revealed.len() >= digest.len()
         && revealed.iter().zip(bytes).all(|(value, byte)| value.as_canonical_u32() == u32::from(byte))
 }
 
-/// Checks that the release's own guest has the commitments that the verifiers of this release have built in. What they are
-/// made from comes from the cache folder.
+/// Checks that the release's own guest has the commitments that the verifiers of this release have built in. They are
+/// made from files of the cache folder.
 fn check_release(key: &VerifyingKey) -> Result<(), ProverError> {
     let committed = VerifyingKey::committed()?;
     let same = [key.app_exe_commitment(), key.app_vm_commitment()]
@@ -531,18 +559,18 @@ fn check_release(key: &VerifyingKey) -> Result<(), ProverError> {
     if same {
         return Ok(());
     }
-    Err(ProverError::machine(
+    Err(ProverError::proof_system(
         "checking the keys in the cache folder",
         "no verifier of this release would accept their proofs; remove the folder `keys` there, so that they are made again",
     ))
 }
 
-/// All that a proof of the guest is checked against.
+/// Key that a proof of the guest is checked with.
 fn verifying_key(app_key: &AppKey, aggregation: &AggProver, app_exe_commit: Digest) -> VerifyingKey {
     VerifyingKey::new(stark_key(app_key, aggregation, app_exe_commit))
 }
 
-/// As [`verifying_key`], in the proof system's form.
+/// The same key as [`verifying_key`], in the proof system's form.
 fn stark_key(app_key: &AppKey, aggregation: &AggProver, app_exe_commit: Digest) -> VmStarkVerifyingKey {
     let app_vk = app_key.get_app_vk();
     VmStarkVerifyingKey {
@@ -568,41 +596,41 @@ mod tests {
 
     use super::*;
 
-    /// What is kept is used once; what it leads to decides whether it is used again.
+    /// Kept proofs are used once. The result decides whether they are used again.
     #[test]
     fn what_does_not_fit_is_made_again() {
         let cache = tempfile::tempdir().unwrap();
         let kept = || {
-            let work = Work::open(cache.path(), &[b"guest"], b"input");
-            work.put("layer-0-0", b"of another run");
-            work.put("segment-0", b"of this run");
-            work
+            let checkpoint = Checkpoint::open(cache.path(), &[b"guest"], b"input");
+            checkpoint.put("layer-0-0", b"of another run");
+            checkpoint.put("segment-0", b"of this run");
+            checkpoint
         };
         let outcomes: [fn() -> Result<(), ProverError>; 2] =
-            [|| Err(ProverError::machine("aggregating", "it doesn't fit")), || panic!("it doesn't fit")];
+            [|| Err(ProverError::proof_system("aggregating", "it doesn't fit")), || panic!("it doesn't fit")];
         for outcome in outcomes {
-            let (work, tries) = (kept(), Cell::new(0));
-            let made = with_kept(&work, "layer-", || {
+            let (checkpoint, tries) = (kept(), Cell::new(0));
+            let made = with_checkpoint(&checkpoint, "layer-", || {
                 tries.set(tries.get() + 1);
-                let layer = work.small("layer-0-0", |bytes| Ok(bytes.to_vec()));
+                let layer = checkpoint.small("layer-0-0", |bytes| Ok(bytes.to_vec()));
                 if layer.is_some() { outcome().map(|()| "from it") } else { Ok("anew") }
             });
             assert_eq!((made.unwrap(), tries.get()), ("anew", 2));
-            assert!(!work.keeps("layer-") && work.keeps("segment-"));
+            assert!(!checkpoint.keeps("layer-") && checkpoint.keeps("segment-"));
         }
-        // What fails without them is not tried again, nor what says nothing about them.
-        let (work, tries) = (kept(), Cell::new(0));
-        let failed: Result<(), _> = with_kept(&work, "layer-", || {
+        // An error without the kept proofs is no reason to try again, nor one that says nothing about them.
+        let (checkpoint, tries) = (kept(), Cell::new(0));
+        let failed: Result<(), _> = with_checkpoint(&checkpoint, "layer-", || {
             tries.set(tries.get() + 1);
-            Err(ProverError::machine("aggregating", "no memory"))
+            Err(ProverError::proof_system("aggregating", "no memory"))
         });
-        assert!(failed.is_err() && tries.get() == 1 && work.keeps("layer-"));
-        let failed: Result<(), _> = with_kept(&work, "layer-", || {
+        assert!(failed.is_err() && tries.get() == 1 && checkpoint.keeps("layer-"));
+        let failed: Result<(), _> = with_checkpoint(&checkpoint, "layer-", || {
             tries.set(tries.get() + 1);
-            work.small("layer-0-0", |_| Ok(())).unwrap();
+            checkpoint.small("layer-0-0", |_| Ok(())).unwrap();
             Err(ProverError::Refused("no".to_owned()))
         });
-        assert!(failed.is_err() && tries.get() == 2 && work.keeps("layer-"));
+        assert!(failed.is_err() && tries.get() == 2 && checkpoint.keeps("layer-"));
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! Has made-up worlds judged natively, by a 32-bit process and by the guest in the virtual machine, for as long as one likes:
+//! Generates random worlds, and has them judged natively, by a 32-bit process, and by the guest in the VM.
 //!
 //! ```text
 //! cargo run --release -p zeno-tests --example adversary -- [--seed N] [--seconds S | --worlds N]
 //!     [--judge PROGRAM] [--no-judge] [--vm-every K] [--vm-longest MS] [--elf FILE] [--save DIR] [--verbose]
 //! ```
 //!
-//! A world follows from its seed alone; the first has `--seed`, each other one the next number. The 32-bit judge is the one
-//! that `scripts/test-32 --build` makes, or `ZENO_JUDGE_32`, or `--judge`. One world in `--vm-every` (zero: none) goes
-//! through the virtual machine, unless it took longer than `--vm-longest` milliseconds natively. It fails if there is a
-//! finding; the inputs of findings are saved. `--verbose` tells of every world.
+//! A world is a function of its seed. The first world has the seed `--seed`, and the others have the following numbers.
+//! The 32-bit judge is the program that `scripts/test-32 --build` makes, or `ZENO_JUDGE_32`, or `--judge`. One world in
+//! `--vm-every` goes through the VM, or none if that is zero, unless native validation takes more than `--vm-longest`
+//! milliseconds. The program fails if there is a finding, and saves the inputs of findings. `--verbose` prints every
+//! world.
 
 #[path = "../tests/adversary/vm.rs"]
 mod vm;
@@ -24,13 +25,14 @@ use vm::Vm;
 use zeno_tests::{
     judge::Judges,
     worlds::{
-        World, default_judge,
-        judges::{Native, Tracing},
-        tally::{Court, Finding},
+        World,
+        comparison::{Comparison, Finding},
+        default_judge,
+        judges::{Native, Revm},
     },
 };
 
-/// How long the 32-bit judge may take for one world.
+/// Time that the 32-bit judge has for one world.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Debug)]
@@ -104,26 +106,26 @@ fn main() -> ExitCode {
     }
 }
 
-/// Answers with the number of findings.
+/// Compares the judges, and returns the number of findings.
 fn run(options: &Options) -> Result<u64, String> {
-    let mut court = Court::new(Native).with(Tracing);
+    let mut comparison = Comparison::new(Native).with(Revm);
     match &options.judge {
         Some(program) => {
             let judges = Judges::new(program, TIMEOUT)?;
             println!("{} has {} bits", program.display(), judges.bits());
-            court = court.with(judges);
+            comparison = comparison.with(judges);
         }
         None => println!("without a 32-bit judge"),
     }
     if options.vm_every > 0 {
         let vm = Vm::new(options.elf.as_deref())?;
-        court = court.with_slow(vm, options.vm_every, Duration::from_millis(options.vm_longest));
+        comparison = comparison.with_slow(vm, options.vm_every, Duration::from_millis(options.vm_longest));
     }
     fs::create_dir_all(&options.save).map_err(|error| format!("{}: {error}", options.save.display()))?;
 
     let start = Instant::now();
     let end = options.seconds.map(|seconds| start + Duration::from_secs(seconds));
-    let mut told = Instant::now();
+    let mut reported = Instant::now();
     for seed in (options.seed..=u64::MAX).take(usize::try_from(options.worlds).unwrap_or(usize::MAX)) {
         if end.is_some_and(|end| Instant::now() >= end) {
             break;
@@ -137,17 +139,17 @@ fn run(options: &Options) -> Result<u64, String> {
                 "seed {seed}: {fork}, gas limit {gas_limit}, {bytes} bytes, {built:?}, made in {made:.1?}"
             );
         }
-        let heard = Instant::now();
-        if let Some(finding) = court.hear(seed) {
+        let asked = Instant::now();
+        if let Some(finding) = comparison.check(seed) {
             println!("{finding}");
             save(&options.save, &finding);
         }
-        if heard.elapsed() > Duration::from_secs(5) {
-            println!("the world of seed {seed} took {:.1?}", heard.elapsed());
+        if asked.elapsed() > Duration::from_secs(5) {
+            println!("the world of seed {seed} took {:.1?}", asked.elapsed());
         }
-        if told.elapsed() > Duration::from_secs(5) {
-            told = Instant::now();
-            let tally = &court.tally;
+        if reported.elapsed() > Duration::from_secs(5) {
+            reported = Instant::now();
+            let tally = &comparison.tally;
             println!(
                 "{:.0?}: seed {seed}, {} worlds, {} valid, {:?}, {} findings",
                 start.elapsed(),
@@ -158,8 +160,8 @@ fn run(options: &Options) -> Result<u64, String> {
             );
         }
     }
-    println!("in {:.1?}, from seed {}: {}", start.elapsed(), options.seed, court.tally);
-    Ok(court.tally.findings)
+    println!("in {:.1?}, from seed {}: {}", start.elapsed(), options.seed, comparison.tally);
+    Ok(comparison.tally.findings)
 }
 
 fn save(folder: &Path, finding: &Finding) {

@@ -1,9 +1,10 @@
-//! Compares judges, which are built for 32 bits or with debug assertions, with validation in this process:
-//! `scripts/test-32` builds them and runs this, as
+//! Compares judges, which are built for 32 bits or with debug assertions, with validation in this process.
+//!
+//! `scripts/test-32` builds the judges, and runs this program as
 //! `cargo run --release -p zeno-tests --example compare-judges -- --judge PROGRAM [--judge PROGRAM] [--quick]`.
 //!
-//! Every step prints how many inputs were compared. It fails for a difference, and where there is nothing to compare:
-//! without the shared data, too.
+//! Every step prints the number of inputs that were compared. The program fails for a difference, and if a step has
+//! nothing to compare, as without the shared data.
 
 use alloy_primitives::Bytes;
 use rand::{SeedableRng, rngs::StdRng};
@@ -20,20 +21,21 @@ use std::{
 };
 use zeno_guest_evm::{ChainClaim, StatelessInput, ValidationError, minimize, validate};
 use zeno_tests::{
+    example,
     judge::{Judges, Verdict},
     mainnet,
     mutate::Mutator,
     official::{self, Judged, SUITES, Suite},
 };
 
-/// How long a judge may take for one input.
+/// Time that a judge has for one input.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// `--quick` takes one file in so many of a suite that has more.
+/// Number of files of which `--quick` takes one, in a suite that has more files than this.
 const SAMPLE: usize = 12;
-/// How many differences of a step are printed.
+/// Greatest number of differences that a step prints.
 const SHOWN: usize = 20;
 
-/// What the known attacks must come to, by the name of their file.
+/// Verdicts that the known attacks must have, by the name of their file.
 const CASES: [(&str, Wanted); 5] = [
     ("memory-wraps", Wanted::Unsupported),
     ("memory-exhausts-host", Wanted::Unsupported),
@@ -45,13 +47,13 @@ const CASES: [(&str, Wanted); 5] = [
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wanted {
     Valid,
-    /// Refused, and the block is at fault.
+    /// Refused because the block is invalid.
     Invalid,
-    /// Refused, and nothing is said of the block.
+    /// Refused without a verdict about the block.
     Unsupported,
 }
 
-/// One step: what was compared, and what wasn't equal.
+/// Step of the comparison: numbers of inputs, and differences.
 struct Step<'a> {
     judges: &'a [Judges],
     start: Instant,
@@ -72,7 +74,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Has all judges judge the encoded input.
+    /// Asks all judges about an encoded input, and compares their verdicts with the result of this process.
     fn compare(
         &self,
         name: &dyn Fn() -> String,
@@ -96,7 +98,7 @@ impl<'a> Step<'a> {
         self.differences.lock().unwrap_or_else(PoisonError::into_inner).push(difference);
     }
 
-    /// Prints what was counted, and answers whether all is well.
+    /// Prints the numbers, and returns whether inputs were compared and none differs.
     fn finish(self) -> bool {
         let (valid, refused) = (self.valid.into_inner(), self.refused.into_inner());
         let differences = self.differences.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -156,17 +158,17 @@ fn arguments() -> Result<(Vec<Judges>, bool), String> {
     Ok((judges, quick))
 }
 
-/// The official tests: every block of theirs that is an input at all.
+/// Compares every block of the official tests that can be made into an input.
 fn official_tests(judges: &[Judges], quick: bool) -> bool {
     let mut fits = true;
     for name in SUITES {
         let step =
             Step::new(judges, &format!("official tests: {name}{}", if quick { ", a sample" } else { "" }));
-        // Where the tests unpack it, too.
+        // Tests unpack archives into the same folder.
         match Suite::open(name, &Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp")) {
             Ok(Suite { mut files, .. }) => {
                 if quick && files.len() > SAMPLE {
-                    // The same ones everywhere, large and small.
+                    // Sorted by path, so that every run takes the same files, large and small ones.
                     files.sort_unstable();
                     files = files.into_iter().step_by(SAMPLE).collect();
                 }
@@ -231,9 +233,7 @@ fn mainnet_blocks(judges: &[Judges], quick: bool) -> bool {
 }
 
 fn tampering(judges: &[Judges], quick: bool) -> bool {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/example/input.zeno");
-    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let example = StatelessInput::decode(&Bytes::from(bytes)).expect("the committed example decodes");
+    let example = example::committed();
     let foreign = (0..50u8).map(|byte| Bytes::from(vec![byte; 40])).collect::<Vec<_>>();
     let mut fits = tamper(judges, "the example", &example, &foreign, 1);
     if !quick {
@@ -245,7 +245,7 @@ fn tampering(judges: &[Judges], quick: bool) -> bool {
     fits
 }
 
-/// Compares all mutations of an input. (That none is a lie is tests/tampering.rs's.)
+/// Compares all mutations of an input. The test `tampering` checks that none of them is a lie.
 fn tamper(judges: &[Judges], name: &str, input: &StatelessInput, foreign: &[Bytes], seed: u64) -> bool {
     let step = Step::new(judges, &format!("tampered copies of {name}"));
     let (honest, _) = minimize(input).expect("the honest input is valid");
@@ -258,7 +258,7 @@ fn tamper(judges: &[Judges], name: &str, input: &StatelessInput, foreign: &[Byte
     step.finish()
 }
 
-/// The known attacks.
+/// Compares the known attacks.
 fn cases(judges: &[Judges]) -> bool {
     let step = Step::new(judges, "known attacks");
     let folder = mainnet::shared_dir().join("cases/soundness");
@@ -283,10 +283,10 @@ fn cases(judges: &[Judges]) -> bool {
     step.finish()
 }
 
-/// Compares one attack, with what it must come to as well.
+/// Compares one attack, also with the verdict that it must have.
 fn case(step: &Step<'_>, name: &str, input: &[u8]) {
     let wanted = CASES.iter().find(|(case, _)| *case == name).map(|(_, wanted)| *wanted);
-    // Other processes first: where they are not proof against it, this one isn't, either.
+    // The other processes come first, because an attack that ends them would end this one, too.
     for judges in step.judges {
         let verdict = judges.ask(input);
         let came = match &verdict {

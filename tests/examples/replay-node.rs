@@ -1,6 +1,7 @@
-//! A node that answers JSON-RPC from a recorded mainnet block, to try `zeno` on without a network:
-//! `cargo run --release -p zeno-tests --example replay-node -- NUMBER [--proofs]`.
-//! With `--proofs` it has no `debug_` methods.
+//! Replaying node: answers JSON-RPC calls about a recorded mainnet block, to try `zeno` without a network.
+//!
+//! `cargo run --release -p zeno-tests --example replay-node -- NUMBER [--proofs]`. With `--proofs` it has no `debug_`
+//! methods.
 
 use std::{env, error::Error};
 use zeno_tests::{

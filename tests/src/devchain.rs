@@ -1,4 +1,4 @@
-//! A development chain in memory: a genesis, and blocks built on it by the executor itself.
+//! Development chain in memory: a genesis, and blocks that the workspace's own executor builds on it.
 
 use alloy_consensus::{
     Block, BlockBody, EMPTY_OMMER_ROOT_HASH, Header, TxReceipt,
@@ -17,8 +17,8 @@ use zeno_guest_evm::{
     trie::{Preimages, Trie},
 };
 
-/// Private keys of the accounts that development tools fund by default (the first ones of the
-/// mnemonic "test test test test test test test test test test test junk"): known to everybody.
+/// Private keys of the accounts that development tools fund by default, which are public. They are the first ones of
+/// the mnemonic "test test test test test test test test test test test junk".
 const KEYS: [[u8; 32]; 5] = [
     hex!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
     hex!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
@@ -27,41 +27,41 @@ const KEYS: [[u8; 32]; 5] = [
     hex!("47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a"),
 ];
 
-/// A funded account that can sign.
+/// Funded account that can sign.
 #[derive(Clone, Debug)]
 pub struct DevAccount(SigningKey);
 
 impl DevAccount {
-    /// The account with this number, from zero to four.
+    /// Account with this index, from 0 to 4.
     ///
     /// # Panics
-    /// If there is none.
+    /// If the index is greater than 4.
     pub fn new(index: usize) -> Self {
         Self(SigningKey::from_slice(&KEYS[index]).expect("the key is in range"))
     }
 
-    /// Its address.
+    /// Address of the account.
     pub fn address(&self) -> Address {
         Address::from_public_key(self.0.verifying_key())
     }
 
-    /// Its signature of a hash, always the same one (RFC 6979).
+    /// Signs a hash. The nonce is deterministic (RFC 6979), so the signature is always the same.
     ///
     /// # Panics
-    /// Never for a hash: only a zero nonce could fail.
+    /// Never in practice: only a zero nonce could fail.
     pub fn sign(&self, hash: &B256) -> Signature {
         self.0.sign_prehash_recoverable(hash.as_slice()).expect("a hash can be signed").into()
     }
 }
 
-/// What a block is to contain; the rest of its header follows.
+/// Contents of a block that is to be built. The rest of its header follows from them.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
-    /// Transactions, signed.
+    /// Signed transactions.
     pub transactions: Vec<Transaction>,
     /// Withdrawals of the consensus layer.
     pub withdrawals: Withdrawals,
-    /// Who gets the fees.
+    /// Recipient of the priority fees.
     pub beneficiary: Address,
     /// The beacon chain's randomness.
     pub prev_randao: B256,
@@ -69,10 +69,10 @@ pub struct Draft {
     pub parent_beacon_block_root: B256,
 }
 
-/// A chain in memory, whose state is known as a whole. Every fork up to Prague is active.
+/// Chain in memory with its complete state. Every fork up to Prague is active.
 #[derive(Clone, Debug)]
 pub struct DevChain {
-    /// Its rules.
+    /// The chain's rules.
     pub spec: ChainSpec,
     /// Header of the last block.
     pub head: Header,
@@ -81,11 +81,11 @@ pub struct DevChain {
     codes: Vec<Bytes>,
 }
 
-/// Seconds between two blocks.
+/// Time between two blocks, in seconds.
 const SLOT_TIME: u64 = 12;
 
 impl DevChain {
-    /// The chain that begins with a geth-style genesis.
+    /// Chain that begins with a geth-style genesis.
     ///
     /// # Panics
     /// If the JSON is not a genesis with every fork up to Prague active.
@@ -104,7 +104,7 @@ impl DevChain {
             }
             nodes.extend(storage.revealed());
             let account = TrieAccount::from(account);
-            // `alloy-trie` builds the storage's trie by another method.
+            // `alloy-trie` computes the storage root by an independent method.
             assert_eq!(account.storage_root, storage.hash(), "storage root of {address}");
             state
                 .insert(&keccak256(address), alloy_rlp::encode(account).into(), &mut none)
@@ -138,7 +138,7 @@ impl DevChain {
         (&self.nodes, &self.codes)
     }
 
-    /// Header of the block that would come next, but for what execution gives.
+    /// Header of the next block, without the fields that its execution determines.
     pub fn next_header(&self, draft: &Draft) -> Header {
         let parent = &self.head;
         let timestamp = parent.timestamp + SLOT_TIME;
@@ -159,7 +159,7 @@ impl DevChain {
         }
     }
 
-    /// Builds the next block, validates it, and answers with its minimal input.
+    /// Builds the next block, validates it, and returns its minimal input.
     ///
     /// # Panics
     /// If a transaction can't be part of the block.
@@ -206,7 +206,7 @@ impl DevChain {
         self.nodes.extend(nodes);
         self.codes.extend(codes);
         self.head = block.header;
-        // As a fetcher leaves it: no more than is read, and with hints.
+        // A fetcher returns the same form: only what validation reads, and jump hints.
         minimize(&input).expect("it is valid").0
     }
 }

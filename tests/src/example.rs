@@ -1,4 +1,4 @@
-//! The example block: small, but with every type of transaction.
+//! Example block: small, but with every type of transaction.
 
 use crate::devchain::{DevAccount, DevChain, Draft};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip7702, TxLegacy};
@@ -9,13 +9,17 @@ use alloy_eips::{
     eip7702::Authorization,
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, hex, keccak256};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use zeno_guest_evm::{StatelessInput, Transaction};
 
-/// The genesis of the development chain.
+/// Genesis of the development chain, as JSON in geth's format.
 pub const GENESIS: &str = include_str!("../../config/chains/dev.json");
 
-/// A contract of the genesis. For each pair of words in its call data it stores the second at the
-/// slot that the first names; then it logs the call data, with the caller as topic.
+/// Code of the ledger, a contract of the genesis. For each pair of words in its call data it stores the second word at
+/// the slot that the first one names. Then it logs the call data, with the caller as topic.
 ///
 /// ```text
 /// 00 PUSH0                             offset = 0
@@ -29,16 +33,30 @@ pub const GENESIS: &str = include_str!("../../config/chains/dev.json");
 /// ```
 pub const LEDGER_CODE: [u8; 33] =
     hex!("5f5b368110156017578060200135813555604001600156" "5b365f5f3733365fa100");
-/// Where the genesis has it.
+/// Address of the ledger in the genesis.
 pub const LEDGER: Address = address!("0x1ed9e71ed9e71ed9e71ed9e71ed9e71ed9e71ed9");
 
 const GWEI: u128 = 1_000_000_000;
 
-/// Builds the development chain's first block, and answers with its minimal input: always the same
-/// bytes.
+/// Path of the committed input of the example block.
+pub fn committed_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/example/input.zeno")
+}
+
+/// Reads the committed input of the example block.
 ///
 /// # Panics
-/// If the genesis is not as it should be.
+/// If the file can't be read or decoded.
+pub fn committed() -> StatelessInput {
+    let path = committed_path();
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    StatelessInput::decode(&bytes.into()).expect("the committed example decodes")
+}
+
+/// Builds the development chain's first block, and returns its minimal input. The bytes are always the same.
+///
+/// # Panics
+/// If the genesis lacks the accounts or contracts that the block uses.
 pub fn example() -> StatelessInput {
     let mut chain = DevChain::from_genesis(GENESIS);
     let transactions = transactions(chain.spec.chain_id);
@@ -57,7 +75,7 @@ pub fn example() -> StatelessInput {
     })
 }
 
-/// The example's transactions, in order.
+/// Transactions of the example block, in order.
 pub fn transactions(chain_id: u64) -> Vec<Transaction> {
     let accounts = [0, 1, 2, 3, 4].map(DevAccount::new);
     let call = |nonce, to: Address, gas_limit, input: Bytes| TxEip1559 {
@@ -84,7 +102,7 @@ pub fn transactions(chain_id: u64) -> Vec<Transaction> {
         value: U256::from(10).pow(U256::from(18)),
         input: Bytes::new(),
     };
-    // Three of the ledger's slots are deleted, one changes, two are new.
+    // Deletes three of the ledger's slots, changes one, and adds two.
     let update = TxEip2930 {
         chain_id,
         nonce: 0,
@@ -111,7 +129,7 @@ pub fn transactions(chain_id: u64) -> Vec<Transaction> {
         max_fee_per_blob_gas: GWEI,
         input: ledger_call(&[(5, 0)]),
     };
-    // The authority becomes a ledger itself, and is called as one.
+    // The authority delegates to the ledger, and the transaction calls it.
     let authority = &accounts[4];
     let authorization = Authorization { chain_id: U256::from(chain_id), address: LEDGER, nonce: 0 };
     let delegation = TxEip7702 {
@@ -129,7 +147,7 @@ pub fn transactions(chain_id: u64) -> Vec<Transaction> {
         input: ledger_call(&[(1, 77)]),
     };
     let request = TxEip1559 {
-        // The contract's fee is one wei while nobody queues.
+        // The contract's fee is one wei as long as its queue is empty.
         value: U256::ONE,
         ..call(1, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, 200_000, withdrawal_request())
     };
@@ -142,7 +160,7 @@ pub fn transactions(chain_id: u64) -> Vec<Transaction> {
         signed(delegation, &accounts[3]),
         // Runs out of gas at its first store.
         signed(call(1, LEDGER, 30_000, ledger_call(&[(200, 1)])), &accounts[1]),
-        // ORIGIN SELFDESTRUCT: created and destroyed at once.
+        // ORIGIN SELFDESTRUCT: a contract that its own creation destroys.
         signed(create(1, 80_000, Bytes::from_static(&hex!("32ff"))), &accounts[2]),
         signed(request, &accounts[0]),
         signed(call(2, precompile(1), 40_000, recovery()), &accounts[1]),
@@ -150,7 +168,7 @@ pub fn transactions(chain_id: u64) -> Vec<Transaction> {
     ]
 }
 
-/// The transaction with the account's signature.
+/// Signs a transaction by an account's key.
 pub fn signed<T>(transaction: T, account: &DevAccount) -> Transaction
 where
     T: SignableTransaction<Signature>,
@@ -160,7 +178,7 @@ where
     transaction.into_signed(signature).into()
 }
 
-/// Call data for the ledger: slots and what to store in them.
+/// Call data for the ledger, from pairs of a slot and its new value.
 pub fn ledger_call(entries: &[(u64, u64)]) -> Bytes {
     entries
         .iter()
@@ -169,7 +187,7 @@ pub fn ledger_call(entries: &[(u64, u64)]) -> Bytes {
         .collect()
 }
 
-/// Init code of another ledger, which stores something already while it is deployed.
+/// Init code of another ledger, which stores a value during its deployment.
 ///
 /// ```text
 /// PUSH1 2a PUSH0 SSTORE
@@ -184,7 +202,7 @@ fn precompile(number: u8) -> Address {
     Address::with_last_byte(number)
 }
 
-/// Input of the precompile ecrecover, with a signature that is valid.
+/// Input of the precompile `ecrecover`, with a valid signature.
 fn recovery() -> Bytes {
     let hash = keccak256("message");
     let signature = DevAccount::new(0).sign(&hash);
@@ -192,7 +210,7 @@ fn recovery() -> Bytes {
     [hash, v.into(), signature.r().into(), signature.s().into()].concat().into()
 }
 
-/// EIP-7002: a validator's public key, and how much to withdraw.
+/// Withdrawal request (EIP-7002): a validator's public key, and an amount in Gwei.
 fn withdrawal_request() -> Bytes {
     [&[0x42; 48][..], &1_000_000_000u64.to_be_bytes()].concat().into()
 }

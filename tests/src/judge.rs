@@ -1,5 +1,7 @@
-//! Judges: processes that validate inputs (tests/judge), built for a `usize` of 32 bits or with debug assertions, and
-//! the comparison of what they say with validation in this process.
+//! Judges: processes of the program `tests/judge`, which validate inputs and print a verdict.
+//!
+//! The program is built for a `usize` of 32 bits, or with debug assertions. Its verdicts are compared with those of
+//! validation in this process.
 
 use alloy_primitives::B256;
 use std::{
@@ -16,44 +18,44 @@ use std::{
 };
 use zeno_guest_evm::{ChainClaim, ValidationError};
 
-/// Address space of a judge, in KiB: four times the memory of the machine that the guest runs in. What takes more ends
-/// the process, and not the host.
+/// Address space of a judge, in KiB: four times the memory of the guest's VM. An input that takes more ends the
+/// process, and does not exhaust the host.
 const ADDRESS_SPACE: u64 = 2 << 20;
 
-/// What a judge says of an input.
+/// Verdict of a judge about an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is valid: the claim's digest.
+    /// The input is valid. The field is the claim's digest.
     Valid(B256),
-    /// It isn't.
+    /// The input is refused.
     Refused {
-        /// Whether the block is at fault, as [`ValidationError::blames_block`] has it.
+        /// Result of [`ValidationError::blames_block`]: true if the block itself breaks a rule.
         blames_block: bool,
-        /// The error in words.
+        /// The error's message.
         text: String,
     },
-    /// Validation panicked: where and why.
+    /// Validation panicked. The field is the panic's location and message.
     Panicked(String),
-    /// The process ended without an answer: how, and what it said last.
+    /// The process ended without an answer. The field is its exit status and last output.
     Died(String),
-    /// There was no answer in this time.
+    /// The process gave no answer within this time.
     TimedOut(Duration),
 }
 
 impl Verdict {
-    /// What a judge has to say if it judges as this process did.
+    /// Verdict that is equivalent to a result of validation in this process.
     pub fn of(native: Result<&ChainClaim, &ValidationError>) -> Self {
         match native {
             Ok(claim) => Self::Valid(claim.digest()),
             Err(error) => Self::Refused {
                 blames_block: error.blames_block(),
-                // As the judge writes it, in one line.
-                text: one_of_memory(&error.to_string().replace('\n', "\\n")),
+                // The judge writes it in one line.
+                text: with_one_memory_error(&error.to_string().replace('\n', "\\n")),
             },
         }
     }
 
-    /// Whether it is one: valid or refused.
+    /// Returns whether the input was judged: whether it is valid or refused.
     pub fn is_judgement(&self) -> bool {
         matches!(self, Self::Valid(_) | Self::Refused { .. })
     }
@@ -90,18 +92,18 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Judges of one program, as many as are asked at a time.
+/// Pool of judges of one program. It has one process for each concurrent question.
 #[derive(Debug)]
 pub struct Judges {
     program: PathBuf,
     timeout: Duration,
-    /// Bits of its `usize`.
+    /// Size of the program's `usize`, in bits.
     bits: u32,
     idle: Mutex<Vec<Judge>>,
 }
 
 impl Judges {
-    /// Starts the first. Each is given `timeout` for an answer.
+    /// Starts the first process. `timeout` is the time that a process has for an answer.
     ///
     /// # Errors
     /// If the program doesn't start, is no judge, or was built without debug assertions or overflow checks.
@@ -119,15 +121,15 @@ impl Judges {
         Ok(Self { program: program.to_owned(), timeout, bits, idle: Mutex::new(vec![judge]) })
     }
 
-    /// Bits of its `usize`.
+    /// Size of the program's `usize`, in bits.
     pub fn bits(&self) -> u32 {
         self.bits
     }
 
-    /// Has an encoded input judged.
+    /// Asks a judge about an encoded input.
     ///
     /// # Panics
-    /// If another judge can't be started.
+    /// If no process is idle, and another one can't be started.
     pub fn ask(&self, input: &[u8]) -> Verdict {
         let idle = self.idle.lock().expect("nobody panics with the lock").pop();
         let mut judge = idle.unwrap_or_else(|| {
@@ -142,19 +144,20 @@ impl Judges {
         if let Verdict::Refused { text, .. } = &mut verdict
             && self.bits == 32
         {
-            // What 32 bits say in other words: RLP with a length of more than they hold, which is
-            // refused for that before it is compared with what there is.
+            // With 32 bits, alloy-rlp refuses a length that a `usize` can't hold before it compares the length with the
+            // rest of the input. With 64 bits the comparison refuses it.
             *text = text.replace("Input too big", "input too short");
-            *text = one_of_memory(text);
+            *text = with_one_memory_error(text);
         }
-        // After anything else it may be about to end, or to answer late.
+        // After any other verdict the process may be about to end, or to answer late.
         if verdict.is_judgement() {
             self.idle.lock().expect("nobody panics with the lock").push(judge);
         }
         verdict
     }
 
-    /// Has an encoded input judged, and compares with what this process makes of it: the same digest, or the same words.
+    /// Asks a judge about an encoded input, and compares its verdict with the result `native` of this process. The
+    /// digests or the error messages must be equal.
     ///
     /// # Errors
     /// Both verdicts, if they differ.
@@ -167,7 +170,7 @@ impl Judges {
     }
 }
 
-/// One process.
+/// Process of a judge.
 #[derive(Debug)]
 struct Judge {
     child: Child,
@@ -188,7 +191,7 @@ impl Judge {
         let stdin = child.stdin.take().expect("it is piped");
         let stdout = child.stdout.take().expect("it is piped");
         let (sender, lines) = channel();
-        // It ends with the process, or with whoever asks.
+        // The thread ends with the process, or when the receiver is dropped.
         thread::spawn(move || {
             BufReader::new(stdout)
                 .lines()
@@ -218,7 +221,7 @@ impl Judge {
         })
     }
 
-    /// How it ended, now that it has closed what it writes to.
+    /// Verdict about a process that has closed its standard output: exit status and standard error.
     fn death(&mut self) -> Verdict {
         let mut said = String::new();
         let ended = self.child.wait();
@@ -240,9 +243,11 @@ impl Drop for Judge {
     }
 }
 
-/// A refusal's words, with one name for a frame whose memory no gas pays for: an offset that an address does not hold is no
-/// operand, and addresses have 32 bits or 64.
-fn one_of_memory(text: &str) -> String {
+/// Error message with one name for the two ways in which a frame runs out of gas for memory.
+///
+/// revm calls an offset that a `usize` can't hold an invalid operand. The verdict then depends on the size of a
+/// `usize`.
+fn with_one_memory_error(text: &str) -> String {
     text.replace("OutOfGas(InvalidOperand)", "OutOfGas(Memory)")
 }
 
@@ -254,14 +259,14 @@ mod tests {
     use zeno_guest_evm::InputError;
 
     const GREETING: &str = "echo 'judge usize=32 debug-assertions=1 overflow-checks=1'; ";
-    /// Takes an input of one byte.
+    /// Shell command that reads an input of one byte: the length and the byte.
     const TAKE: &str = "head -c 5 >/dev/null; ";
 
-    /// One test at a time: a process that another thread starts has the script open for writing for a moment, and a
-    /// file that is written can't be run.
+    /// Lock that runs one test at a time. A process that another thread forks holds the script open for writing for a
+    /// moment, and a file that is open for writing can't be executed.
     static ALONE: Mutex<()> = Mutex::new(());
 
-    /// Judges that are a shell script.
+    /// Pool of judges whose program is a shell script.
     fn judges(script: &str, timeout: Duration) -> (TempDir, Result<Judges, String>) {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("judge");
@@ -271,7 +276,7 @@ mod tests {
         (folder, judges)
     }
 
-    /// What one that says this after each of two inputs has said.
+    /// Verdicts about two inputs, from a judge that runs the command `answer` after each of them.
     fn ask(answer: &str) -> [Verdict; 2] {
         let script = format!("{GREETING}{TAKE}{answer}; {TAKE}{answer}");
         let (_folder, judges) = judges(&script, Duration::from_secs(60));
@@ -288,7 +293,7 @@ mod tests {
         assert_eq!(ask(&format!("echo valid {digest}")), twice(Verdict::Valid(digest)));
         assert_eq!(ask("echo refused 1 the gas is 2"), twice(refused(true, "the gas is 2")));
         assert_eq!(ask("echo refused 0 no"), twice(refused(false, "no")));
-        // What alloy-rlp says with 64 bits.
+        // alloy-rlp's message with 64 bits.
         assert_eq!(ask("echo refused 1 RLP: Input too big"), twice(refused(true, "RLP: input too short")));
         assert_eq!(ask("echo panicked at a: b"), twice(Verdict::Panicked("at a: b".into())));
         for nonsense in ["valid 0x12", "refused 2 no", "perhaps so"] {

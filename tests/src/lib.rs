@@ -1,5 +1,10 @@
-//! Conformance, replay, tampering, faults and end-to-end tests.
+//! Harness of the workspace's tests: chains and nodes, tampered and generated inputs, and the official tests.
+//!
+//! The suites that use it are the integration tests of this package and of others. [`solidity`] and [`wrapper`] are
+//! files of zeno-verifier's own tests. This crate includes them, because a development dependency of zeno-verifier on
+//! this crate would switch on all of zeno-verifier's features in its tests.
 
+pub mod anvil;
 pub mod devchain;
 pub mod example;
 pub mod judge;
@@ -9,4 +14,8 @@ pub mod official;
 pub mod rejection;
 pub mod replay;
 pub mod rpc_server;
+#[path = "../../verifier-contract/tests/solidity/mod.rs"]
+pub mod solidity;
 pub mod worlds;
+#[path = "../../verifier-contract/tests/wrapper/mod.rs"]
+pub mod wrapper;

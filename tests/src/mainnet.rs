@@ -1,4 +1,4 @@
-//! The recorded mainnet blocks that are shared with every checkout.
+//! Recorded mainnet blocks of the shared data.
 
 use alloy_primitives::{B256, Bytes, b256};
 use serde_json::Value;
@@ -15,28 +15,28 @@ pub const BLOCKS: [(u64, B256); 3] = [
     (24_628_608, b256!("0x2fd7407d232b8b7fde2a8372b5e77fd65f815847b70d9cf25134b123f4a69e03")),
 ];
 
-/// A recorded block: what a node answered.
+/// Recorded block: a node's answers to JSON-RPC calls.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// Its number.
+    /// The block's number.
     pub number: u64,
-    /// Its hash.
+    /// The block's hash.
     pub hash: B256,
-    /// `eth_getBlockByNumber`, with full transactions.
+    /// Result of `eth_getBlockByNumber`, with full transactions.
     pub block: Value,
-    /// `debug_getRawBlock`.
+    /// Result of `debug_getRawBlock`: the block's RLP.
     pub raw_block: Bytes,
-    /// `debug_executionWitness`.
+    /// Result of `debug_executionWitness`.
     pub witness: Value,
 }
 
-/// The folder of shared data: `$ZENO_SHARED`, or else `../shared` beside the repository.
+/// Folder of the shared data: `$ZENO_SHARED`, or by default `shared` beside the repository.
 pub fn shared_dir() -> PathBuf {
     env::var_os("ZENO_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
 }
 
-/// The recorded blocks.
+/// Reads the recorded blocks.
 ///
 /// # Panics
 /// If one of them is absent or can't be read.
@@ -73,7 +73,7 @@ impl Recorded {
         serde_json::from_value(self.witness[field].clone()).expect("a witness has lists of byte strings")
     }
 
-    /// The recorded block and witness as the guest's input, nothing left out.
+    /// Input for the guest with the recorded block and the complete recorded witness.
     ///
     /// # Panics
     /// If the record is malformed.

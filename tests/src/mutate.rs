@@ -1,4 +1,4 @@
-//! Systematic tampering with an input, and the judgement of what validation makes of it.
+//! Systematic mutations of an input, and the classification of validation's result.
 
 use alloy_consensus::{Header, proofs::calculate_transaction_root};
 use alloy_primitives::{B256, Bytes, Signature, U256, keccak256, uint};
@@ -13,44 +13,44 @@ use zeno_guest_evm::{
     public_keys, validate,
 };
 
-/// One way to tamper with an input.
+/// Mutation of an input.
 #[derive(Clone, Debug)]
 pub struct Mutation {
-    /// What kind it is, in words.
+    /// Name of the mutation's kind.
     pub class: &'static str,
-    /// The result.
+    /// The mutated input.
     pub tampered: Tampered,
-    /// What must come of it, besides what [`judge`] checks of every claim.
+    /// Result that validation must have. [`judge`] checks every claim besides.
     pub expected: Expected,
 }
 
-/// A tampered input.
+/// Tampered input.
 #[derive(Clone, Debug)]
 pub enum Tampered {
-    /// Parts were changed.
+    /// Input of which parts are changed.
     Input(Box<StatelessInput>),
-    /// These bytes of the encoding are changed by exclusive or.
+    /// Changes of the encoding, as (offset, mask): the byte there is combined with the mask by exclusive or.
     Flipped(Vec<(usize, u8)>),
-    /// The encoding ends here.
+    /// Length in bytes to which the encoding is cut.
     Truncated(usize),
-    /// The encoding goes on.
+    /// Bytes that are appended to the encoding.
     Extended(Vec<u8>),
 }
 
-/// What must come of a mutation.
+/// Result that validation of a mutation must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// An error.
     Refused,
     /// The honest claim.
     Honest,
-    /// An error, or a claim that is true of what is claimed.
+    /// An error, or a claim that is true of the block and the rules that it names.
     Either,
 }
 
-/// What came of a mutation.
+/// Result that validation of a mutation had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Came {
+pub enum Observed {
     /// An error.
     Refused,
     /// The honest claim.
@@ -62,10 +62,10 @@ pub enum Came {
 }
 
 impl Tampered {
-    /// Decodes, where need be, and validates.
+    /// Decodes the input, if its encoding is tampered with, and validates it.
     ///
     /// # Errors
-    /// Those of the decoder and of [`validate`].
+    /// The errors of the decoder and of [`validate`].
     pub fn validate(&self, honest: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
         let input = match self {
             Self::Input(input) => (**input).clone(),
@@ -75,7 +75,7 @@ impl Tampered {
         Ok((input, claim))
     }
 
-    /// The bytes that the guest would be given.
+    /// Encoding of the tampered input, as the guest reads it.
     pub fn encode(&self, honest: &StatelessInput) -> Vec<u8> {
         let mut bytes = match self {
             Self::Input(input) => input.encode(),
@@ -91,19 +91,19 @@ impl Tampered {
     }
 }
 
-/// Decides what came of a tampered input.
+/// Classifies the result of validating a tampered input.
 ///
-/// A claim is a lie unless each part of it is what the input itself says, found here without the
-/// validator: the block's hash and fields from its header's bytes, the rules' hash from theirs. It
-/// is the honest claim to the last bit if neither the block nor the rules were touched, and only then.
+/// A claim is a lie unless each of its fields is what the input itself says. The fields are computed here without the
+/// validator: the block's hash and fields from its header's bytes, the rules' hash from the rules' bytes. The claim
+/// must be the honest one if neither the block nor the rules were changed, and only then.
 ///
 /// # Errors
-/// The lie.
+/// A description of the lie.
 pub fn judge(
     honest: (&StatelessInput, &ChainClaim),
     answer: Result<(StatelessInput, ChainClaim), ValidationError>,
-) -> Result<Came, String> {
-    let Ok((input, claim)) = answer else { return Ok(Came::Refused) };
+) -> Result<Observed, String> {
+    let Ok((input, claim)) = answer else { return Ok(Observed::Refused) };
     let own = own_claim(&input)?;
     if claim != own {
         return Err(format!("the claim is {claim:?}, but the input is about {own:?}"));
@@ -111,20 +111,20 @@ pub fn judge(
     let untouched = input.block == honest.0.block && input.chain == honest.0.chain;
     if claim == *honest.1 {
         return untouched
-            .then_some(Came::Honest)
+            .then_some(Observed::Honest)
             .ok_or("two encodings of one block or chain are accepted".into());
     }
     if claim.last_block_hash != honest.1.last_block_hash {
-        return Ok(Came::OtherBlock);
+        return Ok(Observed::OtherBlock);
     }
     let rules_aside = ChainClaim { chain_id: honest.1.chain_id, chain_spec: honest.1.chain_spec, ..claim };
     if rules_aside != *honest.1 || input.chain == honest.0.chain || claim.chain_spec == honest.1.chain_spec {
         return Err(format!("the claim {claim:?} is about the honest block {:?}, but is another", honest.1));
     }
-    Ok(Came::OtherRules)
+    Ok(Observed::OtherRules)
 }
 
-/// What an input's block and rules say of themselves.
+/// Claim that follows from the bytes of an input's block and rules.
 fn own_claim(input: &StatelessInput) -> Result<ChainClaim, String> {
     let malformed =
         |error: alloy_rlp::Error| format!("a block was accepted whose header is malformed: {error}");
@@ -146,7 +146,7 @@ fn own_claim(input: &StatelessInput) -> Result<ChainClaim, String> {
     })
 }
 
-/// Makes mutations of one input, whose witness must be minimal.
+/// Generator of mutations of one input, whose witness must be minimal.
 #[derive(Debug)]
 pub struct Mutator<'a> {
     honest: &'a StatelessInput,
@@ -155,20 +155,20 @@ pub struct Mutator<'a> {
     made: Vec<Mutation>,
 }
 
-/// A list of a witness.
+/// Accessor of one list of a witness.
 type Field = fn(&mut StatelessInput) -> &mut Vec<Bytes>;
 
 impl<'a> Mutator<'a> {
-    /// For this input.
+    /// Generator for an input.
     ///
     /// # Panics
-    /// If its block does not decode.
+    /// If the input's block does not decode.
     pub fn new(honest: &'a StatelessInput, rng: &'a mut StdRng) -> Self {
         let block = decode_block(&honest.block).expect("an honest block decodes");
         Self { honest, block, rng, made: Vec::new() }
     }
 
-    /// All mutations; `foreign` are parts of another block's witness.
+    /// Generates all mutations. `foreign` are entries of another block's witness.
     pub fn all(mut self, foreign: &[Bytes]) -> Vec<Mutation> {
         self.witness("state nodes", |input| &mut input.witness.state, foreign);
         self.witness("codes", |input| &mut input.witness.codes, foreign);
@@ -190,7 +190,7 @@ impl<'a> Mutator<'a> {
         self.made.push(Mutation { class, tampered: Tampered::Input(Box::new(input)), expected });
     }
 
-    /// Every entry of a list dropped, altered and cut; entries added, doubled and out of order.
+    /// Mutations of a list: every entry dropped, altered and cut, and entries added, doubled and reordered.
     fn witness(&mut self, name: &'static str, field: Field, foreign: &[Bytes]) {
         let list = field(&mut self.honest.clone()).clone();
         let [dropped, altered, cut, added, reordered] = match name {
@@ -210,7 +210,7 @@ impl<'a> Mutator<'a> {
                 "ancestors reordered",
             ],
         };
-        // An entry that is asked for twice is there twice, and one copy of it is enough.
+        // A list may hold an entry twice, and one copy of it is enough.
         let without = |bytes: &Bytes| match list.iter().filter(|other| *other == bytes).count() {
             1 => Expected::Refused,
             _ => Expected::Honest,
@@ -250,7 +250,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Another parent, which the block is made to name: the claim may only be about that block.
+    /// Mutations of the parent. The block names the forged parent, so a claim may only be about that block.
     fn forged_parent(&mut self) {
         let Some((at, parent)) = self.honest.witness.headers.iter().enumerate().find_map(|(at, bytes)| {
             (keccak256(bytes) == self.block.header.parent_hash)
@@ -269,8 +269,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Hints to where codes are jumped to: whatever they say, nothing else becomes a destination, and nothing that is one
-    /// is lost.
+    /// Mutations of the hints to jump destinations. Hints of any content neither add a destination nor remove one.
     fn destinations(&mut self) {
         let mut push = |class, change: &mut dyn FnMut(&mut Vec<Bytes>)| {
             self.push(class, Expected::Honest, |input| change(&mut input.destinations));
@@ -309,6 +308,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
+    /// Mutations of the hinted public keys.
     fn keys(&mut self) {
         let keys = self.honest.public_keys.clone();
         let transactions = self.block.body.transactions.clone();
@@ -336,8 +336,8 @@ impl<'a> Mutator<'a> {
         self.push("no keys", Expected::Refused, |input| input.public_keys.clear());
     }
 
-    /// Every field of the header, changed in several ways. Some fields are free for the proposer to
-    /// choose, so another block can come of it, and a valid one.
+    /// Mutations of every field of the header. The proposer may choose some fields freely, so the result can be another
+    /// valid block.
     fn header_fields(&mut self) {
         for (free, header) in header_changes(&self.block.header, self.rng) {
             let block = Block { header, ..self.block.clone() };
@@ -349,8 +349,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Transactions dropped, doubled, swapped and altered, with the root that the header has and
-    /// with the root that fits.
+    /// Transactions dropped, doubled and swapped, each under the honest transactions root and under the matching one.
     fn transactions(&mut self) {
         let count = self.block.body.transactions.len();
         for index in 0..count {
@@ -371,7 +370,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// With the keys that fit the block.
+    /// Adds a mutation with another block, and with the public keys of that block.
     fn push_block(&mut self, class: &'static str, expected: Expected, block: &Block) {
         let keys = public_keys(block).expect("the signatures are those of the honest block");
         self.push(class, expected, |input| {
@@ -380,12 +379,12 @@ impl<'a> Mutator<'a> {
         });
     }
 
-    /// Bits of the block's RLP flipped, bytes inserted, removed and cut off.
+    /// Mutations of the block's RLP: bits flipped, and bytes inserted, removed and cut off.
     fn block_bytes(&mut self) {
         let bytes = self.honest.block.clone();
         for _ in 0..200 {
             let altered = flipped(&bytes, self.rng);
-            // The keys as hinted, or as the altered block would have them.
+            // The keys of the altered block, if it has any, or else the hinted ones.
             let keys = decode_block(&altered).ok().and_then(|block| public_keys(&block).ok());
             self.push("bit of the block's RLP flipped", Expected::Either, |input| {
                 input.block = altered;
@@ -409,7 +408,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Other rules: the claim, if there is one, must name them.
+    /// Mutations of the chain's rules. A claim, if there is one, must name the changed rules.
     fn rules(&mut self) {
         let spec = ChainSpec::decode(&self.honest.chain).expect("an honest chain decodes");
         let mut variants = Vec::new();
@@ -463,7 +462,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// The serialised form: bits flipped, cut off, and more after it.
+    /// Mutations of the encoding: bits flipped, bytes cut off, and bytes appended.
     fn encoding(&mut self) {
         let length = self.honest.encode().len();
         let mut add = |class, tampered, expected| self.made.push(Mutation { class, tampered, expected });
@@ -484,7 +483,7 @@ impl<'a> Mutator<'a> {
     }
 }
 
-/// `bytes` with one bit flipped, or with one byte if there are none.
+/// Bytes with one random bit flipped, or one random byte if `bytes` is empty.
 fn flipped(bytes: &Bytes, rng: &mut StdRng) -> Bytes {
     let mut bytes = bytes.to_vec();
     if bytes.is_empty() {
@@ -495,9 +494,9 @@ fn flipped(bytes: &Bytes, rng: &mut StdRng) -> Bytes {
     bytes.into()
 }
 
-/// The point with the same x and the other y.
+/// Public key with the same x-coordinate and the negated y-coordinate.
 fn negated(key: &PublicKey) -> PublicKey {
-    /// Modulus of the field of secp256k1.
+    /// Modulus of secp256k1's base field.
     const PRIME: U256 = uint!(0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f_U256);
     let y = U256::from_be_slice(&key[32..]);
     let mut key = *key;
@@ -505,8 +504,8 @@ fn negated(key: &PublicKey) -> PublicKey {
     key
 }
 
-/// The key that satisfies a transaction's `(r, s)` with the other parity of R: as an ECDSA
-/// signature, it is valid for this key too.
+/// Public key that satisfies a transaction's `(r, s)` with the other parity of R. As an ECDSA signature, `(r, s)` is
+/// valid for this key, too.
 pub fn other_key(transaction: &Transaction) -> Option<PublicKey> {
     let signature = transaction.signature();
     let other = Signature::new(signature.r(), signature.s(), !signature.v());
@@ -514,9 +513,10 @@ pub fn other_key(transaction: &Transaction) -> Option<PublicKey> {
     Some(PublicKey::from_slice(&key.to_encoded_point(false).as_bytes()[1..]))
 }
 
-/// The header with one field changed, for every field and in several ways, and whether a valid
-/// block can have the change: whoever proposes a block may choose the extra data and, within
-/// bounds, the gas limit, and the consensus layer gives the randomness.
+/// Headers with one field changed, for every field and in several ways, as (free, header).
+///
+/// `free` says whether a valid block can have the change. A proposer may choose the extra data and, within bounds, the
+/// gas limit. The consensus layer determines the randomness.
 fn header_changes(header: &Header, rng: &mut StdRng) -> Vec<(bool, Header)> {
     let mut changed = Vec::new();
     let mut change = |free, change: &dyn Fn(&mut Header)| {
@@ -572,7 +572,7 @@ fn header_changes(header: &Header, rng: &mut StdRng) -> Vec<(bool, Header)> {
     change(false, &|header| header.extra_data = vec![7; 33].into());
     change(true, &|header| header.extra_data = vec![7; 32].into());
     change(true, &|header| header.extra_data = Bytes::new());
-    // Fields of other forks. RLP has them in a row, so only the last one can go alone.
+    // Fields of other forks. Their RLP is a sequence, so only the last one can be absent alone.
     change(false, &|header| header.requests_hash = None);
     change(false, &|header| header.requests_hash = Some(B256::ZERO));
     change(false, &|header| header.block_access_list_hash = Some(B256::ZERO));

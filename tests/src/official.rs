@@ -1,16 +1,16 @@
-//! The official Ethereum BlockchainTests, run through the stateless path.
+//! Official Ethereum BlockchainTests, run through stateless validation.
 //!
-//! There are three suites among the shared data: `ethereum-tests`, a folder; `filled-tests`, an
-//! archive of tests that were made since; and `soundness`, what was found in this program.
+//! The shared data have three suites: `ethereum-tests`, a folder; `filled-tests`, an archive of newer tests; and
+//! `soundness`, tests of faults that this program had.
 //!
-//! A test is a genesis state and blocks, some of them invalid, some on side chains. The whole
-//! state is kept as trie nodes and codes by hash; each block is validated over all of it, and, if
-//! that succeeds, once more over the minimal witness alone, as the guest would.
+//! A test is a genesis state and blocks. Some of the blocks are invalid, and some are on side chains. The complete
+//! state is kept as trie nodes and codes by hash. Each block is validated over all of it. A valid block is validated
+//! again over its minimal witness alone, as the guest does it.
 //!
-//! A block must be refused for the reason that the test names. The tests' generator leaves the
-//! header's commitments as it pleases where it makes a block invalid: so where one of those is what
-//! is found wrong, though the test names something else, it is put right, and the block tried again.
-//! Otherwise a wrong root would hide that the rule itself is not checked.
+//! A block must be refused for the reason that the test names. The tests' generator does not update the header's
+//! commitments when it makes a block invalid. So if validation finds a wrong commitment, and the test names another
+//! reason, the commitment is corrected, and the block is validated again. Otherwise a wrong root would hide that the
+//! rule itself is not checked.
 
 use crate::{
     mainnet::shared_dir,
@@ -33,13 +33,13 @@ use zeno_guest_evm::{
     validate,
 };
 
-/// One BlockchainTest.
+/// BlockchainTest of a file.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Test {
-    /// Whose rules the blocks follow, such as `Cancun` or `ParisToShanghaiAtTime15k`.
+    /// Name of the rules that the blocks follow, such as `Cancun` or `ParisToShanghaiAtTime15k`.
     pub network: String,
-    /// More about them, in newer tests.
+    /// Parameters of the rules. Older tests have none.
     config: Option<Config>,
     #[serde(rename = "genesisRLP")]
     genesis_rlp: Bytes,
@@ -56,7 +56,7 @@ pub struct Test {
 #[serde(rename_all = "camelCase")]
 struct Config {
     chainid: U64,
-    /// By the forks' names; none where no fork of the network has blobs.
+    /// Blob parameters by the fork's name. Empty if no fork of the network has blobs.
     #[serde(default)]
     blob_schedule: BTreeMap<String, Blobs>,
 }
@@ -73,7 +73,7 @@ struct Blobs {
 #[serde(rename_all = "camelCase")]
 struct Block {
     rlp: Bytes,
-    /// Why the block must be refused; none for a valid one.
+    /// Names of the reasons for which the block must be refused, or `None` if it is valid.
     expect_exception: Option<String>,
     block_header: Option<KnownHeader>,
 }
@@ -95,46 +95,46 @@ struct Account {
     storage: BTreeMap<U256, U256>,
 }
 
-/// How a block of a test was judged.
+/// Result of validating a block of a test.
 #[derive(Clone, Copy, Debug)]
 pub enum Judged<'a> {
-    /// Valid; `input` has the minimal witness.
+    /// Valid block: the input with the minimal witness, and the claim.
     Valid(&'a StatelessInput, &'a ChainClaim),
-    /// Refused; `input` has the whole state. None if the block's RLP or its signatures are so
-    /// malformed that there is no input.
+    /// Refused block: the input with the complete state, and the error. The input is `None` if the block's RLP or its
+    /// signatures are too malformed to make one.
     Refused(Option<&'a StatelessInput>, &'a ValidationError),
 }
 
-/// How many blocks of a test were judged, as the test demands.
+/// Numbers of blocks that were judged as their test demands.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Valid ones.
+    /// Valid blocks.
     pub valid: usize,
-    /// Invalid ones.
+    /// Refused blocks.
     pub refused: usize,
-    /// Those of the invalid ones whose commitments were put right until the reason was the test's.
+    /// Refused blocks whose commitments were corrected before the reason was the test's.
     pub corrected: usize,
 }
 
 /// Names of the suites.
 pub const SUITES: [&str; 3] = ["ethereum-tests", "filled-tests", "soundness"];
 
-/// The files of a suite.
+/// Files of a suite.
 #[derive(Clone, Debug)]
 pub struct Suite {
-    /// The folder that they are below.
+    /// Folder that contains the files.
     pub folder: PathBuf,
-    /// Those to run, largest first.
+    /// Files to run, largest first.
     pub files: Vec<PathBuf>,
-    /// Those of devnets, for rules that no chain has; the final Amsterdam's are different.
+    /// Files of devnets. No chain has their rules, which are not those of the final Amsterdam.
     pub skipped: Vec<PathBuf>,
 }
 
 impl Suite {
-    /// The suite of this name. Archives are unpacked into the build folder.
+    /// Opens the suite of this name. An archive is unpacked into the folder `build`.
     ///
     /// # Errors
-    /// If it can't be read.
+    /// If the suite does not exist or can't be read.
     pub fn open(name: &str, build: &Path) -> io::Result<Self> {
         let folder = match name {
             "ethereum-tests" => folder(),
@@ -151,12 +151,12 @@ impl Suite {
     }
 }
 
-/// Where the first suite is: `$ETHEREUM_TESTS_DIR`, or else among the shared data.
+/// Folder of the suite `ethereum-tests`: `$ETHEREUM_TESTS_DIR`, or by default a folder of the shared data.
 pub fn folder() -> PathBuf {
     env::var_os("ETHEREUM_TESTS_DIR").map_or_else(|| shared_dir().join("ethereum-tests"), PathBuf::from)
 }
 
-/// Unpacks a compressed archive into a folder that is named after its digest, unless that is there.
+/// Unpacks a compressed archive into a folder that is named after its digest, unless the folder exists.
 fn unpacked(archive: &Path, build: &Path) -> io::Result<PathBuf> {
     let in_archive = |error: io::Error| io::Error::other(format!("{}: {error}", archive.display()));
     let bytes = fs::read(archive).map_err(in_archive)?;
@@ -166,17 +166,17 @@ fn unpacked(archive: &Path, build: &Path) -> io::Result<PathBuf> {
     }
     let parent = build.join("unpacked");
     fs::create_dir_all(&parent)?;
-    // All of it or nothing: beside, and renamed when it is whole.
-    let beside = tempfile::tempdir_in(&parent)?;
-    tar::Archive::new(zstd::Decoder::new(&bytes[..])?).unpack(beside.path()).map_err(in_archive)?;
-    match fs::rename(beside.path(), &folder) {
-        // Another process may have been quicker.
+    // Unpacked beside and renamed afterwards, so the folder is complete if it exists.
+    let unfinished = tempfile::tempdir_in(&parent)?;
+    tar::Archive::new(zstd::Decoder::new(&bytes[..])?).unpack(unfinished.path()).map_err(in_archive)?;
+    match fs::rename(unfinished.path(), &folder) {
+        // Another process may have been faster.
         Err(error) if !folder.is_dir() => Err(error),
         _ => Ok(folder),
     }
 }
 
-/// All JSON files below a folder, largest first, so that no long one is left for the end.
+/// All JSON files below a folder, largest first, so that no long one runs alone at the end.
 ///
 /// # Errors
 /// If the folder can't be read.
@@ -198,25 +198,25 @@ pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// The tests of a file, by name.
+/// Reads the tests of a file, by name.
 ///
 /// # Errors
-/// If it can't be read, or is no file of BlockchainTests.
+/// If the file can't be read, or is no file of BlockchainTests.
 pub fn read(file: &Path) -> Result<BTreeMap<String, Test>, String> {
     let bytes = fs::read(file).map_err(|error| error.to_string())?;
     serde_json::from_slice(&bytes).map_err(|error| error.to_string())
 }
 
 impl Test {
-    /// Whether the test has a block that must be refused.
+    /// Returns whether the test has a block that must be refused.
     pub fn has_invalid_block(&self) -> bool {
         self.blocks.iter().any(|block| block.expect_exception.is_some())
     }
 
-    /// Checks that a reason is known for each name by which the test says why a block is invalid.
+    /// Checks that this crate knows the reasons that the test names for its invalid blocks.
     ///
     /// # Errors
-    /// If one is not.
+    /// The first name that is unknown.
     pub fn check_names(&self) -> Result<(), String> {
         self.blocks
             .iter()
@@ -224,9 +224,9 @@ impl Test {
             .try_for_each(|exception| Expected::new(exception).map(|_| ()))
     }
 
-    /// Whether the test begins before the merge.
+    /// Returns whether the test begins before the merge.
     pub fn is_before_merge(&self) -> bool {
-        /// What the names of such networks begin with.
+        /// Prefixes of the names of such networks.
         const NAMES: [&str; 11] = [
             "Frontier",
             "Homestead",
@@ -243,11 +243,11 @@ impl Test {
         NAMES.iter().any(|name| self.network.starts_with(name))
     }
 
-    /// Runs the test, and shows every block to `observe` with how it was judged: also those that were
-    /// made of a block by putting its commitments right.
+    /// Runs the test, and passes the result of every block to `observe`. This includes the blocks whose commitments
+    /// were corrected.
     ///
     /// # Errors
-    /// What was not as the test says.
+    /// A description of the first result that is not the test's.
     pub fn run(&self, observe: &mut dyn FnMut(Judged<'_>)) -> Result<Counts, String> {
         let spec = self.chain_spec()?;
         let chain = Bytes::from(spec.encode());
@@ -280,12 +280,12 @@ impl Test {
         Ok(counts)
     }
 
-    /// The rules of the test's network.
+    /// Rules of the test's network.
     fn chain_spec(&self) -> Result<ChainSpec, String> {
-        /// Seconds after which a transition test changes its fork.
+        /// Timestamp at which a transition test changes its fork, in seconds.
         const TRANSITION: u64 = 15_000;
         let fork = |name: &str| {
-            // The network's old name.
+            // The official tests call Paris by its old name.
             let name = if name == "Merge" { "Paris" } else { name };
             Fork::ALL
                 .into_iter()
@@ -325,7 +325,7 @@ impl Test {
     }
 
     fn check_end(&self, (hash, state_root): (B256, B256)) -> Result<(), String> {
-        // After the merge there is no work to choose by: the head is the last valid block.
+        // After the merge no difficulty decides between branches: the head is the last valid block.
         same("the last block's hash", hash, self.last_block_hash)?;
         if let Some(root) = self.post_state_hash {
             same("the last state root", state_root, root)?;
@@ -372,8 +372,8 @@ fn check_claim(
     same("the claim over the minimal witness", again.digest(), claim.digest())
 }
 
-/// Checks that a block was refused for what the test says, if need be with its commitments put right;
-/// whether that was needed is the answer.
+/// Checks that a block was refused for the reason that the test names, if necessary with corrected commitments. Returns
+/// whether a correction was necessary.
 fn check_refusal(
     archive: &mut Archive,
     chain: &Bytes,
@@ -381,7 +381,7 @@ fn check_refusal(
     mut refusal: Refusal,
     observe: &mut dyn FnMut(Judged<'_>),
 ) -> Result<bool, String> {
-    /// A header has eight commitments, and one of them is compared with two values.
+    /// Greatest number of corrections: a header has eight commitments, and one of them is compared with two values.
     const MAX_CORRECTIONS: usize = 9;
     let expected = Expected::new(exception)?;
     for corrections in 0..=MAX_CORRECTIONS {
@@ -419,7 +419,7 @@ fn same(what: &str, actual: B256, expected: B256) -> Result<(), String> {
     Err(format!("{what} is {actual}, but must be {expected}"))
 }
 
-/// Why a block was refused, and the input of which that is said, if it came to one.
+/// Error for which a block was refused, and the input that was validated, if the block could be made into one.
 struct Refusal {
     input: Option<StatelessInput>,
     error: ValidationError,
@@ -431,9 +431,9 @@ impl Refusal {
     }
 }
 
-/// All states and headers so far, by hash.
+/// All states and headers so far.
 struct Archive {
-    /// State root of the accounts that it was made from.
+    /// State root of the initial accounts.
     root: B256,
     nodes: HashSet<Bytes>,
     codes: HashSet<Bytes>,
@@ -453,7 +453,7 @@ impl Archive {
             }
             let nonce =
                 u64::try_from(account.nonce).map_err(|_| format!("{address} has an impossible nonce"))?;
-            // nonce, balance, storage root, code hash: yellow paper, section 4.1.
+            // Nonce, balance, storage root, code hash: yellow paper, section 4.1.
             let mut fields = alloy_rlp::encode(nonce);
             fields.extend(alloy_rlp::encode(account.balance));
             fields.extend(alloy_rlp::encode(storage.hash()));
@@ -477,8 +477,8 @@ impl Archive {
         hash
     }
 
-    /// Validates a block over everything that is known; if it is valid, its state is known from now
-    /// on. The input that it answers with has the minimal witness if the block is valid.
+    /// Validates a block over all states and headers so far. A valid block's own state and header are added to them.
+    /// Returns the claim and the input, which has the minimal witness.
     fn attempt(&mut self, chain: &Bytes, rlp: &Bytes) -> Result<(StatelessInput, ChainClaim), Box<Refusal>> {
         let block = decode_block(rlp).map_err(Refusal::without_input)?;
         let witness = Witness {
@@ -504,7 +504,7 @@ impl Archive {
         }
     }
 
-    /// Keeps the state after a block, and answers with the witness that the block needed.
+    /// Adds the state after a block, and returns the witness that the block needed.
     fn advance(&mut self, state: WitnessState) -> Witness {
         let (nodes, codes) = state.revealed();
         self.nodes.extend(nodes);

@@ -1,4 +1,4 @@
-//! Whether a block was refused for the reason that an official test names.
+//! Reasons for which the official tests demand that a block is refused, as typed errors.
 
 use Reason::{
     Absent, DepositLayout, Malformed, Mismatch, NoParent, OutOfBounds, SystemCall, Transaction,
@@ -10,41 +10,41 @@ use alloy_primitives::B256;
 use revm::context_interface::result::InvalidTransaction;
 use zeno_guest_evm::{Subject, ValidationError, Value};
 
-/// What an error can say, by its type.
+/// Kind of a [`ValidationError`].
 #[derive(Clone, Copy, Debug)]
 enum Reason {
     /// The block's RLP is malformed.
     Malformed,
-    /// A value is not the one that the rules say.
+    /// A value is not the one that the rules demand.
     Mismatch(Subject),
     /// A value is out of bounds.
     OutOfBounds(Subject),
     /// A field is absent.
     Absent(Subject),
-    /// A field is there that the fork does not have.
+    /// A field is present that the fork does not have.
     Unexpected(Subject),
     /// The header names a block of hash zero as its parent.
     NoParent,
-    /// A transaction is invalid, as revm says it.
+    /// A transaction is invalid for a reason that revm names.
     Transaction(fn(&InvalidTransaction) -> bool),
-    /// A transaction may use more gas than the block has left.
+    /// A transaction's gas limit exceeds the gas that the block has left.
     TransactionGasLimit,
-    /// A system call failed, of those that the block depends on.
+    /// A system call failed whose failure makes the block invalid.
     SystemCall,
     /// A log of the deposit contract is malformed.
     DepositLayout,
 }
 
-/// A [`Reason::Transaction`] of one variant of [`InvalidTransaction`].
+/// [`Reason::Transaction`] of one variant of [`InvalidTransaction`].
 macro_rules! transaction {
     ($variant:ident) => {
         Transaction(|error| matches!(error, InvalidTransaction::$variant { .. }))
     };
 }
 
-/// Names of the official tests, and the errors that each stands for.
+/// Exceptions that the official tests name, and the reasons that each of them stands for.
 const REASONS: &[(&str, &[Reason])] = &[
-    // Of Amsterdam, whose tests are left out as long as it is not implemented: no error stands for these.
+    // Exceptions of Amsterdam. Its tests are skipped as long as it is not implemented, so these have no reasons.
     ("BlockException.BLOCK_ACCESS_LIST_GAS_LIMIT_EXCEEDED", &[]),
     ("BlockException.INVALID_BLOCK_ACCESS_LIST", &[]),
     ("BlockException.BLOB_GAS_USED_ABOVE_LIMIT", &[OutOfBounds(Subject::BlobGasUsed)]),
@@ -59,12 +59,12 @@ const REASONS: &[(&str, &[Reason])] = &[
     ("BlockException.INCORRECT_BLOCK_FORMAT", &[Unexpected(Subject::BlobGasUsed)]),
     ("BlockException.INCORRECT_EXCESS_BLOB_GAS", &[Mismatch(Subject::ExcessBlobGas)]),
     ("BlockException.INVALID_BASEFEE_PER_GAS", &[Mismatch(Subject::BaseFee)]),
-    // What it is of is no part of a block's RLP: only other forms of the tests have a wrong one.
+    // A block's RLP does not contain its hash. Only other formats of the tests can have a wrong one.
     ("BlockException.INVALID_BLOCK_HASH", &[]),
     ("BlockException.INVALID_BLOCK_NUMBER", &[Mismatch(Subject::Number)]),
     ("BlockException.INVALID_BLOCK_TIMESTAMP_OLDER_THAN_PARENT", &[OutOfBounds(Subject::Timestamp)]),
     ("BlockException.INVALID_DEPOSIT_EVENT_LAYOUT", &[DepositLayout]),
-    // Some of these change the gas limit, one to below the gas used.
+    // These tests change the gas limit, one of them to less than the gas used.
     ("BlockException.INVALID_GASLIMIT", &[OutOfBounds(Subject::GasLimit), OutOfBounds(Subject::GasUsed)]),
     ("BlockException.INVALID_GAS_USED", &[Mismatch(Subject::GasUsed)]),
     ("BlockException.INVALID_REQUESTS", &[Mismatch(Subject::RequestsHash)]),
@@ -81,7 +81,7 @@ const REASONS: &[(&str, &[Reason])] = &[
         &[Mismatch(Subject::WithdrawalRequestsCode), Mismatch(Subject::ConsolidationRequestsCode)],
     ),
     ("BlockException.UNKNOWN_PARENT_ZERO", &[NoParent]),
-    // A price of more than 128 bits is not decoded at all.
+    // A gas price of more than 128 bits does not decode.
     (
         "TransactionException.GASLIMIT_PRICE_PRODUCT_OVERFLOW",
         &[transaction!(OverflowPaymentInTransaction), Malformed],
@@ -118,15 +118,15 @@ const REASONS: &[(&str, &[Reason])] = &[
     ("TransactionException.TYPE_4_TX_PRE_FORK", &[transaction!(Eip7702NotSupported)]),
 ];
 
-/// The reasons that `exception` stands for: one of some alternatives, separated by `|`.
+/// Reasons for which a block may be refused.
 #[derive(Debug)]
 pub struct Expected(Vec<Reason>);
 
 impl Expected {
-    /// Looks the names up.
+    /// Reasons of an exception of the official tests, which is one name, or several that are separated by `|`.
     ///
     /// # Errors
-    /// If one of them is not known.
+    /// The first name that is unknown.
     pub fn new(exception: &str) -> Result<Self, String> {
         let mut reasons = Vec::new();
         for name in exception.split('|') {
@@ -138,7 +138,7 @@ impl Expected {
         Ok(Self(reasons))
     }
 
-    /// Whether `error` is what a name stands for.
+    /// Returns whether `error` has one of the reasons.
     pub fn fits(&self, error: &ValidationError) -> bool {
         self.0.iter().any(|reason| reason.fits(error))
     }
@@ -172,7 +172,7 @@ impl Reason {
                 TransactionGasLimit,
                 BlockValidationError::TransactionGasLimitMoreThanAvailableBlockGas { .. },
             ) => true,
-            // EIP-7002 and EIP-7251. What fails of EIP-2935 and EIP-4788 leaves the block valid.
+            // EIP-7002 and EIP-7251. A block stays valid if the system calls of EIP-2935 and EIP-4788 fail.
             (
                 SystemCall,
                 BlockValidationError::WithdrawalRequestsContractCall { .. }
@@ -183,8 +183,8 @@ impl Reason {
     }
 }
 
-/// Puts the value that was computed into the header, if the block was refused because the header
-/// commits to another: a root, the gas used. If not, nothing is changed, and the answer is false.
+/// Corrects a commitment of the header, such as a root or the gas used, if the block was refused because of it. Returns
+/// whether something was changed.
 pub fn correct(header: &mut Header, error: &ValidationError) -> bool {
     let ValidationError::Mismatch { subject, expected, .. } = error else { return false };
     match (subject, expected) {

@@ -1,4 +1,4 @@
-//! A node that knows a few blocks and parts of their states: answers to JSON-RPC.
+//! Replaying node: answers JSON-RPC calls about a few blocks from records of them.
 
 use crate::{
     devchain::DevChain,
@@ -17,7 +17,7 @@ use zeno_guest_evm::{
     trie::{Preimages, Trie},
 };
 
-/// What a node answers for a few blocks, from what was recorded of them.
+/// Node that knows a few blocks and parts of their states.
 #[derive(Debug)]
 pub struct ReplayNode {
     chain_id: u64,
@@ -30,18 +30,18 @@ pub struct ReplayNode {
 struct ReplayBlock {
     hash: B256,
     header: Header,
-    /// As `eth_getBlockByHash` has it with full transactions.
+    /// Result of `eth_getBlockByHash` with full transactions.
     json: Value,
     raw: Option<Bytes>,
     witness: Option<Value>,
 }
 
-/// Why there is no result.
+/// JSON-RPC error: code and message.
 type Refusal = (i64, String);
 
 impl ReplayNode {
-    /// A node with a recorded block and its parent. It has the state of both as far as the witness
-    /// and the block's execution reveal it.
+    /// Node with a recorded block and its parent. It knows the part of their states that the witness and the block's
+    /// execution reveal.
     ///
     /// # Panics
     /// If the record is malformed.
@@ -53,7 +53,7 @@ impl ReplayNode {
         node
     }
 
-    /// A node with an input's block and the headers of its witness.
+    /// Node with an input's block and the headers of the input's witness.
     ///
     /// # Panics
     /// If the input isn't valid.
@@ -84,7 +84,7 @@ impl ReplayNode {
         }
     }
 
-    /// The node, knowing the whole state of a chain.
+    /// Adds the complete state of a chain.
     #[must_use]
     pub fn with_state(self, chain: &DevChain) -> Self {
         let (nodes, codes) = chain.state();
@@ -97,7 +97,7 @@ impl ReplayNode {
         self
     }
 
-    /// The node, with one more block, whose state it doesn't know.
+    /// Adds a block, whose state the node does not know.
     ///
     /// # Panics
     /// If a transaction isn't signed.
@@ -107,7 +107,7 @@ impl ReplayNode {
         self
     }
 
-    /// Answers a call as a node with all of these methods would.
+    /// Answers a call.
     pub fn answer(&self, call: &Call) -> Reply {
         match self.result(&call.method, &call.params) {
             Ok(value) => Reply::Result(value),
@@ -137,7 +137,7 @@ impl ReplayNode {
         self.block(id)?.ok_or_else(|| (-32000, "header not available".into()))
     }
 
-    /// By hash, number, tag, or an object with the hash (EIP-1898).
+    /// Block with this hash, number or tag, or with the hash in an object (EIP-1898).
     fn block(&self, id: &Value) -> Result<Option<&ReplayBlock>, Refusal> {
         let id = id.get("blockHash").unwrap_or(id);
         let text: String = argument(id)?;
@@ -151,11 +151,11 @@ impl ReplayNode {
         })
     }
 
-    /// The value at a key, and the nodes on the way from the root to where the way ends.
+    /// Value at a key, and the proof: the nodes on the path from the root to the key.
     fn walk(&self, root: B256, key: B256) -> Result<(Option<Bytes>, Vec<Bytes>), Refusal> {
         let mut nodes = self.nodes.lock().expect("nothing panicked");
         let mut trie = Trie::from_root(root);
-        // What was recorded ends somewhere, as the state of a pruned node does.
+        // The recorded state is incomplete, like that of a pruned node.
         let value =
             trie.get(&key, &mut nodes).map_err(|error| (-32000, format!("missing trie node: {error}")))?;
         Ok((value.map(Bytes::copy_from_slice), trie.revealed()))

@@ -1,4 +1,4 @@
-//! A JSON-RPC server over HTTP on this machine, which can misbehave on purpose.
+//! JSON-RPC server over HTTP on the local host, which can misbehave on purpose.
 
 use serde_json::{Value, json};
 use std::{
@@ -15,43 +15,43 @@ use tokio::{
     time::sleep,
 };
 
-/// A request.
+/// Request to the server.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// JSON-RPC method.
+    /// Name of the JSON-RPC method.
     pub method: String,
-    /// Its parameters.
+    /// Parameters of the method.
     pub params: Value,
-    /// HTTP request line and headers, as they came.
+    /// HTTP request line and headers, as the client sent them.
     pub head: String,
-    /// How many calls of this method came before.
+    /// Number of earlier calls of this method.
     pub index: usize,
 }
 
-/// What the server does with a request.
+/// Reply of the server to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// A JSON-RPC result.
+    /// Result by JSON-RPC.
     Result(Value),
-    /// A JSON-RPC error.
+    /// Error by JSON-RPC: code and message.
     Error(i64, String),
-    /// An object of any other fields than JSON-RPC asks for. The request's id is added.
+    /// Object with any fields, to which the server adds the request's id.
     Envelope(Value),
-    /// An HTTP answer: status, headers and body.
+    /// HTTP response: status, headers and body.
     Http(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// The result, after a while.
+    /// Result after a delay.
     Late(Duration, Value),
-    /// The result, but the connection breaks in the midst of it.
+    /// Result of which the first half is sent before the connection is closed.
     BreakOff(Value),
-    /// The connection is closed without an answer.
+    /// No response: the connection is closed.
     Close,
-    /// No answer ever.
+    /// No response: the connection stays open.
     Silence,
 }
 
 type Handler = dyn Fn(&Call) -> Reply + Send + Sync;
 
-/// A running server. It stops when it is dropped.
+/// Running server, which stops when it is dropped.
 #[derive(Debug)]
 pub struct RpcServer {
     address: SocketAddr,
@@ -74,7 +74,7 @@ impl RpcServer {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let (handler, calls) = (handler.clone(), calls.clone());
-                    // A client that goes away is its own affair.
+                    // An error means that the client has disconnected.
                     tokio::spawn(async move { drop(serve(stream, &*handler, &calls).await) });
                 }
             }
@@ -82,12 +82,12 @@ impl RpcServer {
         Self { address, calls, task }
     }
 
-    /// Its URL.
+    /// The server's URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The requests so far.
+    /// All requests so far.
     ///
     /// # Panics
     /// If a handler panicked.
@@ -95,7 +95,7 @@ impl RpcServer {
         self.calls.lock().expect("no handler panicked").clone()
     }
 
-    /// How many requests there were for a method.
+    /// Number of requests for a method so far.
     pub fn count(&self, method: &str) -> usize {
         self.calls().iter().filter(|call| call.method == method).count()
     }
@@ -107,7 +107,7 @@ impl Drop for RpcServer {
     }
 }
 
-/// Serves one connection, request after request.
+/// Serves the requests of one connection, one after another.
 async fn serve(stream: TcpStream, handler: &Handler, calls: &Mutex<Vec<Call>>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);

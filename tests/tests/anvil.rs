@@ -1,24 +1,22 @@
-//! A live node: blocks that anvil makes of real transactions, fetched by proofs and validated.
+//! Live node: blocks that anvil makes of real transactions are fetched by proofs and validated.
 //!
-//! Anvil is found by `$ZENO_ANVIL`, on the `PATH`, or where `npm install --no-save
-//! @foundry-rs/anvil@1.7.1` puts it in `tests/`; these tests are ignored where it is not. Its blocks
-//! follow the rules, but for these, as of 1.7.1:
+//! [`find`] looks for anvil, which `npm install --no-save @foundry-rs/anvil@1.7.1` installs in `tests/`. Without it the
+//! tests are ignored. Its blocks follow the rules with these exceptions, as of 1.7.1:
 //!
-//! - the genesis header has the root of an empty state, whatever the genesis allocates, so block 1
-//!   builds on a state that its parent doesn't have;
-//! - block 1 has the base fee of the genesis, not the one that follows from it (EIP-1559);
-//! - the beacon block root is not stored: EIP-4788's contract is not called before the transactions,
-//!   so the state root is wrong where the genesis has that contract;
-//! - an account that is touched and empty, such as a precompile's, stays in the state (EIP-161);
-//! - a storage slot that becomes or stays zero when it is written stays in the storage's trie, as a
-//!   leaf with the value zero;
-//! - requests are not collected: the contracts of EIP-7002 and EIP-7251 are not called after the
-//!   transactions, and the requests hash is always that of no requests (EIP-7685);
-//! - blocks that are mined within a second have the same timestamp, unless an interval is set.
+//! - The genesis header always has the root of an empty state. So block 1 builds on a state that its parent doesn't
+//!   have.
+//! - Block 1 has the base fee of the genesis, not the one that follows from it (EIP-1559).
+//! - The beacon block root is not stored, because the contract of EIP-4788 is not called before the transactions. So
+//!   the state root is wrong if the genesis has this contract.
+//! - An empty account that is touched, such as a precompile's, stays in the state (EIP-161).
+//! - A storage slot to which zero is written stays in the storage's trie, as a leaf with the value zero.
+//! - Requests are not collected: the contracts of EIP-7002 and EIP-7251 are not called after the transactions, and the
+//!   requests hash is always that of no requests (EIP-7685).
+//! - Blocks that are mined within a second have the same timestamp, unless an interval is set.
 //!
-//! So blocks from the second on are fetched, with an interval set, from a genesis without EIP-4788's
-//! contract, and with transactions that do none of this. The example of `config/` is not made by
-//! anvil, but by this workspace's own executor.
+//! So the tests fetch blocks from the second on. They set an interval, take a genesis without the contract of EIP-4788,
+//! and send transactions that meet none of the exceptions. For the same reason the committed example is made by this
+//! workspace's own executor, and not by anvil.
 
 use alloy_consensus::{Transaction as _, TxEip2930, TxType};
 use alloy_eips::{
@@ -30,32 +28,24 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_trie::EMPTY_ROOT_HASH;
 use serde_json::{Value, json};
-use std::{
-    collections::HashSet,
-    env, fs,
-    net::TcpListener,
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, env, fs, path::Path, sync::Arc};
 use tempfile::NamedTempFile;
-use tokio::{runtime::Runtime, time::sleep};
+use tokio::runtime::Runtime;
 use zeno_guest_evm::{
     ChainSpec, StatelessInput, Subject, Transaction, ValidationError, decode_block, validate,
 };
 use zeno_tests::{
+    anvil::{Anvil, find},
     devchain::DevAccount,
     example::{GENESIS, LEDGER, ledger_call, signed, transactions},
 };
-use zeno_witness_fetch::{BlockSelector, FetchError, FetchOptions, Fetcher};
+use zeno_witness_fetch::{BlockSelector, FetchError, FetchOptions, Fetcher, Rpc};
 
-/// Runs the tests whose names contain the first argument that is no option. A harness of its own,
-/// because whether there is an anvil is known only when they run.
+/// Runs the tests whose names contain the first argument that is no option. The standard harness can't ignore the tests
+/// if anvil is missing, because this is known only when they run.
 fn main() {
     let filter = env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let anvil = find_anvil();
+    let anvil = find();
     let run = |name: &str, test: &dyn Fn(&Path)| match &anvil {
         _ if !name.contains(&filter) => {}
         Some(anvil) => {
@@ -73,35 +63,15 @@ fn main() {
     });
 }
 
-/// The anvil that the tests run, if there is one. If one is named, it is that.
-fn find_anvil() -> Option<PathBuf> {
-    if let Some(named) = env::var_os("ZENO_ANVIL") {
-        return Some(named.into());
-    }
-    let on_path =
-        env::var_os("PATH").into_iter().flat_map(|path| env::split_paths(&path).collect::<Vec<_>>());
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/.bin/anvil");
-    on_path.map(|dir| dir.join("anvil")).chain([installed]).find(|path| path.is_file())
-}
-
-/// A running anvil; it ends with the test.
-struct Anvil {
-    url: String,
-    process: Child,
+/// Running anvil on the development chain.
+struct Node {
+    anvil: Anvil,
+    rpc: Rpc,
     _genesis: NamedTempFile,
 }
 
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        // The npm package's program starts another one, so the whole group has to end.
-        let group = format!("-{}", self.process.id());
-        let _ = std::process::Command::new("kill").args(["-TERM", "--", &group]).status();
-        let _ = self.process.wait();
-    }
-}
-
-impl Anvil {
-    /// Starts anvil with the development chain's genesis, with or without EIP-4788's contract.
+impl Node {
+    /// Starts anvil with the development chain's genesis, with or without the contract of EIP-4788.
     async fn start(program: &Path, with_beacon_roots: bool) -> Self {
         let mut genesis: Value = serde_json::from_str(GENESIS).unwrap();
         if !with_beacon_roots {
@@ -113,47 +83,17 @@ impl Anvil {
         }
         let file = NamedTempFile::new().unwrap();
         fs::write(&file, genesis.to_string()).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new(program)
-            .arg("--init")
-            .arg(file.path())
-            .args(["--hardfork", "osaka", "--no-mining", "--order", "fifo", "--port", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let anvil = Self { url: format!("http://127.0.0.1:{port}"), process, _genesis: file };
-        for _ in 0..300 {
-            if anvil.try_call("eth_chainId", json!([])).await.is_ok() {
-                anvil.call("anvil_setBlockTimestampInterval", json!([12])).await;
-                return anvil;
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        panic!("anvil gave no answer within half a minute");
+        let path = file.path().to_str().expect("the path of a temporary file is text");
+        let arguments = ["--init", path, "--hardfork", "osaka", "--no-mining", "--order", "fifo"];
+        let anvil = Anvil::start(program, &arguments);
+        let node = Self { rpc: anvil.rpc(), anvil, _genesis: file };
+        node.call("anvil_setBlockTimestampInterval", json!([12])).await;
+        node
     }
 
-    async fn try_call(&self, method: &str, params: Value) -> Result<Value, String> {
-        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let response = reqwest::Client::new()
-            .post(&self.url)
-            .header("content-type", "application/json")
-            .body(request.to_string())
-            .send()
-            .await
-            .map_err(|error| error.to_string())?;
-        let mut answer: Value =
-            serde_json::from_slice(&response.bytes().await.map_err(|error| error.to_string())?)
-                .map_err(|error| error.to_string())?;
-        match answer.get("error") {
-            Some(error) => Err(error.to_string()),
-            None => Ok(answer["result"].take()),
-        }
-    }
-
-    async fn call(&self, method: &str, params: Value) -> Value {
-        self.try_call(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
+    /// Result of a call, which may be `null`.
+    async fn call(&self, method: &'static str, params: Value) -> Value {
+        self.rpc.call_optional(method, &params).await.unwrap().unwrap_or_default()
     }
 
     /// Mines a block of these transactions.
@@ -164,11 +104,11 @@ impl Anvil {
         self.call("evm_mine", json!([])).await;
     }
 
-    /// Fetches a block by proofs: anvil has no other way.
+    /// Fetches a block by proofs, because anvil has no method for witnesses.
     async fn fetch(&self, number: u64) -> Result<StatelessInput, FetchError> {
         let options = FetchOptions {
             chain: Some(ChainSpec::from_json(GENESIS).unwrap()),
-            ..FetchOptions::new(&self.url)
+            ..FetchOptions::new(self.anvil.url())
         };
         Fetcher::new(options)?
             .fetch(&BlockSelector::Number(number), Arc::new(|event| println!("{event}")))
@@ -177,8 +117,8 @@ impl Anvil {
 }
 
 async fn blocks_of_anvil_validate(program: &Path) {
-    let anvil = Anvil::start(program, false).await;
-    anvil.mine(&[]).await;
+    let node = Node::start(program, false).await;
+    node.mine(&[]).await;
     let examples = transactions(9366);
     let example = |fits: &dyn Fn(&Transaction) -> bool| examples.iter().find(|it| fits(it)).unwrap().clone();
     let sent = [
@@ -187,11 +127,11 @@ async fn blocks_of_anvil_validate(program: &Path) {
         example(&|it| it.is_create()),
         example(&|it| it.tx_type() == TxType::Eip7702),
     ];
-    anvil.mine(&sent).await;
-    anvil.mine(&[]).await;
+    node.mine(&sent).await;
+    node.mine(&[]).await;
 
     for (number, count) in [(2, sent.len()), (3, 0)] {
-        let input = anvil.fetch(number).await.unwrap();
+        let input = node.fetch(number).await.unwrap();
         let claim = validate(&input).unwrap();
         assert_eq!((claim.chain_id, claim.last_block_number), (9366, number));
         let block = decode_block(&input.block).unwrap();
@@ -216,20 +156,20 @@ async fn blocks_of_anvil_validate(program: &Path) {
         );
     }
 
-    // If these fail, anvil got better, and the list above is out of date.
+    // If an assertion below fails, anvil has improved, and the list above is out of date.
     let broken = [
         (ledger_update(1, &[(1, 0)]), Subject::StateRoot),
         (example(&|it| it.to() == Some(Address::with_last_byte(1))), Subject::StateRoot),
         (example(&|it| it.to() == Some(WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS)), Subject::RequestsHash),
     ];
     for (number, (transaction, rule)) in (4..).zip(broken) {
-        anvil.mine(&[transaction]).await;
-        let error = anvil.fetch(number).await.unwrap_err();
+        node.mine(&[transaction]).await;
+        let error = node.fetch(number).await.unwrap_err();
         assert!(refused_for(&error, rule), "block {number}: {error}");
     }
 }
 
-/// Sets slots of the ledger.
+/// Transaction that sets slots of the ledger.
 fn ledger_update(nonce: u64, slots: &[(u64, u64)]) -> Transaction {
     let call = TxEip2930 {
         chain_id: 9366,
@@ -247,6 +187,7 @@ fn ledger_update(nonce: u64, slots: &[(u64, u64)]) -> Transaction {
     signed(call, &DevAccount::new(1))
 }
 
+/// Returns whether a block is refused because of a wrong value of this field.
 fn refused_for(error: &FetchError, rule: Subject) -> bool {
     matches!(
         error,
@@ -254,15 +195,15 @@ fn refused_for(error: &FetchError, rule: Subject) -> bool {
     )
 }
 
-/// If this fails, anvil got better: then the list above is out of date.
+/// If this fails, anvil has improved, and the list above is out of date.
 async fn some_blocks_of_anvil_break_the_rules(program: &Path) {
-    let anvil = Anvil::start(program, true).await;
-    let genesis = anvil.call("eth_getBlockByNumber", json!(["0x0", false])).await;
+    let node = Node::start(program, true).await;
+    let genesis = node.call("eth_getBlockByNumber", json!(["0x0", false])).await;
     assert_eq!(genesis["stateRoot"], json!(EMPTY_ROOT_HASH));
-    anvil.mine(&[]).await;
-    let error = anvil.fetch(1).await.unwrap_err();
+    node.mine(&[]).await;
+    let error = node.fetch(1).await.unwrap_err();
     assert!(refused_for(&error, Subject::BaseFee), "{error}");
-    anvil.mine(&[]).await;
-    let error = anvil.fetch(2).await.unwrap_err();
+    node.mine(&[]).await;
+    let error = node.fetch(2).await.unwrap_err();
     assert!(refused_for(&error, Subject::StateRoot), "{error}");
 }

@@ -1,8 +1,8 @@
-//! All official BlockchainTests: the suites of the shared data. The first of them,
-//! `../shared/ethereum-tests`, may be somewhere else: `$ETHEREUM_TESTS_DIR`.
+//! Official BlockchainTests: all suites of the shared data. `$ETHEREUM_TESTS_DIR` may name another folder for the suite
+//! `ethereum-tests`.
 //!
-//! `cargo test --release -p zeno-tests --test ethereum_tests -- FILTER` runs those whose path or
-//! name contains FILTER.
+//! `cargo test --release -p zeno-tests --test ethereum_tests -- FILTER` runs the tests whose path or name contains
+//! FILTER.
 
 use rayon::prelude::*;
 use std::{
@@ -18,30 +18,30 @@ use std::{
 };
 use zeno_tests::official::{self, Counts, SUITES, Suite};
 
-/// What there is to count in a suite, over all threads.
+/// Counts of a suite, over all threads.
 #[derive(Default)]
 struct Tally {
     passed: AtomicUsize,
     failed: AtomicUsize,
-    /// Tests that are skipped, by why.
+    /// Numbers of skipped tests, by the reason.
     skipped: Mutex<BTreeMap<String, usize>>,
     valid_blocks: AtomicUsize,
     refused_blocks: AtomicUsize,
     corrected_blocks: AtomicUsize,
 }
 
-/// A test file, and what is done with it.
+/// Test file that is to be run or skipped.
 struct Job<'a> {
-    /// Below the suite's folder, with the suite's name before it.
+    /// Name of the suite, and the file's path in the suite's folder.
     name: String,
     path: &'a Path,
-    /// Whether its tests are only counted.
+    /// True if the file's tests are only counted.
     skipped: bool,
     tally: &'a Tally,
 }
 
 fn main() -> ExitCode {
-    // Options are the test harness's, which this target does without.
+    // Options are meant for the standard test harness, which this target does not use.
     let filter = env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let start = Instant::now();
     let elsewhere = env::var_os("ETHEREUM_TESTS_DIR").is_some();
@@ -101,7 +101,7 @@ fn count(counter: &AtomicUsize) -> usize {
     counter.load(Ordering::Relaxed)
 }
 
-/// Prints what happened in a suite, and answers with how many blocks were judged in it.
+/// Prints the counts of a suite, and returns the number of blocks that were judged.
 fn report(name: &str, tally: &Tally) -> usize {
     let skipped = tally.skipped.lock().expect("no thread panicked");
     for (reason, tests) in skipped.iter() {
@@ -131,7 +131,7 @@ impl Job<'_> {
             }
             if self.skipped {
                 self.skip(format!("{} is of a devnet, for rules that no chain has", folder(&self.name)));
-                // The names of reasons are those of the final rules, too.
+                // The reasons have the same names under the final rules.
                 if let Err(reason) = test.check_names() {
                     self.fail(&name, &reason);
                 }
@@ -166,7 +166,7 @@ impl Job<'_> {
     }
 }
 
-/// The suite and the folder in it of a file's name.
+/// First two parts of a file's name: the suite, and the folder in it.
 fn folder(name: &str) -> String {
     name.split('/').take(2).collect::<Vec<_>>().join("/")
 }

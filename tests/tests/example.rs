@@ -1,20 +1,13 @@
-//! The embedded example: made anew it is the same, and it holds what it is said to hold.
+//! Embedded example: the generator reproduces it, and it has the documented contents.
 
 use alloy_consensus::{Transaction as _, TxType};
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
-use alloy_primitives::{Address, Bloom, Bytes, keccak256};
-use std::{collections::HashSet, fs, path::Path};
+use alloy_primitives::{Address, Bloom, keccak256};
+use std::collections::HashSet;
 use zeno_guest_evm::{
-    ChainSpec, StatelessInput, decode_block, execute, minimize, state::WitnessState, trie::Preimages,
-    validate,
+    ChainSpec, decode_block, execute, minimize, state::WitnessState, trie::Preimages, validate,
 };
-use zeno_tests::example::{GENESIS, example};
-
-fn committed() -> StatelessInput {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/example/input.zeno");
-    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    StatelessInput::decode(&Bytes::from(bytes)).expect("the committed example decodes")
-}
+use zeno_tests::example::{GENESIS, committed, example};
 
 #[test]
 fn the_committed_example_is_what_the_generator_makes() {
@@ -32,7 +25,7 @@ fn the_example_validates_on_the_development_chain() {
 
 #[test]
 fn the_example_is_minimal() {
-    // Its hints lack where a system call jumps to in a contract that a transaction calls as well.
+    // The hints lack the destinations of a system call in a contract that a transaction calls as well.
     let input = committed();
     assert!(!input.destinations.iter().all(|hints| hints.is_empty()));
     assert_eq!(minimize(&input).unwrap().0, input);
@@ -62,7 +55,7 @@ fn the_example_has_every_type_of_transaction_and_outcome() {
         input.public_keys.iter().map(|key| Address::from_slice(&keccak256(key)[12..])).collect::<Vec<_>>();
     let outcome = execute(&spec, &block, &senders, &mut state).unwrap();
     let successes = outcome.receipts.iter().map(|receipt| receipt.success).collect::<Vec<_>>();
-    // Only the sixth is meant to fail.
+    // Only the sixth transaction is meant to fail.
     assert_eq!(successes, (0..transactions.len()).map(|index| index != 5).collect::<Vec<_>>());
     assert!(outcome.gas_used < 1_000_000, "small enough to be proven quickly: {}", outcome.gas_used);
     println!("{} gas, {} bytes", outcome.gas_used, input.encode().len());

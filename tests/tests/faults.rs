@@ -1,6 +1,6 @@
-//! A node that fails, lies or breaks off: a clear error, or a successful retry.
+//! Nodes that fail, lie or disconnect: fetching ends with a clear error, or a retry succeeds.
 
-use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use serde_json::{Value, json};
 use std::{
@@ -11,15 +11,16 @@ use std::{
 use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block};
 use zeno_tests::{
     devchain::{DevAccount, DevChain, Draft},
-    example::{GENESIS, LEDGER, example},
+    example::{GENESIS, LEDGER, example, signed},
     replay::ReplayNode,
     rpc_server::{Call, Reply, RpcServer},
 };
 use zeno_witness_fetch::{
-    BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, NotSupported, Problem, RpcError, Subject,
+    BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, NotSupported, Problem, RpcError,
+    RpcOptions, Subject,
 };
 
-/// What a faulty server does with a call; none to answer honestly.
+/// Reply of a faulty server, or `None` for the honest one.
 type Fault = Option<Reply>;
 
 static EXAMPLE: LazyLock<StatelessInput> = LazyLock::new(example);
@@ -28,7 +29,7 @@ fn node() -> ReplayNode {
     ReplayNode::of_input(&EXAMPLE).with_state(&DevChain::from_genesis(GENESIS))
 }
 
-/// A server of the example block that answers as `fault` says, honestly otherwise.
+/// Server of the example block. It replies with the fault, if `fault` returns one, and honestly otherwise.
 async fn serve(fault: impl Fn(&Call, &ReplayNode) -> Fault + Send + Sync + 'static) -> RpcServer {
     let node = node();
     RpcServer::start(move |call| fault(call, &node).unwrap_or_else(|| node.answer(call))).await
@@ -36,13 +37,22 @@ async fn serve(fault: impl Fn(&Call, &ReplayNode) -> Fault + Send + Sync + 'stat
 
 fn options(server: &RpcServer, method: Method) -> FetchOptions {
     FetchOptions {
+        rpc: RpcOptions {
+            timeout: Duration::from_millis(500),
+            retries: 2,
+            first_pause: Duration::from_millis(10),
+            ..RpcOptions::new(server.url())
+        },
         method,
         chain: Some(ChainSpec::from_json(GENESIS).unwrap()),
-        timeout: Duration::from_millis(500),
-        retries: 2,
-        first_pause: Duration::from_millis(10),
         ..FetchOptions::new(server.url())
     }
+}
+
+/// Options with a changed access to the node.
+fn with_rpc(mut options: FetchOptions, change: impl FnOnce(&mut RpcOptions)) -> FetchOptions {
+    change(&mut options.rpc);
+    options
 }
 
 async fn fetch_with(options: FetchOptions, selector: BlockSelector) -> Result<StatelessInput, FetchError> {
@@ -53,7 +63,41 @@ async fn fetch(server: &RpcServer, method: Method) -> Result<StatelessInput, Fet
     fetch_with(options(server, method), BlockSelector::Latest).await
 }
 
-/// An answer that a method of the node gives, changed.
+/// Fetches the latest block, and returns its input and the events of the fetch.
+async fn fetch_with_events(options: FetchOptions) -> (StatelessInput, Vec<Event>) {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let progress = {
+        let events = events.clone();
+        Arc::new(move |event| events.lock().unwrap().push(event))
+    };
+    let input = Fetcher::new(options).unwrap().fetch(&BlockSelector::Latest, progress).await.unwrap();
+    let events = events.lock().unwrap().clone();
+    (input, events)
+}
+
+/// Chain with this number of empty blocks, and the input of the next block, whose one transaction runs this code.
+fn chain_that_runs(code: &[u8], empty_blocks: usize) -> (DevChain, StatelessInput) {
+    let contract = Address::repeat_byte(0xbb);
+    let mut genesis: Value = serde_json::from_str(GENESIS).unwrap();
+    genesis["alloc"][contract.to_string().to_lowercase()] =
+        json!({ "balance": "0x0", "nonce": "0x1", "code": Bytes::copy_from_slice(code) });
+    let mut chain = DevChain::from_genesis(&genesis.to_string());
+    for _ in 0..empty_blocks {
+        chain.append(Draft::default());
+    }
+    let transaction = TxEip1559 {
+        chain_id: chain.spec.chain_id,
+        gas_limit: 100_000,
+        max_fee_per_gas: 3_000_000_000,
+        to: contract.into(),
+        ..TxEip1559::default()
+    };
+    let transactions = vec![signed(transaction, &DevAccount::new(0))];
+    let input = chain.append(Draft { transactions, ..Draft::default() });
+    (chain, input)
+}
+
+/// The node's answer to a call, changed.
 fn altered(node: &ReplayNode, call: &Call, alter: impl FnOnce(&mut Value)) -> Fault {
     let Reply::Result(mut value) = node.answer(call) else { return None };
     alter(&mut value);
@@ -71,7 +115,7 @@ fn rpc_problem(error: FetchError, method: &str) -> Problem {
     }
 }
 
-/// Methods that every fetch by proofs uses.
+/// Methods that every fetch by proofs calls.
 const METHODS: [&str; 5] =
     ["eth_chainId", "eth_getBlockByNumber", "eth_getBlockByHash", "eth_getProof", "eth_getCode"];
 
@@ -112,7 +156,7 @@ async fn a_node_is_left_alone_as_long_as_it_asks() {
     fetch(&server, Method::Auto).await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
 
-    // By the node's clock, whatever that is.
+    // The time is relative to the node's clock, which may be wrong.
     let times = || {
         vec![
             ("date", "Fri, 31 Dec 1999 23:59:57 GMT".into()),
@@ -192,7 +236,7 @@ async fn other_chains_are_noticed() {
     assert!(matches!(error, FetchError::UnknownChain(9366)), "{error}");
     assert!(error.to_string().contains("JSON"), "{error}");
 
-    // No digits are no number.
+    // A number has digits.
     for reply in ["0x", ""] {
         let server =
             serve(move |call, _| (call.method == "eth_chainId").then_some(Reply::Result(json!(reply)))).await;
@@ -202,7 +246,7 @@ async fn other_chains_are_noticed() {
     }
 }
 
-/// What a block is judged by is not the node's word against the block's own signatures.
+/// A block is not judged by a chain that the node names if the block's own signatures are for another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
     let hoodi = ChainSpec::hoodi();
@@ -220,14 +264,14 @@ async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
         let text = error.to_string();
         assert!(text.contains("--chain") && !text.contains("invalid"), "{text}");
     }
-    // Where the user names the chain, that is what it is judged by.
+    // A block is judged by the chain that the user names.
     let chosen = FetchOptions { chain: Some(hoodi), ..options(&server, Method::Auto) };
     let error = fetch_with(chosen, BlockSelector::Latest).await.unwrap_err();
     assert!(matches!(error, FetchError::Invalid { .. }), "{error}");
     let text = error.to_string();
     assert!(text.ends_with("(by the rules of chain 560048)"), "{text}");
 
-    // Nothing is signed in an empty block: the verdict says by whose rules it is.
+    // An empty block has no signatures. The error says which rules the block was judged by.
     let mut chain = DevChain::from_genesis(GENESIS);
     let input = chain.append(Draft::default());
     let mut block = decode_block(&input.block).unwrap();
@@ -246,7 +290,7 @@ async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
     assert!(text.ends_with("(by the rules of chain 560048, which the node named)"), "{text}");
 }
 
-/// A method that takes no block hash, or no such parameters at all, says nothing of the others.
+/// A method that refuses a block hash, or its parameters altogether, does not change how other methods are called.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_hint_changes_no_other_query() {
     let refusals = [
@@ -267,7 +311,7 @@ async fn a_refused_hint_changes_no_other_query() {
         let input = fetch_with(options(&server, Method::Proofs), selector).await.unwrap();
         assert_eq!(input, *EXAMPLE);
 
-        // Where only numbers are taken, each method is asked by hash but until a number did better.
+        // Where only numbers are accepted, each method is called by hash until a call by number succeeds.
         let reply = refusal.clone();
         let server = serve(move |call, _| {
             let by_hash = call.params.as_array().is_some_and(|list| list.iter().any(|item| item.is_object()));
@@ -276,7 +320,7 @@ async fn a_refused_hint_changes_no_other_query() {
         })
         .await;
         assert_eq!(fetch(&server, Method::Proofs).await.unwrap(), *EXAMPLE);
-        // Nor is a block beside the chain asked for by its number.
+        // A block on a side chain is never asked for by its number.
         let reply = refusal.clone();
         let server = serve(move |call, _| match call.method.as_str() {
             "eth_getProof" if call.params[2].is_object() => Some(reply.clone()),
@@ -289,7 +333,7 @@ async fn a_refused_hint_changes_no_other_query() {
     }
 }
 
-/// An object's fields have names: a list of values is no answer.
+/// Answers are objects whose fields have names, not lists of values.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_read_by_name() {
     for body in [r#"["2.0",1,"0x2496"]"#, r#"["2.0",1,"0x2496",null]"#, r#"[{"id":1},{"id":1}]"#] {
@@ -301,7 +345,7 @@ async fn answers_are_read_by_name() {
         let problem = rpc_problem(error, "eth_chainId");
         assert!(matches!(&problem, Problem::Malformed(_)), "{problem:?}");
     }
-    // An answer as to a batch of one.
+    // An answer in a list of one, as to a batch of one call.
     let server = serve(|call, node| {
         let Reply::Result(value) = node.answer(call) else { return None };
         let body = json!([{ "jsonrpc": "2.0", "id": null, "result": value }]).to_string();
@@ -340,7 +384,7 @@ async fn wrong_blocks_are_noticed() {
     let error = fetch_with(options(&server, Method::Auto), selector).await.unwrap_err();
     assert!(matches!(error, FetchError::WrongBlock { method: "eth_getBlockByNumber", .. }), "{error}");
 
-    // A header that isn't the hash's.
+    // A header that does not have the hash.
     for method in ["eth_getBlockByNumber", "eth_getBlockByHash"] {
         let server = serve(move |call, node| {
             (call.method == method)
@@ -370,7 +414,7 @@ async fn wrong_bodies_are_noticed() {
             })
             .await;
             match fetch(&server, Method::Auto).await {
-                // The block's RLP is right all the same.
+                // The block's RLP is correct nonetheless.
                 Ok(input) => assert!(raw && input == *EXAMPLE),
                 Err(error) => {
                     assert!(!raw, "{error}");
@@ -462,7 +506,7 @@ async fn lying_witnesses_are_noticed() {
     }
 }
 
-/// A client's spellings of the same witness.
+/// Clients encode the same witness in different ways.
 #[tokio::test(flavor = "multi_thread")]
 async fn witnesses_are_read_in_every_spelling() {
     let spellings: [fn(&mut Value); 5] = [
@@ -496,7 +540,7 @@ async fn witnesses_are_read_in_every_spelling() {
     }
 }
 
-/// The canonical block changes after its hash was looked up.
+/// The canonical block changes after its hash is known.
 #[tokio::test(flavor = "multi_thread")]
 async fn reorganisations_are_noticed() {
     let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
@@ -530,14 +574,14 @@ async fn huge_answers_are_refused() {
     let server =
         serve(|call, _| (call.method == "eth_getProof").then(|| Reply::Result(json!("00".repeat(1 << 20)))))
             .await;
-    let options = FetchOptions { max_answer_bytes: 1 << 20, ..options(&server, Method::Proofs) };
+    let options = with_rpc(options(&server, Method::Proofs), |rpc| rpc.max_answer_bytes = 1 << 20);
     let error = fetch_with(options, BlockSelector::Latest).await.unwrap_err();
     assert_eq!(rpc_problem(error, "eth_getProof"), Problem::TooLarge(1 << 20));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_block_is_not_the_nodes_fault() {
-    // One wei more for the beneficiary than anybody paid: the state root is another's.
+    // The header has a wrong state root.
     let mut chain = DevChain::from_genesis(GENESIS);
     let input = chain.append(Default::default());
     let mut block = decode_block(&input.block).unwrap();
@@ -550,7 +594,7 @@ async fn an_invalid_block_is_not_the_nodes_fault() {
     assert!(matches!(error, FetchError::Invalid { block, .. } if block == hash), "{error}");
 }
 
-/// Nothing beside what there is, but `null`, as servers of JSON-RPC 1.0 and proxies in Go write it.
+/// Reply in which the absent one of result and error is `null`, as servers of JSON-RPC 1.0 and proxies in Go write it.
 fn with_nulls(reply: Reply) -> Reply {
     match reply {
         Reply::Result(value) => Reply::Envelope(json!({ "result": value, "error": null })),
@@ -566,7 +610,7 @@ async fn null_beside_what_there_is_is_nothing() {
     let server = serve(|call, node| Some(with_nulls(node.answer(call)))).await;
     assert_eq!(fetch(&server, Method::ExecutionWitness).await.unwrap(), *EXAMPLE);
 
-    // A method that is missing is asked for once.
+    // A missing method is called once.
     let server = serve(|call, node| {
         let missing = call.method.starts_with("debug_executionWitness");
         let reply = if missing { Reply::Error(-32601, "Method not found".into()) } else { node.answer(call) };
@@ -582,7 +626,7 @@ async fn null_beside_what_there_is_is_nothing() {
     assert_eq!(server.calls().len(), 1);
 }
 
-/// Removes a field, or sets it to `null`, wherever its value is empty. A signature's parity is a value.
+/// Removes every field whose value is empty, or sets it to `null`. A signature's parity is a value even if it is zero.
 fn drop_empty(value: &mut Value, remove: bool) {
     let is_empty = |name: &str, value: &Value| {
         !["v", "yParity"].contains(&name)
@@ -604,7 +648,7 @@ fn drop_empty(value: &mut Value, remove: bool) {
     }
 }
 
-/// `null` is absent is empty, wherever a hash or a proof checks the result.
+/// A field may be `null`, absent or empty where a hash or a proof checks the result.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_empty_may_be_left_out() {
     for remove in [false, true] {
@@ -627,7 +671,7 @@ async fn what_is_empty_may_be_left_out() {
             assert_eq!(fetch(&server, method).await.unwrap(), *EXAMPLE, "{method:?} {remove}");
         }
     }
-    // What is only repeated beside a proof may be missing altogether, or false: the proof counts.
+    // Fields that repeat what a proof shows may be absent or wrong. The proof counts.
     let alterations: [fn(&mut Value); 5] = [
         |proof| {
             for field in ["address", "nonce", "balance", "codeHash", "storageHash"] {
@@ -669,7 +713,7 @@ async fn what_cannot_be_read_is_named() {
     }
 }
 
-/// A block without withdrawals, which its header says to be an empty list.
+/// The header says that a block without withdrawals has an empty list of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_header_says_whether_there_are_withdrawals() {
     let mut chain = DevChain::from_genesis(GENESIS);
@@ -695,7 +739,7 @@ async fn the_header_says_whether_there_are_withdrawals() {
     }
 }
 
-/// The hash that stands beside a header is only repeated.
+/// The hash beside a header only repeats the header's content.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_is_known_by_its_content() {
     for claimed in [json!(B256::repeat_byte(9)), Value::Null] {
@@ -710,7 +754,7 @@ async fn a_header_is_known_by_its_content() {
     }
 }
 
-/// A block with fields of a fork that isn't known is not judged.
+/// A block with fields of an unknown fork is not judged.
 #[tokio::test(flavor = "multi_thread")]
 async fn later_forks_are_not_judged() {
     let later = |alter: fn(&mut alloy_consensus::Header)| {
@@ -724,7 +768,7 @@ async fn later_forks_are_not_judged() {
     let (node, hash) = later(|header| {
         header.block_access_list_hash = Some(B256::ZERO);
         header.slot_number = Some(7);
-        // A rule that the fork may have changed.
+        // This breaks a rule that the fork may have changed.
         header.gas_limit = 1;
     });
     let server = RpcServer::start(move |call| node.answer(call)).await;
@@ -745,7 +789,7 @@ async fn later_forks_are_not_judged() {
         "{error}"
     );
 
-    // Fields that this program can't even put into a header.
+    // Fields that this program can't decode as parts of a header.
     let server = serve(move |call, node| {
         call.method
             .starts_with("eth_getBlockBy")
@@ -765,15 +809,15 @@ async fn later_forks_are_not_judged() {
     }
 }
 
-/// A hint that fails, or is false, ends nothing.
+/// A hint that fails or is wrong does not end a fetch.
 #[tokio::test(flavor = "multi_thread")]
 async fn hints_never_end_a_fetch() {
     let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
     type Hint = (&'static str, fn(&Call, B256) -> bool);
     let hints: [Hint; 3] = [
-        // The state after the block.
+        // Proofs of the state after the block.
         ("eth_getProof", |call, hash| call.params[2]["blockHash"] == json!(hash)),
-        // What is prefetched; it is asked for again.
+        // Prefetched proofs, which are asked for again.
         ("eth_getProof", |call, _| call.index < 3),
         ("eth_getCode", |call, _| call.index == 0),
     ];
@@ -812,7 +856,7 @@ async fn hints_never_end_a_fetch() {
     }
 }
 
-/// The node decides how much it hints at, but not how much is fetched for it.
+/// The node decides how many slots it lists, but not how many of them are fetched.
 #[tokio::test(flavor = "multi_thread")]
 async fn hints_are_bounded() {
     let keys = (0..40_000).map(|slot| B256::from(U256::from(slot))).collect::<Vec<_>>();
@@ -821,13 +865,9 @@ async fn hints_are_bounded() {
             .then(|| Reply::Result(json!({ "accessList": [{ "address": LEDGER, "storageKeys": keys }] })))
     })
     .await;
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let told = events.clone();
-    let options = FetchOptions { timeout: Duration::from_secs(30), ..options(&server, Method::Proofs) };
-    let progress = Arc::new(move |event| told.lock().unwrap().push(event));
-    let input = Fetcher::new(options).unwrap().fetch(&BlockSelector::Latest, progress).await.unwrap();
+    let options = with_rpc(options(&server, Method::Proofs), |rpc| rpc.timeout = Duration::from_secs(30));
+    let (input, events) = fetch_with_events(options).await;
     assert_eq!(input, *EXAMPLE);
-    let events = events.lock().unwrap();
     let slots = events.iter().find_map(|event| match event {
         Event::Prefetching { slots, .. } => Some(*slots),
         _ => None,
@@ -835,7 +875,7 @@ async fn hints_are_bounded() {
     assert!((10_000..=20_100).contains(&slots.unwrap()), "{slots:?}");
 }
 
-/// A witness that takes too long is asked for once; then the state is fetched piece by piece.
+/// A witness that takes too long is asked for once. The state is then fetched by proofs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_witness_is_asked_for_once() {
     for reply in [
@@ -852,10 +892,11 @@ async fn a_slow_witness_is_asked_for_once() {
         let server =
             serve(move |call, _| call.method.starts_with("debug_executionWitness").then(|| slow.clone()))
                 .await;
-        let options = || FetchOptions {
-            witness_timeout: Some(Duration::from_millis(300)),
-            retries: 5,
-            ..options(&server, Method::Auto)
+        let options = || {
+            with_rpc(options(&server, Method::Auto), |rpc| {
+                rpc.witness_timeout = Some(Duration::from_millis(300));
+                rpc.retries = 5;
+            })
         };
         assert_eq!(fetch_with(options(), BlockSelector::Latest).await.unwrap(), *EXAMPLE, "{reply:?}");
         let asked = || server.calls().iter().filter(|call| call.method.contains("Witness")).count();
@@ -864,7 +905,7 @@ async fn a_slow_witness_is_asked_for_once() {
         fetch_with(options, BlockSelector::Latest).await.unwrap_err();
         assert_eq!(asked(), 2, "{reply:?}");
     }
-    // It may take longer than other requests.
+    // The request for a witness may take longer than other requests.
     let witness = match node().answer(&Call {
         method: "debug_executionWitness".into(),
         params: json!(["latest"]),
@@ -881,7 +922,7 @@ async fn a_slow_witness_is_asked_for_once() {
     })
     .await;
     let options = options(&server, Method::ExecutionWitness);
-    assert!(options.timeout < Duration::from_secs(1));
+    assert!(options.rpc.timeout < Duration::from_secs(1));
     assert_eq!(fetch_with(options, BlockSelector::Latest).await.unwrap(), *EXAMPLE);
 }
 
@@ -893,7 +934,7 @@ async fn answers_are_bounded_by_method() {
         let server =
             serve(move |call, _| (call.method == method).then(|| Reply::Result(json!("0".repeat(length)))))
                 .await;
-        let options = FetchOptions { timeout: Duration::from_secs(30), ..options(&server, Method::Proofs) };
+        let options = with_rpc(options(&server, Method::Proofs), |rpc| rpc.timeout = Duration::from_secs(30));
         let error = fetch_with(options, BlockSelector::Latest).await.unwrap_err();
         let problem = rpc_problem(error, method);
         assert!(matches!(problem, Problem::TooLarge(limit) if limit < length), "{method}: {problem:?}");
@@ -926,7 +967,7 @@ async fn redirects_are_named_and_not_followed() {
     }
 }
 
-/// However a node says that there are too many requests.
+/// Nodes report too many requests in many ways.
 #[tokio::test(flavor = "multi_thread")]
 async fn rate_limits_are_known_in_every_spelling() {
     let replies: [fn() -> Reply; 14] = [
@@ -952,13 +993,13 @@ async fn rate_limits_are_known_in_every_spelling() {
         },
     ];
     for reply in replies {
-        // The witness, too, which else is asked for once.
+        // The request for the witness is repeated, too, although it is otherwise sent once.
         let server = serve(move |call, _| (call.index == 0).then(reply)).await;
         assert_eq!(fetch(&server, Method::ExecutionWitness).await.unwrap(), *EXAMPLE, "{:?}", reply());
         assert_eq!(server.count("eth_chainId"), 2, "{:?}", reply());
         assert_eq!(server.count("debug_executionWitnessByBlockHash"), 2, "{:?}", reply());
     }
-    // What is missing stays so, whatever the plan.
+    // A missing method is not a rate limit, even if the message mentions a plan.
     let server = serve(|call, _| {
         call.method
             .starts_with("debug_")
@@ -969,12 +1010,12 @@ async fn rate_limits_are_known_in_every_spelling() {
     assert_eq!(server.count("debug_executionWitnessByBlockHash"), 1);
 }
 
-/// All headers of one name are sent.
+/// HTTP headers of the same name are all sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_may_have_one_name() {
     let server = serve(|_, _| None).await;
     let headers = ["X-Key: first-one", "X-Key: second-one"].map(|header| header.parse().unwrap()).to_vec();
-    let options = FetchOptions { headers, ..options(&server, Method::Auto) };
+    let options = with_rpc(options(&server, Method::Auto), |rpc| rpc.headers = headers);
     fetch_with(options, BlockSelector::Latest).await.unwrap();
     for call in server.calls() {
         let head = call.head.to_lowercase();
@@ -983,35 +1024,17 @@ async fn headers_may_have_one_name() {
     }
 }
 
-/// A witness without headers, of a block that reads the hash of the two hundredth before it.
+/// The witness of a block that reads the hash of its 200th ancestor lacks the headers.
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_headers_are_fetched_together() {
     // PUSH1 c8 NUMBER SUB BLOCKHASH PUSH0 SSTORE
-    let code = Bytes::from_static(&hex!("60c84303405f55"));
-    let contract = Address::repeat_byte(0xbb);
-    let mut genesis: Value = serde_json::from_str(GENESIS).unwrap();
-    genesis["alloc"][contract.to_string().to_lowercase()] =
-        json!({ "balance": "0x0", "nonce": "0x1", "code": code });
-    let mut chain = DevChain::from_genesis(&genesis.to_string());
-    for _ in 0..210 {
-        chain.append(Draft::default());
-    }
-    let transaction = TxEip1559 {
-        chain_id: chain.spec.chain_id,
-        gas_limit: 100_000,
-        max_fee_per_gas: 3_000_000_000,
-        to: contract.into(),
-        ..TxEip1559::default()
-    };
-    let signature = DevAccount::new(0).sign(&transaction.signature_hash());
-    let transactions = vec![transaction.into_signed(signature).into()];
-    let input = chain.append(Draft { transactions, ..Draft::default() });
+    let (chain, input) = chain_that_runs(&hex!("60c84303405f55"), 210);
     assert_eq!(input.witness.headers.len(), 199);
     for canonical in [true, false] {
         for method in [Method::ExecutionWitness, Method::Proofs] {
             let node = ReplayNode::of_input(&input).with_state(&chain);
             let server = RpcServer::start(move |call| match call.method.as_str() {
-                // The node's canonical chain is another.
+                // The block is not on the node's canonical chain.
                 "eth_getBlockByNumber" if !canonical && call.index > 0 => Reply::Result(Value::Null),
                 "debug_executionWitnessByBlockHash" => {
                     altered(&node, call, |witness| witness["headers"] = Value::Null).unwrap()
@@ -1019,50 +1042,27 @@ async fn missing_headers_are_fetched_together() {
                 _ => node.answer(call),
             })
             .await;
-            let events = Arc::new(Mutex::new(Vec::new()));
-            let told = events.clone();
-            let progress = Arc::new(move |event| told.lock().unwrap().push(event));
-            let options = FetchOptions { timeout: Duration::from_secs(30), ..options(&server, method) };
-            let input_again =
-                Fetcher::new(options).unwrap().fetch(&BlockSelector::Latest, progress).await.unwrap();
-            assert_eq!(input_again, input);
-            let validations =
-                events.lock().unwrap().iter().filter(|event| **event == Event::Validating).count();
+            let options = with_rpc(options(&server, method), |rpc| rpc.timeout = Duration::from_secs(30));
+            let (fetched, events) = fetch_with_events(options).await;
+            assert_eq!(fetched, input);
+            let validations = events.iter().filter(|event| **event == Event::Validating).count();
             let most = if canonical { 3 } else { 6 };
             assert!(validations <= most, "{method:?} {canonical}: {validations} validations");
         }
     }
 }
 
-/// A block that reads the hashes of 250 ancestors, from the newest to the oldest.
+/// The block reads the hashes of 250 ancestors, from the newest to the oldest.
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_that_are_read_one_after_the_other_are_fetched_together() {
     // PUSH1 1, and in a loop: DUP1 NUMBER SUB BLOCKHASH POP PUSH1 1 ADD, as long as it is below 251.
-    let code = Bytes::from_static(&hex!("60015b80430340506001018060fb1160025700"));
-    let contract = Address::repeat_byte(0xbb);
-    let mut genesis: Value = serde_json::from_str(GENESIS).unwrap();
-    genesis["alloc"][contract.to_string().to_lowercase()] =
-        json!({ "balance": "0x0", "nonce": "0x1", "code": code });
-    let mut chain = DevChain::from_genesis(&genesis.to_string());
-    for _ in 0..255 {
-        chain.append(Draft::default());
-    }
-    let transaction = TxEip1559 {
-        chain_id: chain.spec.chain_id,
-        gas_limit: 100_000,
-        max_fee_per_gas: 3_000_000_000,
-        to: contract.into(),
-        ..TxEip1559::default()
-    };
-    let signature = DevAccount::new(0).sign(&transaction.signature_hash());
-    let transactions = vec![transaction.into_signed(signature).into()];
-    let input = chain.append(Draft { transactions, ..Draft::default() });
+    let (chain, input) = chain_that_runs(&hex!("60015b80430340506001018060fb1160025700"), 255);
     let number = decode_block(&input.block).unwrap().header.number;
     assert_eq!(input.witness.headers.len(), 249);
     for failing in [false, true] {
         let node = ReplayNode::of_input(&input).with_state(&chain);
         let server = RpcServer::start(move |call| {
-            // The first of many can't be had by its number.
+            // The first of many headers is not available by its number.
             let first =
                 (number - 3..=number - 2).any(|number| call.params[0] == json!(format!("{number:#x}")));
             match call.method.as_str() {
@@ -1071,7 +1071,7 @@ async fn headers_that_are_read_one_after_the_other_are_fetched_together() {
             }
         })
         .await;
-        let options = FetchOptions { timeout: Duration::from_secs(30), ..options(&server, Method::Proofs) };
+        let options = with_rpc(options(&server, Method::Proofs), |rpc| rpc.timeout = Duration::from_secs(30));
         assert_eq!(fetch_with(options, BlockSelector::Latest).await.unwrap(), input);
         let one_by_one = server.count("eth_getBlockByHash");
         assert!(one_by_one < 12, "{failing}: {one_by_one} requests one after the other");
@@ -1114,7 +1114,7 @@ async fn inputs_are_cached_and_damage_is_noticed() {
     }
 }
 
-/// Everything that was logged, by every crate.
+/// Log of all crates.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -1140,7 +1140,7 @@ async fn secrets_are_never_shown() {
         .with_writer(move || writer.clone())
         .init();
 
-    // Errors of every kind, most of which repeat the request.
+    // Errors of every kind. Most of them repeat the request.
     let faults: [fn(&Call) -> Reply; 7] = [
         |_| Reply::Error(-32000, SECRETS.join(" or ")),
         |call| Reply::Error(-32000, format!("bad key in {}", call.head)),
@@ -1157,14 +1157,13 @@ async fn secrets_are_never_shown() {
         let server = RpcServer::start(fault).await;
         let host = server.url().replace("http://", "");
         let url = format!("http://AliceUser:Pa55word@{host}/v3/k3y0123456789abcdef?apikey=QuerySecret");
-        let options = FetchOptions {
-            url: url.clone(),
-            headers: vec![
+        let options = with_rpc(options(&server, Method::Auto), |rpc| {
+            rpc.url = url;
+            rpc.headers = vec![
                 "X-Api-Key: HeaderSecret".parse().unwrap(),
                 "X-Authorization: Bearer TokenSecret".parse().unwrap(),
-            ],
-            ..options(&server, Method::Auto)
-        };
+            ];
+        });
         let fetcher = Fetcher::new(options.clone()).unwrap();
         let error = fetcher.fetch(&BlockSelector::Latest, Arc::new(|_| ())).await.unwrap_err();
         shown.extend([
@@ -1173,13 +1172,13 @@ async fn secrets_are_never_shown() {
             format!("{fetcher:?}"),
             format!("{options:?}"),
         ]);
-        // The node got them all.
+        // The node received all secrets.
         let head = &server.calls()[0].head;
         for secret in [SECRETS[2], SECRETS[3], SECRETS[4], SECRETS[5]] {
             assert!(head.contains(secret), "{head}");
         }
         assert!(head.to_lowercase().contains("authorization: basic"), "{head}");
-        // Nobody listens any more.
+        // The server no longer listens.
         drop(server);
         let error = fetcher.fetch(&BlockSelector::Latest, Arc::new(|_| ())).await.unwrap_err();
         shown.extend([format!("{error}"), format!("{error:?}")]);

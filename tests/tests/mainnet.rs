@@ -1,4 +1,4 @@
-//! Recorded mainnet blocks: validated natively, and fetched from a replaying node by both ways.
+//! Recorded mainnet blocks: validated natively, and fetched from a replaying node by both methods.
 
 use std::{sync::Arc, time::Instant};
 use zeno_guest_evm::{StatelessInput, minimize, validate};
@@ -33,7 +33,7 @@ fn recorded_witnesses_validate() {
     }
 }
 
-/// Serves a record, but for the methods that `has` doesn't have.
+/// Serves a record. The calls for which `has` is false are answered as a missing method.
 async fn serve(record: &Recorded, has: impl Fn(&Call) -> bool + Send + Sync + 'static) -> RpcServer {
     let node = ReplayNode::of_record(record);
     RpcServer::start(move |call| {
@@ -69,7 +69,7 @@ fn check(record: &Recorded, input: &StatelessInput) {
 #[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 async fn fetched_by_execution_witness() {
     for record in recorded() {
-        // The clients differ in which of the variants they have.
+        // Clients differ in the variants of the method that they have.
         let variants: [fn(&Call) -> bool; 3] = [
             |_| true,
             |call| call.method != "debug_executionWitnessByBlockHash",
@@ -87,7 +87,7 @@ async fn fetched_by_execution_witness() {
             ] {
                 let input = fetch(&server, Method::ExecutionWitness, selector).await.unwrap();
                 check(&record, &input);
-                // What is handed on is minimal already.
+                // The fetched input is minimal already.
                 assert_eq!(minimize(&input).unwrap().0, input);
             }
             assert_eq!(server.count("eth_getProof"), 0);
@@ -111,13 +111,13 @@ async fn fetched_by_proofs() {
             server.count("eth_getCode"),
             input.encode().len()
         );
-        // Both ways lead to the same bytes.
+        // Both methods give the same input.
         let (recorded, _) = minimize(&record.input()).unwrap();
         assert_eq!(input, recorded);
     }
 }
 
-/// A node that takes only numbers in state queries.
+/// The node accepts only block numbers in state queries.
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 async fn fetched_by_proofs_by_number() {
@@ -136,7 +136,7 @@ async fn fetched_by_proofs_by_number() {
     check(&record, &input);
 }
 
-/// A witness that lacks something is completed by proofs.
+/// Proofs complete a witness that lacks entries.
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 async fn an_incomplete_execution_witness_is_completed() {

@@ -1,4 +1,4 @@
-//! Fetching by proofs where removals collapse branches, and where ancestors' hashes are read.
+//! Fetching by proofs: blocks whose removals collapse branches of a trie, and blocks that read ancestors' hashes.
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
@@ -20,7 +20,7 @@ use zeno_tests::{
 };
 use zeno_witness_fetch::{BlockSelector, Event, FetchOptions, Fetcher, Method};
 
-/// The development chain, its genesis changed.
+/// Development chain with a changed genesis.
 fn chain(change: impl FnOnce(&mut Value)) -> DevChain {
     let mut genesis: Value = serde_json::from_str(GENESIS).unwrap();
     change(&mut genesis["alloc"]);
@@ -41,12 +41,12 @@ fn call(chain: &DevChain, nonce: u64, to: Address, input: Bytes) -> Transaction 
     transaction.into_signed(signature).into()
 }
 
-/// An address as the genesis writes it.
+/// Key of an address in the JSON of a genesis.
 fn key(address: Address) -> String {
     address.to_string().to_lowercase()
 }
 
-/// A ledger's account in a genesis, with these slots set.
+/// Account of a ledger in a genesis, with the value 1 in these slots.
 fn ledger(genesis: &Value, slots: impl IntoIterator<Item = u64>) -> Value {
     let storage = slots
         .into_iter()
@@ -55,7 +55,7 @@ fn ledger(genesis: &Value, slots: impl IntoIterator<Item = u64>) -> Value {
     json!({ "balance": "0x0", "nonce": "0x1", "code": genesis[key(LEDGER)]["code"], "storage": storage })
 }
 
-/// Fetches by proofs from a node that knows the whole chain; what happened is the second answer.
+/// Fetches the latest block by proofs, and returns its input and the events of the fetch.
 async fn fetch(node: ReplayNode, chain: &DevChain) -> (StatelessInput, Vec<Event>) {
     let server = RpcServer::start(move |call| node.answer(call)).await;
     fetch_from(&server, chain).await
@@ -77,14 +77,14 @@ async fn fetch_from(server: &RpcServer, chain: &DevChain) -> (StatelessInput, Ve
     (input, events)
 }
 
-/// Nibbles at the start of a slot's key.
+/// First two nibbles of a slot's key in the storage trie.
 fn first_nibbles(slot: u64) -> [u8; 2] {
     let key = keccak256(U256::from(slot).to_be_bytes::<32>());
     [key[0] >> 4, key[0] & 0xf]
 }
 
-/// The storage is a branch with a leaf and another branch. The leaf goes: the root becomes an
-/// extension, whose child no proof of the removed key shows.
+/// The storage trie's root is a branch with a leaf and another branch as its children. The block removes the leaf. The
+/// root becomes an extension to the other branch, which no proof of the removed key contains.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_branch_that_is_left_alone_is_found_by_a_neighbour() {
     let together = (2..).find(|slot| first_nibbles(*slot)[0] == first_nibbles(1)[0]).unwrap();
@@ -98,8 +98,8 @@ async fn a_branch_that_is_left_alone_is_found_by_a_neighbour() {
     assert!(events.contains(&Event::Searching { nibbles: 1 }), "{events:?}");
 }
 
-/// Leaves, extensions and branches that are left alone, in storage and in the state; the state has
-/// empty accounts that disappear when they are touched (EIP-161).
+/// Random removals leave single leaves, extensions and branches in the tries of the storage and the state. The state
+/// has empty accounts, which are removed when a block touches them (EIP-161).
 #[tokio::test(flavor = "multi_thread")]
 async fn random_removals_are_fetched() {
     let mut searched = 0;
@@ -129,7 +129,7 @@ async fn random_removals_are_fetched() {
     println!("{searched} neighbours were searched");
 }
 
-/// `BLOCKHASH` needs ancestors' headers down to the one that is asked for.
+/// `BLOCKHASH` needs the headers of all ancestors down to the one that is read.
 #[tokio::test(flavor = "multi_thread")]
 async fn ancestors_are_fetched() {
     // PUSH1 05 NUMBER SUB BLOCKHASH PUSH0 SSTORE
@@ -174,7 +174,7 @@ async fn access_lists_save_requests() {
     assert!(counts[0] > counts[1] + 90, "{counts:?}");
 }
 
-/// The tests above rest on this: without the sibling, a removal is an error.
+/// Without the sibling node, a removal is an error. The tests above rely on this.
 #[test]
 fn a_removal_needs_the_sibling() {
     let mut full = Trie::default();

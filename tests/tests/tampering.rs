@@ -1,28 +1,21 @@
-//! Tampering: whatever is changed in an input, the claim is the honest one or there is an error. If
-//! the block or the rules themselves are changed, a claim may only be about those.
+//! Tampering: validation of a changed input gives the honest claim or an error.
+//!
+//! If the block or the rules are changed, a claim may only be about the changed ones.
 
 use alloy_primitives::Bytes;
 use rand::{SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 use std::{
     collections::BTreeMap,
-    fs,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
 };
 use zeno_guest_evm::{StatelessInput, minimize};
 use zeno_tests::{
-    mainnet,
-    mutate::{Came, Expected, Mutation, Mutator, judge},
+    example, mainnet,
+    mutate::{Expected, Mutation, Mutator, Observed, judge},
 };
 
-fn example() -> StatelessInput {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/example/input.zeno");
-    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    StatelessInput::decode(&Bytes::from(bytes)).expect("the committed example decodes")
-}
-
-/// Makes all mutations of `input`, judges each, prints the tally, and answers with their number.
+/// Judges all mutations of `input`, prints how many there were of each class, and returns their number.
 fn tamper(name: &str, input: &StatelessInput, foreign: &[Bytes], seed: u64) -> usize {
     let (honest, claim) = minimize(input).expect("the honest input is valid");
     let mutations = Mutator::new(&honest, &mut StdRng::seed_from_u64(seed)).all(foreign);
@@ -32,24 +25,25 @@ fn tamper(name: &str, input: &StatelessInput, foreign: &[Bytes], seed: u64) -> u
             let Mutation { class, tampered, expected } = mutation;
             let answer = catch_unwind(AssertUnwindSafe(|| tampered.validate(&honest)))
                 .map_err(|_| format!("{class}: validation panicked on {tampered:?}"))?;
-            let came = judge((&honest, &claim), answer)
+            let observed = judge((&honest, &claim), answer)
                 .map_err(|lie| format!("{class}: {lie}, for {tampered:?}"))?;
             let fits = match expected {
-                Expected::Refused => came == Came::Refused,
-                Expected::Honest => came == Came::Honest,
+                Expected::Refused => observed == Observed::Refused,
+                Expected::Honest => observed == Observed::Honest,
                 Expected::Either => true,
             };
-            fits.then_some((*class, came))
-                .ok_or_else(|| format!("{class}: must be {expected:?}, but was {came:?}, for {tampered:?}"))
+            fits.then_some((*class, observed)).ok_or_else(|| {
+                format!("{class}: must be {expected:?}, but was {observed:?}, for {tampered:?}")
+            })
         })
         .collect::<Result<Vec<_>, String>>()
         .unwrap_or_else(|failure| panic!("{name}: {failure}"));
 
     let mut tally = BTreeMap::<_, BTreeMap<_, usize>>::new();
     let mut total = BTreeMap::<_, usize>::new();
-    for (class, came) in &judged {
-        *tally.entry(class).or_default().entry(came).or_default() += 1;
-        *total.entry(came).or_default() += 1;
+    for (class, observed) in &judged {
+        *tally.entry(class).or_default().entry(observed).or_default() += 1;
+        *total.entry(observed).or_default() += 1;
     }
     println!("{name}: {} mutations: {total:?}", judged.len());
     for (class, counts) in tally {
@@ -61,7 +55,7 @@ fn tamper(name: &str, input: &StatelessInput, foreign: &[Bytes], seed: u64) -> u
 #[test]
 fn no_mutation_of_the_example_makes_a_lie() {
     let foreign = (0..50u8).map(|byte| Bytes::from(vec![byte; 40])).collect::<Vec<_>>();
-    let count = tamper("example block", &example(), &foreign, 1);
+    let count = tamper("example block", &example::committed(), &foreign, 1);
     assert!(count >= 1000, "only {count} mutations");
 }
 
@@ -69,7 +63,7 @@ fn no_mutation_of_the_example_makes_a_lie() {
 #[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 fn no_mutation_of_a_mainnet_block_makes_a_lie() {
     let recorded = mainnet::recorded().remove(0);
-    let example = example();
+    let example = example::committed();
     let foreign = [&example.witness.state[..], &example.witness.codes, &example.witness.headers].concat();
     let count = tamper("mainnet block 22615247", &recorded.input(), &foreign, 2);
     assert!(count >= 1000, "only {count} mutations");

@@ -4,8 +4,8 @@
 //! cargo run --release -p zeno-verifier --example make-fixture -- PROOF INPUT FOLDER
 //! ```
 //!
-//! `PROOF` is a file of `zeno prove --proof evm`, `INPUT` the file of `zeno fetch` that it was made from, which has the
-//! parent's header. `FOLDER`, `contracts/test/fixtures`, gets `proof.json` and the proof itself beside it.
+//! `PROOF` is a file of `zeno prove --proof evm`. `INPUT` is the file of `zeno fetch` that the proof was made from; it
+//! has the parent's header. `FOLDER` is `contracts/test/fixtures`, which gets `proof.json` and the proof itself.
 
 use std::{env, error::Error, fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! Panics of the proof system that end in an error.
+//! Conversion of the proof system's panics into errors.
 
 use std::{
     any::Any,
@@ -8,16 +8,16 @@ use std::{
 };
 
 thread_local! {
-    /// Whether a panic of this thread is expected, so that nobody has to read of it.
+    /// Flag: a panic of this thread is expected, so the panic hook stays silent.
     static EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `run`, and returns the words of its panic if it panics. The panic hook is not called for one of this thread.
+/// Runs `run` and turns a panic into an error. The panic hook is not called for a panic of this thread.
 ///
-/// Where panics abort (`panic = "abort"` in the profile of whoever builds the program), a panic still ends the process.
+/// In a program that is built with `panic = "abort"`, a panic still ends the process.
 ///
 /// # Errors
-/// What the panic says.
+/// The panic's message.
 #[doc(hidden)]
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
@@ -30,13 +30,14 @@ pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
         }));
     });
     let before = EXPECTED.replace(true);
-    // Nothing of what a panic may have left half done is used again.
+    // State that a panic may have left inconsistent is not used again.
     let outcome = panic::catch_unwind(AssertUnwindSafe(run));
     EXPECTED.set(before);
-    outcome.map_err(|panic| words(panic.as_ref()))
+    outcome.map_err(|panic| message(panic.as_ref()))
 }
 
-fn words(panic: &(dyn Any + Send)) -> String {
+/// Returns the message of a panic.
+fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
 }
@@ -51,7 +52,7 @@ mod tests {
     fn expected_panics_are_errors_and_not_printed() {
         const CHILD: &str = "ZENO_TEST_PANICS";
         if env::var_os(CHILD).is_none() {
-            // The panic hook is the process's, so what it prints is looked at from another one.
+            // The panic hook belongs to the process, so another process reads what it prints.
             let mut child = Command::new(env::current_exe().unwrap());
             child.args([
                 "--exact",
@@ -71,7 +72,7 @@ mod tests {
         assert_eq!(caught(|| -> () { panic!("expected word") }), Err("expected word".to_owned()));
         let within = caught(|| caught(|| -> () { panic!("expected word {value}") }));
         assert_eq!(within, Ok(Err("expected word 3".to_owned())));
-        // Others are still said.
+        // Other panics are still printed.
         assert!(panic::catch_unwind(|| panic!("unexpected one")).is_err());
     }
 }

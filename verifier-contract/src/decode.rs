@@ -1,14 +1,16 @@
 //! Decoding of a STARK from untrusted bytes.
 //!
-//! The bytes are those of `openvm_verify_stark_host::VmStarkProof::encode`. Its own decoder trusts the counts
-//! in them: items of no width (a row of zero columns) cost no input, so a few bytes make it allocate without end.
-//! Here every count is either what the verifying key prescribes or below a small bound, before anything is
-//! allocated for it. What remains to be checked of the shape, the STARK verifier checks.
+//! The encoding is that of `openvm_verify_stark_host::VmStarkProof::encode`. Its own decoder trusts the counts in the
+//! bytes. Items of width zero (a row of zero columns) take no input, so a few bytes make it allocate without end.
+//!
+//! Here every count equals the one that the verifying key prescribes, or is at most a small bound, before memory is
+//! allocated for it. The STARK verifier checks the rest of the shape.
 
 use std::{io::Error as IoError, marker::PhantomData};
 
 use openvm_circuit::system::memory::merkle::public_values::UserPublicValuesProof;
 use openvm_stark_backend::{
+    StarkProtocolConfig, WhirRoundConfig,
     codec::{DecodableConfig, Decode},
     keygen::types::MultiStarkVerifyingKey,
     proof::{BatchConstraintProof, GkrLayerClaims, GkrProof, Proof, StackingProof, TraceVData, WhirProof},
@@ -17,38 +19,38 @@ use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config as S
 use openvm_verify_stark_host::{VmStarkProof, vk::VmStarkVerifyingKey};
 use thiserror::Error;
 
-/// Version of `openvm_stark_backend`'s encoding of proofs that this module reads.
+/// Version of `openvm_stark_backend`'s encoding of proofs, which this module reads.
 const CODEC_VERSION: usize = 3;
-/// No tree and no sumcheck over a 31-bit field with two-adicity 27 is deeper.
+/// Bound on the depth of Merkle trees and on the GKR layers. Over a 31-bit field with two-adicity 27, none is deeper.
 const MAX_LAYERS: usize = 64;
 
-/// Why bytes are not a STARK of the shape that the verifying key prescribes.
+/// Reason why bytes are not a STARK of the shape that the verifying key prescribes.
 #[derive(Debug, Error)]
 pub enum DecodeError {
     /// The bytes end early, or a number is not a field element.
     #[error("{0}")]
     Malformed(#[from] IoError),
-    /// A count differs from the one prescribed.
+    /// A count differs from the prescribed one.
     #[error("{what}: {actual}, expected {expected}")]
     Count {
-        /// What is counted.
+        /// Name of the count.
         what: &'static str,
         /// The count in the proof.
         actual: usize,
         /// The count that the verifying key prescribes.
         expected: usize,
     },
-    /// A count is larger than it can be.
+    /// A count exceeds its bound.
     #[error("{what}: {actual}, more than {limit}")]
     TooMany {
-        /// What is counted.
+        /// Name of the count.
         what: &'static str,
         /// The count in the proof.
         actual: usize,
-        /// The most that there can be.
+        /// The bound, inclusive.
         limit: usize,
     },
-    /// The bytes go on after the proof.
+    /// Bytes follow the proof.
     #[error("{0} bytes follow the proof")]
     TrailingBytes(usize),
 }
@@ -62,18 +64,19 @@ pub(crate) fn decode_stark(bytes: &[u8], key: &VmStarkVerifyingKey) -> Result<Vm
     let baseline = &key.baseline;
     let height = baseline.memory_dimensions.overall_height();
     let user_pvs_proof = input.public_values(height, baseline.num_user_pvs)?;
-    // This machine has no deferrals, so a proof has no Merkle proofs of them.
+    // This virtual machine has no deferrals, so a proof has no Merkle proofs for them.
     input.exactly_byte("deferral proofs", 0)?;
     input.end()?;
     Ok(VmStarkProof { inner, user_pvs_proof, deferral_merkle_proofs: None })
 }
 
-/// Decodes a proof of the circuit whose verifying key is `key`, encoded as `openvm_stark_backend::codec` does. This is
-/// for provers, which read back what they wrote to a file; it says nothing of the proof's validity.
+/// Decodes a proof in the encoding of `openvm_stark_backend::codec`, whose circuit has the verifying key `key`.
+///
+/// It is for provers, which read back what they wrote to a file. It doesn't check the proof's validity.
 ///
 /// # Errors
-/// [`DecodeError`] when the bytes are no proof of the shape that the key prescribes. No more memory is taken than such a
-/// proof has.
+/// [`DecodeError`] when the bytes are no proof of the shape that the key prescribes. No more memory is allocated than
+/// such a proof takes.
 pub fn decode_proof<C: DecodableConfig>(bytes: &[u8], key: &MultiStarkVerifyingKey<C>) -> Result<Proof<C>> {
     let mut input = Input::<C>::new(bytes);
     let proof = input.proof(key)?;
@@ -81,8 +84,9 @@ pub fn decode_proof<C: DecodableConfig>(bytes: &[u8], key: &MultiStarkVerifyingK
     Ok(proof)
 }
 
-/// Decodes the proof of the `count` values that a program revealed, in a memory whose tree is `height` high. As
-/// [`decode_proof`], it is for provers.
+/// Decodes the Merkle proof of the `count` values that a program revealed, in a memory tree of height `height`.
+///
+/// It is for provers, like [`decode_proof`].
 ///
 /// # Errors
 /// [`DecodeError`] when the bytes are no such proof.
@@ -97,8 +101,23 @@ pub fn decode_public_values(
     Ok(proof)
 }
 
-/// The bytes that are left to read, of proofs of the configuration `C`.
+/// Bytes left to read, of proofs in the configuration `C`.
 struct Input<'a, C>(&'a [u8], PhantomData<C>);
+
+/// Values opened by WHIR queries, with their Merkle proofs. Both have one entry for each commitment.
+struct Openings<V, D> {
+    values: Vec<V>,
+    /// `[commitments × queries × depth]` digests.
+    merkle_proofs: Vec<Vec<Vec<D>>>,
+}
+
+/// Openings of the stacked matrices in the first WHIR round: `[commitments × queries × 2^k_whir × width]` elements.
+type InitialOpenings<C> =
+    Openings<Vec<Vec<Vec<<C as StarkProtocolConfig>::F>>>, <C as StarkProtocolConfig>::Digest>;
+
+/// Openings of the codewords in the later WHIR rounds: `[codewords × queries × 2^k_whir]` extension elements.
+type CodewordOpenings<C> =
+    Openings<Vec<Vec<<C as StarkProtocolConfig>::EF>>, <C as StarkProtocolConfig>::Digest>;
 
 impl Input<'_, SC> {
     fn public_values(
@@ -123,7 +142,7 @@ impl<'a, C: DecodableConfig> Input<'a, C> {
         Self(bytes, PhantomData)
     }
 
-    /// Nothing may follow.
+    /// Checks that no bytes are left.
     fn end(&self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes(self.0.len())) }
     }
@@ -171,7 +190,7 @@ impl<'a, C: DecodableConfig> Input<'a, C> {
         })
     }
 
-    /// One bit a table, in bytes from the least significant bit on, the spare bits zero.
+    /// Reads which tables are present: one bit a table, the least significant bit of a byte first. Spare bits are zero.
     fn presence(&mut self, tables: usize) -> Result<Vec<bool>> {
         let mut present = Vec::with_capacity(tables);
         while present.len() < tables {
@@ -228,7 +247,7 @@ impl<'a, C: DecodableConfig> Input<'a, C> {
                 sumcheck_round_polys.push(self.extension(degree)?);
             }
         }
-        // The tables come sorted by height here, so the widths are only bounded; the verifier compares them.
+        // The tables are sorted by height here, so the widths are only bounded. The verifier compares them.
         let airs = &mvk.inner.per_air;
         let most_parts = airs.iter().map(|air| air.num_parts()).max().unwrap_or_default();
         let widest = airs.iter().map(|air| 2 * air.params.width.total_width()).max().unwrap_or_default();
@@ -283,40 +302,8 @@ impl<'a, C: DecodableConfig> Input<'a, C> {
         let folding_pow_witnesses = self.base(sumcheck_rounds)?;
         let query_phase_pow_witnesses = self.base(rounds.len())?;
 
-        let commitments = self.exactly("commitments opened by WHIR", stacking.stacking_openings.len())?;
-        let first_queries = rounds.first().map_or(0, |round| round.num_queries);
-        let queries = self.exactly("queries of the first WHIR round", first_queries)?;
-        let depth = self.at_most("depth of a Merkle tree", MAX_LAYERS)?;
-        let mut widths = Vec::with_capacity(commitments);
-        for openings in &stacking.stacking_openings {
-            widths.push(self.exactly("width of a stacked commitment", openings.len())?);
-        }
-        let mut initial_round_opened_rows = Vec::with_capacity(commitments);
-        for width in widths {
-            let mut opened = Vec::with_capacity(queries);
-            for _ in 0..queries {
-                opened.push((0..folds).map(|_| self.base(width)).collect::<Result<Vec<_>>>()?);
-            }
-            initial_round_opened_rows.push(opened);
-        }
-        let mut initial_round_merkle_proofs = Vec::with_capacity(commitments);
-        for _ in 0..commitments {
-            initial_round_merkle_proofs.push(self.merkle_proofs(queries, depth)?);
-        }
-
-        let mut codeword_opened_values = Vec::with_capacity(codewords);
-        for round in rounds.iter().skip(1) {
-            let queries = self.exactly("queries of a WHIR round", round.num_queries)?;
-            codeword_opened_values
-                .push((0..queries).map(|_| self.extension(folds)).collect::<Result<Vec<_>>>()?);
-        }
-        let mut depth = self.at_most("depth of a codeword's Merkle tree", MAX_LAYERS)?;
-        let mut codeword_merkle_proofs = Vec::with_capacity(codewords);
-        for round in rounds.iter().skip(1) {
-            codeword_merkle_proofs.push(self.merkle_proofs(round.num_queries, depth)?);
-            // Each codeword is half as long as the one before.
-            depth = depth.saturating_sub(1);
-        }
+        let initial = self.initial_openings(rounds, folds, stacking)?;
+        let codeword = self.codeword_openings(rounds, folds)?;
         let coefficients =
             self.exactly("coefficients of the last polynomial", 1 << params.log_final_poly_len())?;
         Ok(WhirProof {
@@ -326,19 +313,69 @@ impl<'a, C: DecodableConfig> Input<'a, C> {
             ood_values,
             folding_pow_witnesses,
             query_phase_pow_witnesses,
-            initial_round_opened_rows,
-            initial_round_merkle_proofs,
-            codeword_opened_values,
-            codeword_merkle_proofs,
+            initial_round_opened_rows: initial.values,
+            initial_round_merkle_proofs: initial.merkle_proofs,
+            codeword_opened_values: codeword.values,
+            codeword_merkle_proofs: codeword.merkle_proofs,
             final_poly: self.extension(coefficients)?,
         })
     }
 
+    /// Reads the openings of the stacked matrices: rows of the widths that the stacking proof has.
+    fn initial_openings(
+        &mut self,
+        rounds: &[WhirRoundConfig],
+        folds: usize,
+        stacking: &StackingProof<C>,
+    ) -> Result<InitialOpenings<C>> {
+        let commitments = self.exactly("commitments opened by WHIR", stacking.stacking_openings.len())?;
+        let first_queries = rounds.first().map_or(0, |round| round.num_queries);
+        let queries = self.exactly("queries of the first WHIR round", first_queries)?;
+        let depth = self.at_most("depth of a Merkle tree", MAX_LAYERS)?;
+        let mut widths = Vec::with_capacity(commitments);
+        for openings in &stacking.stacking_openings {
+            widths.push(self.exactly("width of a stacked commitment", openings.len())?);
+        }
+        let mut values = Vec::with_capacity(commitments);
+        for width in widths {
+            let mut opened = Vec::with_capacity(queries);
+            for _ in 0..queries {
+                opened.push((0..folds).map(|_| self.base(width)).collect::<Result<Vec<_>>>()?);
+            }
+            values.push(opened);
+        }
+        let mut merkle_proofs = Vec::with_capacity(commitments);
+        for _ in 0..commitments {
+            merkle_proofs.push(self.merkle_proofs(queries, depth)?);
+        }
+        Ok(Openings { values, merkle_proofs })
+    }
+
+    /// Reads the openings of the codewords: one codeword for each round after the first.
+    fn codeword_openings(&mut self, rounds: &[WhirRoundConfig], folds: usize) -> Result<CodewordOpenings<C>> {
+        let codewords = rounds.len().saturating_sub(1);
+        let mut values = Vec::with_capacity(codewords);
+        for round in rounds.iter().skip(1) {
+            let queries = self.exactly("queries of a WHIR round", round.num_queries)?;
+            values.push((0..queries).map(|_| self.extension(folds)).collect::<Result<Vec<_>>>()?);
+        }
+        let mut depth = self.at_most("depth of a codeword's Merkle tree", MAX_LAYERS)?;
+        let mut merkle_proofs = Vec::with_capacity(codewords);
+        for round in rounds.iter().skip(1) {
+            merkle_proofs.push(self.merkle_proofs(round.num_queries, depth)?);
+            // Each codeword is half as long as the one before.
+            depth = depth.saturating_sub(1);
+        }
+        Ok(Openings { values, merkle_proofs })
+    }
+
+    /// Reads a count, which must be `expected`.
     fn exactly(&mut self, what: &'static str, expected: usize) -> Result<usize> {
         let actual = usize::decode(&mut self.0)?;
         if actual == expected { Ok(actual) } else { Err(DecodeError::Count { what, actual, expected }) }
     }
 
+    /// Reads a byte, which must be `expected`.
     fn exactly_byte(&mut self, what: &'static str, expected: u8) -> Result<()> {
         let actual = u8::decode(&mut self.0)?;
         if actual == expected {
@@ -347,6 +384,7 @@ impl<'a, C: DecodableConfig> Input<'a, C> {
         Err(DecodeError::Count { what, actual: actual.into(), expected: expected.into() })
     }
 
+    /// Reads a count of at most `limit`.
     fn at_most(&mut self, what: &'static str, limit: usize) -> Result<usize> {
         let actual = usize::decode(&mut self.0)?;
         if actual <= limit { Ok(actual) } else { Err(DecodeError::TooMany { what, actual, limit }) }

@@ -1,16 +1,15 @@
-//! Why a proof is refused.
+//! Reasons to refuse a proof.
 
 use alloy_primitives::B256;
 #[cfg(feature = "evm")]
 use alloy_primitives::U256;
 use thiserror::Error;
 
-use crate::ProofKind;
+#[cfg(feature = "stark")]
+use crate::decode::DecodeError;
+use crate::proof_kind::{PROOF_SYSTEM, ProofKind};
 
-/// The proof system whose proofs this crate checks, as [`ProofFile::proof_system`](crate::ProofFile::proof_system) names it.
-pub const PROOF_SYSTEM: &str = "openvm 2.0";
-
-/// Why a proof does not establish its claim.
+/// Reason why a proof does not establish its claim.
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// The proof, or what it is checked against, is of a release of the guest program that was withdrawn.
@@ -18,7 +17,7 @@ pub enum VerifyError {
     Withdrawn {
         /// The release's number.
         release: u32,
-        /// Why it is, and what to do.
+        /// Reason for the withdrawal, and what to do.
         reason: &'static str,
     },
     /// The proof is of another kind.
@@ -51,16 +50,16 @@ pub enum VerifyError {
     /// The proof bytes are not a STARK of the right shape.
     #[cfg(feature = "stark")]
     #[error("malformed proof: {0}")]
-    Malformed(#[from] crate::DecodeError),
+    Malformed(#[from] DecodeError),
     /// The STARK does not verify.
     #[cfg(feature = "stark")]
     #[error("invalid proof: {0}")]
     Stark(#[source] Box<openvm_verify_stark_host::error::VerifyStarkError>),
-    /// The verifier of the proof system gave up on the proof.
+    /// The proof system's verifier panicked, so it has not decided.
     #[cfg(feature = "stark")]
     #[error("the proof system's verifier stopped with {0:?} and has not decided; please report it")]
     Stopped(String),
-    /// The STARK verifies and is of another claim.
+    /// The STARK is valid, but for another claim.
     #[cfg(feature = "stark")]
     #[error("the proof is of a claim with digest {proven}, the file claims {claimed}")]
     OtherClaim {
@@ -73,19 +72,19 @@ pub enum VerifyError {
     #[cfg(feature = "stark")]
     #[error("the guest revealed a byte {value} at {index}, beyond the 32 bytes of a claim's digest")]
     ExtraPublicValue {
-        /// The position of the byte.
+        /// Index of the byte.
         index: usize,
-        /// Its value, or what stands in its place.
+        /// The field element at that index, in canonical form. It may exceed a byte.
         value: u32,
     },
-    /// The key stems from the development SRS, and that was not allowed.
+    /// The key is under the development SRS, and that was not allowed.
     #[cfg(feature = "evm")]
     #[error(
         "the verifying key stems from the development SRS, whose secret is public: anybody can make a proof of \
          anything that it accepts"
     )]
     Insecure,
-    /// The key's SRS is of no ceremony that is known, and that was not allowed.
+    /// The key's SRS is from no known ceremony, and that was not allowed.
     #[cfg(feature = "evm")]
     #[error(
         "the verifying key's SRS is of no ceremony that this program knows, so whoever made it may be able to make a \
@@ -96,23 +95,23 @@ pub enum VerifyError {
     #[cfg(feature = "evm")]
     #[error("the proof has {actual} bytes, an EVM proof has {expected}")]
     ProofLength {
-        /// The only length that there is.
+        /// The only valid length, in bytes.
         expected: usize,
-        /// The length of the proof.
+        /// Length of the proof, in bytes.
         actual: usize,
     },
-    /// A word of the proof is not reduced, so the same proof would have a second form.
+    /// A word of the proof is not reduced. If it were accepted, the same proof would have a second form.
     #[cfg(feature = "evm")]
     #[error("word {index} of the proof is {value:#x}, and must be less than {bound:#x}")]
     NonCanonical {
-        /// Position of the word.
+        /// Index of the word.
         index: usize,
         /// The word.
         value: U256,
-        /// What it has to be less than.
+        /// Exclusive upper bound of the word.
         bound: U256,
     },
-    /// A point of the KZG accumulator is not a point.
+    /// Limbs of the KZG accumulator are not a point. The number is the index of the first limb's word.
     #[cfg(feature = "evm")]
     #[error("words {} to {} of the proof are not the limbs of a point of BN254", .0, .0 + 5)]
     AccumulatorPoint(usize),
@@ -120,15 +119,15 @@ pub enum VerifyError {
     #[cfg(feature = "evm")]
     #[error("invalid proof: {0}")]
     Halo2(#[source] halo2_proofs::plonk::Error),
-    /// The KZG accumulator, in which the inner proof's openings are deferred, fails the pairing check.
+    /// The KZG accumulator, to which the inner proof's openings are deferred, fails the pairing check.
     #[cfg(feature = "evm")]
     #[error("invalid proof: its accumulator fails the pairing check")]
     Accumulator,
 }
 
 impl VerifyError {
-    /// Whether the proof is invalid. Otherwise it is of a guest, a machine, a proof system or an SRS that is not known or
-    /// not accepted here, and nothing is said about its validity.
+    /// Returns whether the proof is invalid. If not, its guest, virtual machine, proof system or SRS is unknown or not
+    /// accepted here, or its verifier panicked. Then nothing is said about its validity.
     pub fn blames_proof(&self) -> bool {
         match self {
             Self::Withdrawn { .. }

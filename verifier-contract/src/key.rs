@@ -1,4 +1,4 @@
-//! The verifying key of a guest program on a virtual machine.
+//! Verifying key of STARKs: of one guest program on one virtual machine.
 
 use alloy_primitives::{B256, U256};
 use openvm_stark_backend::{StarkProtocolConfig, hasher::MerkleHasher, p3_field::PrimeField32};
@@ -6,12 +6,12 @@ use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config, Dig
 use openvm_verify_stark_host::vk::VmStarkVerifyingKey;
 use thiserror::Error;
 
-/// The key of the release in `config/guest/evm/2`, made by `prover`'s example `guest-commitments`.
+/// Key of the release in `config/guest/evm/2`, made by `xtask guest-commitments`.
 static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/2/verifying-key");
-/// The first eight bytes of every verifying key.
+/// First eight bytes of every verifying key: mark and version.
 const MAGIC: [u8; 8] = *b"ZENOVK\x01\0";
 
-/// What a proof of one guest program on one virtual machine is checked against.
+/// Verifying key of the STARKs of one guest program on one virtual machine.
 #[derive(Clone, Debug)]
 pub struct VerifyingKey {
     pub(crate) stark: VmStarkVerifyingKey,
@@ -19,19 +19,19 @@ pub struct VerifyingKey {
     app_vm_commitment: B256,
 }
 
-/// Why bytes are not a verifying key.
+/// Reason why bytes are not a verifying key.
 #[derive(Debug, Error)]
 pub enum KeyError {
-    /// The bytes don't start as a key of this program's format does.
+    /// The bytes don't start with the mark and version of this format.
     #[error("not a Zeno verifying key of format 1")]
     Foreign,
-    /// The bytes don't decode or encode.
+    /// `bitcode` can't decode or encode the key.
     #[error("damaged verifying key: {0}")]
     Damaged(#[from] bitcode::Error),
 }
 
 impl VerifyingKey {
-    /// The key of the guest that this program was built with.
+    /// Returns the key of the guest that this program was built with.
     ///
     /// # Errors
     /// [`KeyError`] when the file `config/guest/evm/2/verifying-key` was not a key at build time.
@@ -46,17 +46,17 @@ impl VerifyingKey {
         Self { stark, app_exe_commitment, app_vm_commitment }
     }
 
-    /// Reads what [`encode`](Self::encode) wrote. A key decides what is believed: take it from the same
-    /// place as the program, never from whom a proof comes from.
+    /// Decodes the bytes that [`encode`](Self::encode) gives. A key decides what is believed: take it from the source
+    /// of the program, never from the sender of a proof.
     ///
     /// # Errors
-    /// [`KeyError`] when `bytes` is something else.
+    /// [`KeyError`] when `bytes` is no such key.
     pub fn decode(bytes: &[u8]) -> Result<Self, KeyError> {
         let key = bytes.strip_prefix(&MAGIC).ok_or(KeyError::Foreign)?;
         Ok(Self::new(bitcode::deserialize(key)?))
     }
 
-    /// The key's bytes: eight bytes of mark and version, and the proof system's key in `bitcode`.
+    /// Encodes the key: eight bytes of mark and version, then the proof system's key in `bitcode`.
     ///
     /// # Errors
     /// [`KeyError::Damaged`] when `bitcode` refuses the key.
@@ -66,8 +66,9 @@ impl VerifyingKey {
         Ok(bytes)
     }
 
-    /// The commitments to the verifying keys of each circuit between the machine and the final proof, by name:
-    /// what [`app_vm_commitment`](Self::app_vm_commitment) is a digest of, and the last circuit's.
+    /// Returns the commitments to the verifying keys of the circuits from the VM to the final proof, by name.
+    ///
+    /// [`app_vm_commitment`](Self::app_vm_commitment) is a digest of all of them but the last.
     pub fn components(&self) -> impl Iterator<Item = (&'static str, B256)> {
         let baseline = &self.stark.baseline;
         let circuits = [
@@ -93,8 +94,8 @@ impl VerifyingKey {
     }
 }
 
-/// The digest of the commitments to the verifying keys of the machine, of the leaf circuit and of the first
-/// internal circuit: the number that the proof system calls the application's VM commitment.
+/// Hashes the commitments to the verifying keys of the VM, the leaf circuit and the first internal circuit. The proof
+/// system calls this digest the application's VM commitment.
 fn vm_digest(key: &VmStarkVerifyingKey) -> Digest {
     let baseline = &key.baseline;
     let digests: Vec<F> =
@@ -107,8 +108,9 @@ fn vm_digest(key: &VmStarkVerifyingKey) -> Digest {
     config.hasher().hash_slice(&digests)
 }
 
-/// A digest as one big-endian number, its elements being the digits in base p from the lowest on. The EVM
-/// verifier of the same proof system shows commitments in this form, as one element of BN254's scalar field.
+/// Encodes a digest as one big-endian number. Its elements are the digits in base p, the lowest first.
+///
+/// The EVM verifier of the same proof system has commitments in this form, as one element of BN254's scalar field.
 fn commitment(digest: &Digest) -> B256 {
     let base = U256::from(F::ORDER_U32);
     digest

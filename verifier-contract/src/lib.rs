@@ -1,4 +1,4 @@
-//! What a consumer of Zeno's proofs needs, and nothing else: the proof file, and its verification.
+//! Verification of Zeno's proofs for consumers: the proof file and its checks, without a prover.
 //!
 //! ```no_run
 //! # #[cfg(feature = "stark")] {
@@ -11,51 +11,63 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A proof file comes from a stranger. Every length in it is bounded before memory is taken for it, and
-//! whatever is wrong with it ends in an error that says so. [`VerifyError::blames_proof`] tells a proof that is invalid
-//! from one that can't be judged here, because its program is withdrawn or not known.
+//! A proof file comes from a stranger. The decoder bounds every length before it allocates memory for it, and reports
+//! every defect as an error that names it. [`VerifyError::blames_proof`] tells an invalid proof from one that can't be
+//! judged here, because its program is withdrawn or unknown.
 //!
-//! # Which keys to trust
+//! # Trusted keys
 //!
-//! What a proof is checked against decides what it proves. The key of STARKs is built in, [`VerifyingKey::committed`]. An
-//! EVM proof's belongs to an SRS as well, and is too much work to make everywhere, so it is copied:
-//! [`EvmVerifyingKey::decode_pinned`] takes one whose digest is built in, or that its user names, and refuses all others,
-//! and [`verify_evm`] refuses those whose SRS is of no known ceremony unless it is told not to. A key from a cache folder,
-//! or from whom the proof is from, is nothing to be believed without that.
+//! The verifying key decides what a valid proof proves. The key for STARKs is built in: [`VerifyingKey::committed`].
+//! The key for EVM proofs also depends on an SRS. Making one everywhere is too much work, so keys are copied:
+//!
+//! - [`EvmVerifyingKey::decode_pinned`] accepts a key if its digest is built in or if the user names it. It refuses all
+//!   other keys.
+//! - [`verify_evm`] refuses a key whose SRS is from no known ceremony, unless the caller allows it.
+//!
+//! Without these checks, a key from a cache folder or from the sender of a proof must not be believed.
 //!
 //! # Features
 //!
 //! - `stark`: STARKs, by the proof system's own verifier;
-//! - `evm`: Halo2-KZG proofs, the ones that contracts check;
+//! - `evm`: Halo2-KZG proofs, which contracts check;
 //! - `contracts`: bindings of the contracts, and their Solidity sources.
 //!
-//! All are on by default. A light client that takes EVM proofs alone has `default-features = false` and
-//! `features = ["evm"]`.
+//! All features are on by default. A light client that takes EVM proofs only sets `default-features = false` and
+//! `features = ["evm"]`. Without features, the crate is the proof file and the writing of files.
 
+mod atomic_file;
 #[cfg(feature = "stark")]
 mod caught;
 #[cfg(feature = "contracts")]
 pub mod contracts;
 #[cfg(feature = "stark")]
 mod decode;
+mod destination;
+mod development_srs;
 mod error;
 #[cfg(feature = "evm")]
 mod evm;
-mod files;
 #[cfg(feature = "stark")]
 mod key;
 mod proof_file;
+mod proof_kind;
 mod release;
 #[cfg(feature = "stark")]
 mod stark;
 
-pub use error::{PROOF_SYSTEM, VerifyError};
+pub use atomic_file::{
+    AtomicWriteFile, check_replaceable, make_private_folder, open_replacement, replace_file,
+};
+pub use destination::{write_destination, write_file};
+pub use development_srs::{INSECURE_SRS, INSECURE_SRS_WARNING};
+pub use error::VerifyError;
 #[cfg(feature = "evm")]
 pub use evm::{
-    CEREMONIES, Ceremony, EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, SrsOrigin, UnknownSrs, verify_evm,
+    CEREMONIES, Ceremony, EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, SrsOrigin, UnknownSrs, key_folder,
+    verify_evm,
 };
-pub use files::{write_destination, write_file};
-pub use proof_file::{INSECURE_SRS, MAX_PROOF_BYTES, ProofFile, ProofFileError, ProofKind};
+pub use proof_file::{MAX_PROOF_BYTES, ProofFile, ProofFileError};
+pub use proof_kind::{PROOF_SYSTEM, ProofKind};
 pub use release::Release;
 pub use zeno_guest_evm::ChainClaim;
 #[cfg(feature = "stark")]

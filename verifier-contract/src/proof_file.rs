@@ -1,4 +1,4 @@
-//! The proof file: what is claimed, by which guest on which machine, and the proof.
+//! Proof file: the claim, the guest and the virtual machine that it is about, and the proof.
 
 use std::{
     fs::File,
@@ -10,88 +10,54 @@ use alloy_primitives::{B256, U256, keccak256};
 use thiserror::Error;
 use zeno_guest_evm::ChainClaim;
 
-use crate::{PROOF_SYSTEM, Release, VerifyError, write_file};
+use crate::{
+    destination::write_file,
+    error::VerifyError,
+    proof_kind::{PROOF_SYSTEM, ProofKind},
+    release::Release,
+};
 
-/// The first eight bytes of every proof file.
+/// First eight bytes of every proof file.
 const MAGIC: [u8; 8] = *b"ZENOPRF\0";
-/// [`ProofFile::srs`] of a proof that was made under the development SRS, which anybody can forge.
-pub const INSECURE_SRS: &str = "insecure-dev";
 /// Longest `proof_system`, `prover` or `srs`, in bytes.
 const MAX_NAME_BYTES: usize = 64;
-/// Longest proof, in bytes. A STARK of today is a tenth of it; what is longer is refused unread.
+/// Longest proof, in bytes. Today's STARKs take a tenth of it. A longer proof is refused unread.
 pub const MAX_PROOF_BYTES: usize = 8 << 20;
 /// Longest file, in bytes: the proof and room for everything around it.
 const MAX_FILE_BYTES: usize = MAX_PROOF_BYTES + 4096;
+/// Length of the checksum at the file's end, in bytes.
 const CHECKSUM_BYTES: usize = 32;
-/// What errors call the version of the layout.
+/// Name of the layout's version in errors.
 const VERSION: &str = "the format version";
-/// What errors call [`ProofFile::srs`].
+/// Name of [`ProofFile::srs`] in errors.
 const SRS_NAME: &str = "the SRS's name";
-
-/// What the proof bytes of a file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProofKind {
-    /// One aggregated STARK, which [`verify_stark`](crate::verify_stark) checks.
-    Stark,
-    /// A Halo2-KZG proof for the EVM, which [`verify_evm`](crate::verify_evm) and the contracts check.
-    Evm,
-}
-
-impl ProofKind {
-    fn code(self) -> u32 {
-        match self {
-            Self::Stark => 1,
-            Self::Evm => 2,
-        }
-    }
-
-    /// The version of the layout that files of this kind have: an EVM proof's names its SRS as well.
-    fn format(self) -> u32 {
-        match self {
-            Self::Stark => 1,
-            Self::Evm => 2,
-        }
-    }
-
-    fn from_code(code: u32) -> Option<Self> {
-        [Self::Stark, Self::Evm].into_iter().find(|kind| kind.code() == code)
-    }
-
-    /// The name that the command line uses: `stark` or `evm`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stark => "stark",
-            Self::Evm => "evm",
-        }
-    }
-}
 
 /// A proof and everything that it is checked against except the verifying key.
 ///
-/// Reading one checks its form only. Whether its claim holds, [`verify_stark`](crate::verify_stark) or
-/// [`verify_evm`](crate::verify_evm) says.
+/// Reading a file checks its form only. [`verify_stark`](crate::verify_stark) and [`verify_evm`](crate::verify_evm)
+/// check that its claim holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProofFile {
-    /// What [`proof`](Self::proof) is.
+    /// Kind of [`proof`](Self::proof).
     pub kind: ProofKind,
-    /// What is claimed.
+    /// Claim that the proof is about.
     pub claim: ChainClaim,
     /// Commitment to the guest program: its code, initial memory and entry point.
     pub app_exe_commitment: B256,
-    /// Commitment to the virtual machine that ran it and to the circuits that aggregated the run.
+    /// Commitment to the virtual machine that ran the program, and to the circuits that aggregated the run.
     pub app_vm_commitment: B256,
-    /// The proof system and the version of its format, such as `openvm 2.0`.
+    /// Proof system and the version of its format, such as `openvm 2.0`.
     pub proof_system: String,
-    /// The program that made the proof, such as `zeno 0.1.0`. For people; nothing depends on it.
+    /// Program that made the proof, such as `zeno 0.1.0`. It is for people; nothing depends on it.
     pub prover: String,
-    /// Which SRS an EVM proof was made under: [`INSECURE_SRS`], a ceremony's name, or `unknown`. For people; what
-    /// counts is the SRS of the key that the proof is checked against. None for a STARK, which needs no SRS.
+    /// SRS that an EVM proof was made under: [`INSECURE_SRS`](crate::INSECURE_SRS), a ceremony's name, or `unknown`.
+    /// `None` for a STARK, which needs no SRS. It is for people: only the SRS of the verifying key counts.
     pub srs: Option<String>,
-    /// The proof itself.
+    /// The proof itself, of at most [`MAX_PROOF_BYTES`] bytes.
     pub proof: Vec<u8>,
 }
 
-/// Why a file is not a proof file that this program understands.
+/// Reason why a file is not a proof file that this program understands.
 #[derive(Debug, Error)]
 pub enum ProofFileError {
     /// The file could not be opened, read or written.
@@ -99,37 +65,37 @@ pub enum ProofFileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file is of another kind altogether.
+    /// The file doesn't start with the mark of proof files.
     #[error("not a Zeno proof: the file does not start with \"ZENOPRF\"")]
     Foreign,
-    /// There is nothing in the file.
+    /// The file is empty.
     #[error("not a Zeno proof: the file is empty")]
     Empty,
-    /// The file is shorter than what it announces.
+    /// The file ends before a part that it must have.
     #[error("truncated: {what} needs {needed} more bytes and {left} are left")]
     Truncated {
-        /// What was being read.
+        /// The part.
         what: &'static str,
-        /// Bytes that it needs.
+        /// Length of the part, in bytes.
         needed: usize,
-        /// Bytes that are left.
+        /// Count of bytes left.
         left: usize,
     },
-    /// The file goes on after its end.
+    /// Bytes follow the end of the proof file.
     #[error("{0} bytes follow the end of the proof")]
     TrailingBytes(usize),
-    /// The file is of a format that this program doesn't know.
+    /// The file has a format that this program doesn't know.
     #[error("proof format {0} is not known, this program reads formats 1 and 2")]
     UnsupportedVersion(u32),
-    /// The file's kind of proof has another format.
+    /// The file's format is not that of its kind of proof.
     #[error("a proof of kind {} has format {}, the file says {format}", .kind.name(), .kind.format())]
     FormatOfKind {
         /// The kind of the proof.
         kind: ProofKind,
-        /// The format that the file says it has.
+        /// The format that the file states.
         format: u32,
     },
     /// An EVM proof names no SRS, or a STARK names one.
@@ -143,12 +109,12 @@ pub enum ProofFileError {
     TooLong {
         /// The field.
         what: &'static str,
-        /// The length that the file announces.
+        /// The length that the file states, in bytes.
         length: u64,
-        /// The longest that is allowed.
+        /// The longest that is allowed, in bytes.
         limit: usize,
     },
-    /// A field of text holds something else than printable ASCII.
+    /// A field of text holds a character that is not printable ASCII.
     #[error("{0} is not printable ASCII")]
     NotText(&'static str),
     /// A number of the claim doesn't fit its type.
@@ -165,29 +131,29 @@ pub enum ProofFileError {
 }
 
 impl ProofFileError {
-    /// Whether the file is a proof that is wrong, as its maker made it. Otherwise it couldn't be read, it is no proof, it is of
-    /// a format that this program doesn't know, or it was damaged on its way, and nothing is said about a proof.
+    /// Returns whether the file is an undamaged proof that is wrong. If not, the file couldn't be read, is no proof,
+    /// has an unknown format or was damaged on its way. Then nothing is said about a proof.
     pub fn blames_proof(&self) -> bool {
-        // All else is found before the checksum was compared.
+        // Every other error is found before the checksum is compared, or by it.
         matches!(self, Self::NumberTooLarge(_))
     }
 }
 
 impl ProofFile {
-    /// The file's bytes. Numbers are little-endian, except the claim's:
+    /// Encodes the file. Numbers are little-endian, except those of the claim:
     ///
-    /// | bytes | what |
+    /// | bytes | content |
     /// |---|---|
     /// | 8 | `ZENOPRF\0` |
     /// | 4 | version of this layout: 1 for a STARK, 2 for an EVM proof |
     /// | 4 | kind: 1 STARK, 2 EVM |
-    /// | 288 | the claim, as [`ChainClaim::abi_encode`] writes it |
+    /// | 288 | the claim, encoded by [`ChainClaim::abi_encode`] |
     /// | 32 | commitment to the guest program |
     /// | 32 | commitment to the virtual machine |
-    /// | 1 + n | proof system, printable ASCII |
-    /// | 1 + n | prover, printable ASCII |
-    /// | 1 + n | in version 2, the SRS, printable ASCII |
-    /// | 8 + n | the proof |
+    /// | 1 + n | proof system: length n, printable ASCII |
+    /// | 1 + n | prover: length n, printable ASCII |
+    /// | 1 + n | in version 2, the SRS: length n, printable ASCII |
+    /// | 8 + n | the proof: length n, bytes |
     /// | 32 | keccak256 of everything before |
     ///
     /// # Errors
@@ -219,11 +185,11 @@ impl ProofFile {
         Ok(out)
     }
 
-    /// Reads what [`encode`](Self::encode) wrote.
+    /// Decodes the bytes that [`encode`](Self::encode) gives.
     ///
     /// # Errors
-    /// Every variant of [`ProofFileError`] except [`Io`](ProofFileError::Io): a file that is foreign,
-    /// truncated, altered or too new is refused with that reason.
+    /// Every variant of [`ProofFileError`] except [`Io`](ProofFileError::Io). The variant says whether the bytes are
+    /// foreign, truncated, altered or of a later format.
     pub fn decode(bytes: &[u8]) -> Result<Self, ProofFileError> {
         if bytes.is_empty() {
             return Err(ProofFileError::Empty);
@@ -260,21 +226,21 @@ impl ProofFile {
         if actual != stated {
             return Err(ProofFileError::Checksum { actual, stated });
         }
-        // After the checksum, so that a damaged claim is called damaged.
+        // After the checksum, so that a damaged claim is reported as damaged.
         let claim = decode_claim(&claim)?;
         Ok(Self { kind, claim, app_exe_commitment, app_vm_commitment, proof_system, prover, srs, proof })
     }
 
-    /// The release of the guest program that the file says made the proof; none if it is not known here.
+    /// Returns the release of the guest program that the file names, or `None` if it is not known here.
     pub fn release(&self) -> Option<Release> {
         Release::of(self.app_exe_commitment, self.app_vm_commitment)
     }
 
-    /// Compares what the file says of its origin with what is expected. What it says is not proven by that.
+    /// Compares the origin that the file states with the expected one. This doesn't prove that the statement is true.
     ///
     /// # Errors
-    /// [`VerifyError::Withdrawn`] before all else, when the file's guest or the expected one is of a release that was
-    /// withdrawn; [`VerifyError`] when the proof is of another kind, proof system, guest or machine.
+    /// [`VerifyError::Withdrawn`] before all else, when the file's guest or the expected one is of a withdrawn release.
+    /// Another [`VerifyError`] when the kind, the proof system, the guest or the virtual machine differs.
     pub fn check_origin(
         &self,
         kind: ProofKind,
@@ -300,10 +266,10 @@ impl ProofFile {
         Ok(())
     }
 
-    /// Reads a proof file, refusing to read more than the longest one.
+    /// Reads a proof file. No more bytes are read than the longest proof file has, plus one.
     ///
     /// # Errors
-    /// As [`decode`](Self::decode), and [`ProofFileError::Io`].
+    /// The same as [`decode`](Self::decode)'s, and [`ProofFileError::Io`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ProofFileError> {
         let path = path.as_ref();
         let io_error = |source| ProofFileError::Io { path: path.to_owned(), source };
@@ -311,7 +277,7 @@ impl ProofFile {
         let file = File::open(path).map_err(io_error)?;
         file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io_error)?;
         if bytes.len() > MAX_FILE_BYTES && bytes.starts_with(&MAGIC) {
-            // Of a format that isn't known, nothing is known about its length.
+            // The limit holds for the known formats only.
             version(&mut Cursor(&bytes[MAGIC.len()..]))?;
             return Err(ProofFileError::TooLong {
                 what: "the file",
@@ -322,10 +288,10 @@ impl ProofFile {
         Self::decode(&bytes)
     }
 
-    /// Writes the file whole or not at all, as [`write_file`] does.
+    /// Writes the file by [`write_file`]: whole or not at all, if `path` is a regular file.
     ///
     /// # Errors
-    /// As [`encode`](Self::encode), and [`ProofFileError::Io`].
+    /// The same as [`encode`](Self::encode)'s, and [`ProofFileError::Io`].
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ProofFileError> {
         let path = path.as_ref();
         let bytes = self.encode()?;
@@ -333,7 +299,7 @@ impl ProofFile {
     }
 }
 
-/// The version of the layout, if it is one that is known.
+/// Reads the version of the layout. It must be a known one.
 fn version(rest: &mut Cursor<'_>) -> Result<u32, ProofFileError> {
     match u32::from_le_bytes(rest.array(VERSION)?) {
         version @ (1 | 2) => Ok(version),
@@ -341,7 +307,7 @@ fn version(rest: &mut Cursor<'_>) -> Result<u32, ProofFileError> {
     }
 }
 
-/// The bytes that are left to read.
+/// Bytes left to read.
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
@@ -362,6 +328,7 @@ impl<'a> Cursor<'a> {
         Ok(array)
     }
 
+    /// Reads one byte of length, then so many bytes of text.
     fn text(&mut self, what: &'static str) -> Result<String, ProofFileError> {
         let [length] = self.array(what)?;
         check_length(what, length.into(), MAX_NAME_BYTES)?;
@@ -378,7 +345,7 @@ fn check_length(what: &'static str, length: u64, limit: usize) -> Result<(), Pro
     Ok(())
 }
 
-/// Printable, because the text of a stranger's file is shown on terminals and in logs.
+/// Checks that text is printable ASCII, because a stranger's text is shown on terminals and in logs.
 fn check_text(what: &'static str, bytes: &[u8]) -> Result<(), ProofFileError> {
     if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
         Ok(())
@@ -387,7 +354,7 @@ fn check_text(what: &'static str, bytes: &[u8]) -> Result<(), ProofFileError> {
     }
 }
 
-/// The inverse of [`ChainClaim::abi_encode`].
+/// Decodes a claim: the inverse of [`ChainClaim::abi_encode`].
 fn decode_claim(bytes: &[u8; ChainClaim::ENCODED_LEN]) -> Result<ChainClaim, ProofFileError> {
     let word = |index: usize| B256::from_slice(&bytes[32 * index..32 * (index + 1)]);
     let number = |index: usize, name| {
@@ -409,6 +376,7 @@ fn decode_claim(bytes: &[u8; ChainClaim::ENCODED_LEN]) -> Result<ChainClaim, Pro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::development_srs::INSECURE_SRS;
 
     fn example() -> ProofFile {
         ProofFile {
@@ -437,7 +405,7 @@ mod tests {
         ProofFile { kind: ProofKind::Evm, srs: Some(INSECURE_SRS.into()), ..example() }
     }
 
-    /// Overwrites the checksum, so that what comes before it is judged on its own.
+    /// Makes the checksum right, so that the altered bytes before it are judged on their own.
     fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
         let end = bytes.len() - CHECKSUM_BYTES;
         let checksum = keccak256(&bytes[..end]);
@@ -453,7 +421,7 @@ mod tests {
             let path = folder.path().join("a.proof");
             file.write(&path).unwrap();
             assert_eq!(ProofFile::read(&path).unwrap(), file);
-            // Nothing but the file is left behind.
+            // No temporary file remains.
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         }
     }
@@ -481,7 +449,7 @@ mod tests {
         for bytes in [example(), evm_example()].map(|file| file.encode().unwrap()) {
             for length in 0..bytes.len() {
                 let error = ProofFile::decode(&bytes[..length]).unwrap_err();
-                // Only what has the whole mark is a proof.
+                // Only bytes with the whole mark are a proof.
                 let fits = match length {
                     0 => matches!(error, ProofFileError::Empty),
                     1..8 => matches!(error, ProofFileError::Foreign),
@@ -533,7 +501,7 @@ mod tests {
         assert!(matches!(ProofFile::read(&path), Err(ProofFileError::Foreign)));
         assert!(matches!(ProofFile::read(folder.path().join("absent")), Err(ProofFileError::Io { .. })));
         assert!(matches!(ProofFile::read(folder.path()), Err(ProofFileError::Io { .. })));
-        // One of a later format may be as long as it likes.
+        // A later format has no limit that is known here.
         let mut later = vec![1; MAX_FILE_BYTES + 1];
         later[..12].copy_from_slice(b"ZENOPRF\0\x03\0\0\0");
         std::fs::write(&path, later).unwrap();
@@ -560,7 +528,7 @@ mod tests {
     #[test]
     fn refuses_lengths_beyond_the_limits() {
         let bytes = example().encode().unwrap();
-        // The proof's length stands before the proof and the checksum.
+        // The proof's length is before the proof and the checksum.
         let at = bytes.len() - CHECKSUM_BYTES - 1000 - 8;
         let mut long = bytes.clone();
         long[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());

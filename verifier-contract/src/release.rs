@@ -1,23 +1,23 @@
-//! The releases of the guest program: the one that this crate was built with, and those that were withdrawn.
+//! Releases of the guest program: the one that this crate was built with, and the withdrawn ones.
 
 use std::fmt;
 
 use alloy_primitives::{B256, b256};
 
-use crate::VerifyError;
+use crate::error::VerifyError;
 
-/// What the current release commits to, made by `prover`'s example `guest-commitments`.
+/// Commitments of the current release, in JSON, made by `xtask guest-commitments`.
 static COMMITMENTS: &str = include_str!("../../config/guest/evm/2/commitments.json");
-/// The number of that release, which its folder's name has too.
+/// Number of the current release, which is also its folder's name.
 const CURRENT: u32 = 2;
 
-/// The releases whose proofs are refused. Nothing but this table withdraws one, so no file can take that back.
+/// Releases whose proofs are refused. Only this table withdraws a release, so no file can reverse that.
 ///
-/// A program is known by its commitment alone, for no machine makes it sound.
+/// A program is recognised by its own commitment alone, because no virtual machine makes it sound.
 static WITHDRAWN: [Withdrawn; 1] = [Withdrawn {
     number: 1,
-    // Every program that was committed before release 2, the latest first. All ran on the machine with the commitment
-    // 0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd.
+    // Every program that was committed before release 2, the latest first. All ran on the virtual machine with the
+    // commitment 0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd.
     programs: &[
         b256!("0x008c234bbc5a9d5615ab9017d7c8b6325c8bb44d99012b2102310e51ad785a1d"),
         b256!("0x0092bba94352fa67f2b4b3af1168ee784c328457949fc3b45f690728d2696cab"),
@@ -35,21 +35,22 @@ struct Withdrawn {
     number: u32,
     /// Commitments to its programs.
     programs: &'static [B256],
-    /// A sentence: why, and what to do.
+    /// Reason for the withdrawal and what to do, in one sentence.
     reason: &'static str,
 }
 
 /// A release of the EVM program, the guest whose proofs this crate checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// Its number. The first one is 1.
+    /// Number of the release, from 1 on.
     pub number: u32,
-    /// Why its proofs are refused, and what to do; none where they are accepted.
+    /// Reason for refusing its proofs, and what to do. `None` if they are accepted.
     pub withdrawn: Option<&'static str>,
 }
 
 impl Release {
-    /// The release that this program and this machine are of, none if they are not known here.
+    /// Returns the release with these commitments to a program and a virtual machine, or `None` if it is not known
+    /// here.
     pub fn of(app_exe_commitment: B256, app_vm_commitment: B256) -> Option<Self> {
         let current = [app_exe_commitment, app_vm_commitment].map(Some)
             == ["app_exe_commitment", "app_vm_commitment"].map(stated);
@@ -59,10 +60,10 @@ impl Release {
         }
     }
 
-    /// Refuses a program of a release that was withdrawn, whoever names it: a proof, a key or a contract.
+    /// Refuses a program of a withdrawn release, whether a proof, a key or a contract names it.
     ///
     /// # Errors
-    /// [`VerifyError::Withdrawn`], which has the reason.
+    /// [`VerifyError::Withdrawn`], with the reason.
     pub fn refuse_withdrawn(app_exe_commitment: B256) -> Result<(), VerifyError> {
         match withdrawn(app_exe_commitment) {
             Some(&Withdrawn { number: release, reason, .. }) => {
@@ -79,11 +80,12 @@ impl fmt::Display for Release {
     }
 }
 
+/// Returns the withdrawn release that a program belongs to.
 fn withdrawn(app_exe_commitment: B256) -> Option<&'static Withdrawn> {
     WITHDRAWN.iter().find(|release| release.programs.contains(&app_exe_commitment))
 }
 
-/// A commitment of the current release, by its name in the file.
+/// Returns a commitment of the current release, by its key in [`COMMITMENTS`].
 fn stated(name: &str) -> Option<B256> {
     let (_, value) = COMMITMENTS.split_once(&format!("\"{name}\": \""))?;
     value.split('"').next()?.parse().ok()

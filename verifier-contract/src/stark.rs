@@ -11,23 +11,25 @@ use openvm_verify_stark_host::{
 use zeno_guest_evm::ChainClaim;
 
 use crate::{
-    ProofFile, ProofKind, VerifyError, VerifyingKey,
     caught::caught,
     decode::{DecodeError, decode_stark},
+    error::VerifyError,
+    key::VerifyingKey,
+    proof_file::ProofFile,
+    proof_kind::ProofKind,
 };
 
-/// The tables whose public values or commitments the proof system's verifier reads without looking whether they are there.
+/// Tables whose public values or commitments the proof system's verifier reads without checking that they are present.
 const REQUIRED: [usize; 3] = [VERIFIER_PVS_AIR_ID, VM_PVS_AIR_ID, CONSTRAINT_EVAL_AIR_ID];
 
 /// Checks that `file` proves its claim under `key`, and returns the claim.
 ///
-/// What is bound: the kind and version of the proof, the guest program, the virtual machine with its
-/// parameters, the success of the run, and every field of the claim.
+/// The check binds the kind and version of the proof, the guest program, and the virtual machine with its parameters. It
+/// also binds the success of the run and every field of the claim.
 ///
 /// # Errors
-/// [`VerifyError`] says what doesn't hold. There is no panic, whatever the file; but the last means to that end is to catch
-/// one of the proof system's verifier, which works only where panics unwind: in a program that is built with
-/// `panic = "abort"` a panic ends the process.
+/// [`VerifyError`] names the check that fails. No file causes a panic. As a last resort, a panic of the proof system's
+/// verifier is caught. That requires that panics unwind: with `panic = "abort"`, such a panic ends the process.
 pub fn verify_stark(file: &ProofFile, key: &VerifyingKey) -> Result<ChainClaim, VerifyError> {
     file.check_origin(ProofKind::Stark, key.app_exe_commitment(), key.app_vm_commitment())?;
     let proof = decode_stark(&file.proof, &key.stark)?;
@@ -37,7 +39,7 @@ pub fn verify_stark(file: &ProofFile, key: &VerifyingKey) -> Result<ChainClaim, 
     Ok(file.claim)
 }
 
-/// Refuses a proof in which a table of [`REQUIRED`] is absent.
+/// Refuses a proof that lacks a table of [`REQUIRED`].
 fn check_tables(proof: &VmStarkProof) -> Result<(), DecodeError> {
     let tables = &proof.inner.trace_vdata;
     let present = REQUIRED.iter().filter(|table| matches!(tables.get(**table), Some(Some(_)))).count();
@@ -51,8 +53,8 @@ fn check_tables(proof: &VmStarkProof) -> Result<(), DecodeError> {
     })
 }
 
-/// Runs the proof system's verifier. The decoder has fixed all counts that the verifier relies on, and the
-/// verifier checks the rest before it indexes; should it panic all the same, that is a refusal and not a crash.
+/// Runs the proof system's verifier. The decoder has fixed all counts that the verifier relies on, and the verifier
+/// checks the rest before it indexes. If it panics nevertheless, the proof is refused and the process continues.
 fn verify_decoded(proof: &VmStarkProof, key: &VerifyingKey) -> Result<(), VerifyError> {
     match caught(|| verify_vm_stark_proof_decoded(&key.stark, proof)) {
         Ok(result) => result.map_err(|error| VerifyError::Stark(Box::new(error))),
@@ -60,7 +62,7 @@ fn verify_decoded(proof: &VmStarkProof, key: &VerifyingKey) -> Result<(), Verify
     }
 }
 
-/// Compares all that the guest revealed, byte by byte, with the claim's digest and zeros.
+/// Checks that the guest revealed the claim's digest followed by zeros, byte by byte.
 fn check_revealed(revealed: &[F], claim: &ChainClaim) -> Result<(), VerifyError> {
     let claimed = claim.digest();
     let digest_bytes = revealed.iter().take(32).map(|value| u8::try_from(value.as_canonical_u32()));

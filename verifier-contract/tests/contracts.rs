@@ -1,4 +1,4 @@
-//! The committed contracts pin the committed guest, and are what the generators give.
+//! Tests that the committed contracts pin the committed guest, and that the generators give them.
 #![cfg(all(feature = "stark", feature = "contracts"))]
 
 mod solidity;
@@ -21,7 +21,7 @@ use zeno_verifier::{
     verify_evm,
 };
 
-/// Everything that stems from the development SRS is of the committed guest, and of one key.
+/// All that is committed under the development SRS is of the committed guest, and of one key.
 #[test]
 fn the_committed_contracts_are_those_of_the_committed_key() {
     let key = EvmVerifyingKey::insecure_dev().unwrap();
@@ -44,7 +44,7 @@ fn the_committed_contracts_are_those_of_the_committed_key() {
     }
 }
 
-/// A proof by the real circuits, of the block that is built in.
+/// The proof is by the real circuits, of the built-in block.
 #[test]
 fn the_real_proof_is_valid() {
     let key = EvmVerifyingKey::insecure_dev().unwrap();
@@ -54,15 +54,16 @@ fn the_real_proof_is_valid() {
     assert_eq!(file.srs.as_deref(), Some(INSECURE_SRS));
     assert_eq!(verify_evm(&file, &key, UnknownSrs::Allow).unwrap(), file.claim);
     assert!(matches!(verify_evm(&file, &key, UnknownSrs::Refuse), Err(VerifyError::Insecure)));
-    for place in (0..file.proof.len()).step_by(7) {
+    for index in (0..file.proof.len()).step_by(7) {
         let mut altered = file.clone();
-        altered.proof[place] ^= 1;
-        assert!(verify_evm(&altered, &key, UnknownSrs::Allow).is_err(), "byte {place}");
+        altered.proof[index] ^= 1;
+        assert!(verify_evm(&altered, &key, UnknownSrs::Allow).is_err(), "byte {index}");
     }
 }
 
-/// A key of the committed circuit's size with other words, as `zeno setup` makes it under another SRS. Where they are
-/// narrow, each of its points has a coordinate that starts with a zero byte, and each commitment starts with two.
+/// Makes a key of the committed circuit's size with other words, as `zeno setup` does under another SRS.
+///
+/// If it is `narrow`, each point has a coordinate that starts with a zero byte, and each commitment starts with two.
 fn other_key(ceremony: Option<&Ceremony>, narrow: bool) -> EvmVerifyingKey {
     let mut bytes = EvmVerifyingKey::insecure_dev().unwrap().encode();
     let zeros = if narrow { 2 } else { 1 };
@@ -97,7 +98,7 @@ fn big_endian(coordinate: Fq) -> [u8; 32] {
     bytes
 }
 
-/// What is rendered is what the compiler makes, for keys that nobody has compiled.
+/// The rendered code is the compiler's, for keys that nobody has compiled.
 #[test]
 fn the_rendered_code_is_what_the_compiler_makes() {
     let keys = [
@@ -123,7 +124,8 @@ fn the_rendered_code_is_what_the_compiler_makes() {
     }
 }
 
-/// In an EVM: it says what it pins, takes the real proof if it is of the key that the proof is of, and no other.
+/// In an EVM, the contract returns what it pins. It accepts the real proof only if it is the verifier of the proof's
+/// key.
 #[test]
 fn the_rendered_code_is_a_verifier() {
     let file =
@@ -143,7 +145,7 @@ fn the_rendered_code_is_a_verifier() {
     }
 }
 
-/// The Halo2 proof reaches the fallback as calldata that starts with four zero bytes.
+/// The Halo2 proof reaches the fallback as calldata that starts with four zero bytes, so no function may match them.
 #[test]
 fn no_function_has_the_selector_zero() {
     use ZenoVerifierInsecureDev::ZenoVerifierInsecureDevCalls as Calls;
@@ -153,7 +155,7 @@ fn no_function_has_the_selector_zero() {
     assert!(!selectors.contains(&[0; 4]), "{selectors:?}");
 }
 
-/// What `zeno contract export` writes and a user's forge compiles is the committed bytecode.
+/// A user's forge makes the committed bytecode of the files that `zeno contract export` writes.
 #[test]
 fn forge_makes_the_committed_code_of_an_export() {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
@@ -169,7 +171,7 @@ fn forge_makes_the_committed_code_of_an_export() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, file.text).unwrap();
     }
-    // The pinned compiler, for there may be no network to fetch it.
+    // The pinned compiler, because there may be no network to fetch one.
     let output = Command::new(forge)
         .args(["build", "--offline", "--use"])
         .arg(contracts.join("scripts/solc"))
@@ -183,7 +185,7 @@ fn forge_makes_the_committed_code_of_an_export() {
     assert_eq!(artifact["deployedBytecode"]["object"], verifier_runtime_code(&key).unwrap().to_string());
 }
 
-/// OpenVM's part, which is the same for every key, is the template in the SDK that this workspace is built with.
+/// OpenVM's contract, which is the same for every key, is the template of the SDK that this workspace is built with.
 #[test]
 fn open_vms_contract_is_the_sdks_template() {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/generated");
@@ -201,12 +203,12 @@ fn open_vms_contract_is_the_sdks_template() {
     );
 }
 
-/// Where cargo has the sources of `openvm-sdk`.
+/// Returns the folder in which cargo has the sources of `openvm-sdk`.
 fn sdk_folder() -> std::path::PathBuf {
     let output = Command::new("rustc").arg("-vV").output().expect("rustc starts");
     let versions = String::from_utf8(output.stdout).expect("rustc writes text");
     let host = versions.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
-    // Of this platform alone: the packages of others were not downloaded for the build of this test.
+    // For this platform alone: the build of this test didn't download the packages of others.
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", host])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -1,17 +1,17 @@
-//! The verifier of EVM proofs: real proofs of a small circuit, and alterations of them; and the generated contracts,
-//! in an EVM, over the same proofs.
+//! Tests of the verifier of EVM proofs, with real proofs of a small circuit and alterations of them. The generated
+//! contracts judge the same proofs in an EVM.
 #![cfg(all(feature = "evm", feature = "contracts"))]
 
 mod solidity;
 mod wrapper;
 
-use std::mem::discriminant;
+use std::{collections::HashMap, mem::discriminant, sync::LazyLock};
 
 use alloy_primitives::{B256, U256, keccak256};
 use halo2_proofs::{SerdeFormat, poly::kzg::commitment::ParamsKZG};
 use halo2curves::{
-    bn256::{Bn256, Fr, G1Affine, G2Affine},
-    ff::Field,
+    bn256::{Bn256, Fq, Fr, G1Affine, G2Affine},
+    ff::{Field, PrimeField},
     group::{Curve, prime::PrimeCurveAffine},
 };
 use wrapper::{APP_EXE, APP_VM, K, Wrapper, claim, limbs, srs};
@@ -22,12 +22,12 @@ use zeno_verifier::{
     verify_evm,
 };
 
-const SCALAR: U256 =
-    alloy_primitives::uint!(0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001_U256);
-const COORDINATE: U256 =
-    alloy_primitives::uint!(0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47_U256);
+/// Modulus of the scalar field.
+static SCALAR: LazyLock<U256> = LazyLock::new(|| Fr::MODULUS.parse().unwrap());
+/// Modulus of the base field.
+static COORDINATE: LazyLock<U256> = LazyLock::new(|| Fq::MODULUS.parse().unwrap());
 
-/// The SRS of these tests is one that nobody knows.
+/// Verifies a proof under the SRS of these tests, which is from no known ceremony.
 fn verify(file: &ProofFile, key: &EvmVerifyingKey) -> Result<ChainClaim, VerifyError> {
     verify_evm(file, key, UnknownSrs::Allow)
 }
@@ -42,7 +42,7 @@ fn with_word(proof: &[u8], index: usize, value: U256) -> Vec<u8> {
     proof
 }
 
-/// The first words of the points in a proof, behind the accumulator.
+/// Indices of the first words of the points after the accumulator.
 fn points() -> impl Iterator<Item = usize> {
     (12..32).step_by(2).chain([51, 53])
 }
@@ -79,7 +79,7 @@ fn accepts_a_proof_and_refuses_every_other_claim_and_origin() {
     assert!(matches!(verify(&other, key), Err(VerifyError::WrongKind { .. })));
     let other = ProofFile { proof_system: "openvm 1.4".into(), ..file.clone() };
     assert!(matches!(verify(&other, key), Err(VerifyError::ProofSystem(_))));
-    // A proof of another guest or machine whose file lies about it.
+    // A proof of another guest or virtual machine, whose file lies about it.
     for commitments in [[APP_VM, APP_VM], [APP_EXE, APP_EXE]] {
         let other = wrapper.prove(&claim(), wrapper.accumulator(), commitments);
         let lying = ProofFile { app_exe_commitment: APP_EXE, app_vm_commitment: APP_VM, ..other };
@@ -90,7 +90,7 @@ fn accepts_a_proof_and_refuses_every_other_claim_and_origin() {
     assert!(verify(&file, &other.key).is_err());
 }
 
-/// The Halo2 proof binds the accumulator, and the pairing decides on it: both have to hold.
+/// The Halo2 proof binds the accumulator, and the pairing decides on it. Both must hold.
 #[test]
 fn refuses_an_accumulator_that_the_pairing_refuses() {
     let wrapper = Wrapper::new(srs());
@@ -99,7 +99,7 @@ fn refuses_an_accumulator_that_the_pairing_refuses() {
         let file = wrapper.prove(&claim(), accumulator, [APP_EXE, APP_VM]);
         assert!(matches!(verify(&file, &wrapper.key), Err(VerifyError::Accumulator)));
     }
-    // Another accumulator, with another multiple, that the pairing accepts and this proof isn't of.
+    // Another multiple of the accumulator, which the pairing accepts, and which this proof doesn't bind.
     let mut file = wrapper.valid();
     let doubled = limbs([lhs, rhs].map(|point| (point + point).to_affine()));
     for (index, limb) in doubled.into_iter().enumerate() {
@@ -112,10 +112,10 @@ fn refuses_an_accumulator_that_the_pairing_refuses() {
 fn refuses_every_altered_byte() {
     let wrapper = Wrapper::new(srs());
     let file = wrapper.valid();
-    let mut reasons = std::collections::HashMap::new();
+    let mut reasons = HashMap::new();
     for at in 0..file.proof.len() {
         let mut altered = file.clone();
-        // Any change but none, the same in every run.
+        // Never zero, and the same in every run.
         altered.proof[at] ^= keccak256(at.to_be_bytes())[0].max(1);
         let error = verify(&altered, &wrapper.key).unwrap_err();
         *reasons.entry(discriminant(&error)).or_insert(0) += 1;
@@ -123,7 +123,7 @@ fn refuses_every_altered_byte() {
     assert!(reasons.len() >= 3, "alterations are found in more than one place: {reasons:?}");
 }
 
-/// Proofs that are wrong in a way that somebody would try, and what is said of them.
+/// Wrong proofs of the kinds that somebody would try, each with a description.
 fn corrupted(file: &ProofFile) -> Vec<(String, Vec<u8>)> {
     let proof = &file.proof;
     let mut cases = vec![
@@ -137,20 +137,19 @@ fn corrupted(file: &ProofFile) -> Vec<(String, Vec<u8>)> {
     ];
     for index in 0..55 {
         let value = word(proof, index);
-        let modulus = if index < 12 || (32..51).contains(&index) { SCALAR } else { COORDINATE };
+        let modulus = if index < 12 || (32..51).contains(&index) { *SCALAR } else { *COORDINATE };
         cases.push((format!("word {index} not reduced"), with_word(proof, index, value + modulus)));
         cases.push((format!("word {index} zero"), with_word(proof, index, U256::ZERO)));
         cases.push((format!("word {index} + 1"), with_word(proof, index, value + U256::from(1))));
         cases.push((format!("word {index} largest"), with_word(proof, index, U256::MAX)));
     }
     let generator = G1Affine::generator();
-    let [x, y] = [generator.x, generator.y]
-        .map(|coordinate| U256::from_le_bytes(halo2curves::ff::PrimeField::to_repr(&coordinate)));
+    let [x, y] = [generator.x, generator.y].map(|coordinate| U256::from_le_bytes(coordinate.to_repr()));
     for index in points() {
         let point = |x, y| with_word(&with_word(proof, index, x), index + 1, y);
         cases.push((format!("point {index} at infinity"), point(U256::ZERO, U256::ZERO)));
         cases.push((format!("point {index} the generator"), point(x, y)));
-        let negated = COORDINATE - word(proof, index + 1);
+        let negated = *COORDINATE - word(proof, index + 1);
         cases.push((format!("point {index} negated"), point(word(proof, index), negated)));
     }
     for at in [0, 6] {
@@ -158,12 +157,12 @@ fn corrupted(file: &ProofFile) -> Vec<(String, Vec<u8>)> {
         cases.push((format!("accumulator's point {at} at infinity"), infinity));
         // The same coordinate plus the modulus, in limbs that are reduced.
         let value =
-            (0..3).rev().fold(U256::ZERO, |sum, limb| (sum << 88) | word(proof, at + limb)) + COORDINATE;
+            (0..3).rev().fold(U256::ZERO, |sum, limb| (sum << 88) | word(proof, at + limb)) + *COORDINATE;
         let mask = (U256::from(1) << 88) - U256::from(1);
         let larger = (0..3)
             .fold(proof.clone(), |proof, limb| with_word(&proof, at + limb, (value >> (88 * limb)) & mask));
         cases.push((format!("accumulator's coordinate {at} not reduced"), larger));
-        // A highest limb that overflows the word.
+        // The highest limb overflows the word.
         let overflow = with_word(proof, at + 2, word(proof, at + 2) | (U256::from(1) << 87));
         cases.push((format!("accumulator's coordinate {at} of 264 bits"), overflow));
     }
@@ -223,7 +222,8 @@ fn the_contracts_agree() {
     let error = contracts.verify(&file.claim, &second.proof).unwrap_err();
     assert_eq!(error[..4], solidity::PROOF_REFUSED, "a typed error");
 
-    // The fallback takes the whole Halo2 proof, with its instances, and nothing that is shorter or longer in front.
+    // The fallback takes exactly the Halo2 proof with its instances. It refuses one that is shorter, or longer in
+    // front.
     let mut payload = second.proof[..384].to_vec();
     payload.extend(APP_EXE.iter().chain(&APP_VM.0));
     payload.extend(second.claim.digest().iter().flat_map(|byte| B256::with_last_byte(*byte).0));
@@ -249,7 +249,7 @@ fn keys_are_read_as_they_were_written() {
     assert_eq!(verify(&file, &read).unwrap(), claim());
 }
 
-/// Seals altered bytes, so that what comes before the checksum is judged on its own.
+/// Makes the checksum right, so that the altered bytes before it are judged on their own.
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let end = bytes.len() - 32;
     let checksum = keccak256(&bytes[..end]);
@@ -294,14 +294,9 @@ fn refuses_bytes_that_are_no_key() {
     }
 }
 
-/// A point of G2's curve outside the group of prime order.
+/// Encodes a point of G2's curve outside the group of prime order.
 fn off_group() -> Vec<u8> {
-    use halo2curves::{
-        CurveAffine,
-        bn256::{Fq, Fq2},
-        ff::PrimeField,
-        group::cofactor::CofactorGroup,
-    };
+    use halo2curves::{CurveAffine, bn256::Fq2, group::cofactor::CofactorGroup};
     let point = (1u64..)
         .find_map(|x| {
             let x = Fq2 { c0: Fq::from(x), c1: Fq::ONE };
@@ -345,7 +340,7 @@ fn refuses_parts_that_do_not_fit() {
     ));
 }
 
-/// With such a secret everybody has the secret: 1, whose key every check of points and circuits accepts, and its like.
+/// Everybody can try small secrets. The checks of points and circuits accept a key under such a secret, even 1.
 #[test]
 fn refuses_secrets_that_are_found_by_trying() {
     let wrapper = Wrapper::new(srs());
@@ -361,7 +356,7 @@ fn refuses_secrets_that_are_found_by_trying() {
     EvmVerifyingKey::new(vk, (generator * Fr::from(257)).to_affine(), APP_EXE, APP_VM).unwrap();
 }
 
-/// A key that somebody put into a folder: of his circuit and under his secret, and with the guest's commitments.
+/// An attacker puts a key into a folder: of another circuit, under a known secret, and with the guest's commitments.
 #[test]
 fn a_planted_key_is_refused() {
     let wrapper = Wrapper::new(srs());
@@ -370,7 +365,7 @@ fn a_planted_key_is_refused() {
     let planted = EvmVerifyingKey::new(wrapper.verifying_key(), srs().s_g2(), exe, machine).unwrap();
     let forged = wrapper.prove(&claim(), wrapper.accumulator(), [exe, machine]);
     let forged = ProofFile { srs: Some("hermez".to_owned()), ..forged };
-    // Whoever decodes it unseen believes it, if he allows its SRS.
+    // Without a pin, a verifier that allows the key's SRS believes the forged proof.
     assert_eq!(verify(&forged, &planted).unwrap(), claim());
     assert!(matches!(verify_evm(&forged, &planted, UnknownSrs::Refuse), Err(VerifyError::UnknownSrs)));
 
@@ -384,7 +379,7 @@ fn a_planted_key_is_refused() {
         );
         assert!(error.to_string().contains(&planted.digest().to_string()), "{error}");
     }
-    // Under the secret of a ceremony, which he doesn't know, and so can't use, it is no better.
+    // Under a ceremony's secret, which the attacker doesn't know, the key is refused as well.
     let mut ceremony = bytes.clone();
     for (index, word) in CEREMONIES[0].s_g2.iter().enumerate() {
         ceremony[73 + 32 * index..][..32].copy_from_slice(&word.to_be_bytes::<32>());
@@ -397,13 +392,13 @@ fn a_planted_key_is_refused() {
     let key = EvmVerifyingKey::decode(&ceremony).unwrap();
     assert_eq!(key.origin(), SrsOrigin::Ceremony(&CEREMONIES[0]));
     assert_eq!(verifier_name(&key), "ZenoVerifier");
-    // Its SRS is accepted, its proofs are not.
+    // The SRS is accepted, and the forged proof is not.
     assert!(matches!(
         verify_evm(&forged, &key, UnknownSrs::Refuse),
         Err(VerifyError::Accumulator | VerifyError::Halo2(_))
     ));
 
-    // The one that is named, and the one that is built in.
+    // The key that the user names, and the built-in one, are accepted.
     assert_eq!(EvmVerifyingKey::decode_pinned(&bytes, Some(planted.digest())).unwrap().encode(), bytes);
     assert!(EvmVerifyingKey::decode_pinned(&committed.encode(), None).unwrap().is_pinned());
 }

@@ -1,5 +1,5 @@
-//! The releases of the guest: the committed one is current, and proofs, keys and contracts of a withdrawn one are
-//! refused with the reason, before anything else is looked at.
+//! Tests of the guest's releases. The committed guest is the current release. Proofs, keys and contracts of a withdrawn
+//! release are refused with the reason, before every other check.
 #![cfg(all(feature = "stark", feature = "evm"))]
 
 use alloy_primitives::{B256, keccak256};
@@ -8,7 +8,7 @@ use zeno_verifier::{
     verify_evm, verify_stark,
 };
 
-/// What the programs of release 1 committed to.
+/// Commitments to the programs of release 1.
 const RELEASE_1: [&str; 6] = [
     "0x003a38301201a5ae8e7b2210200a4dcc7d78d4c388115916b79c36ea9afbc166",
     "0x004a7cd88e6985d246eefbf20e82111bd3fe0c6f10d58157c26f60821729583b",
@@ -22,16 +22,17 @@ fn release_1() -> impl Iterator<Item = B256> {
     RELEASE_1.iter().map(|text| text.parse().unwrap())
 }
 
-/// A real proof by the circuits of the committed guest.
+/// Reads a real proof by the circuits of the committed guest.
 fn evm_proof() -> ProofFile {
     ProofFile::decode(include_bytes!("../contracts/test/fixtures/block.proof")).unwrap()
 }
 
+/// Reads the recorded proof, which is of another program than the guest.
 fn stark_proof() -> ProofFile {
     ProofFile::decode(include_bytes!("recorded/small.proof")).unwrap()
 }
 
-/// The same proof as a file that says it is of this program.
+/// Changes a proof file so that it names this program.
 fn made_by(program: B256, file: ProofFile) -> ProofFile {
     let file = ProofFile { app_exe_commitment: program, ..file };
     ProofFile::decode(&file.encode().unwrap()).unwrap()
@@ -62,7 +63,7 @@ fn the_committed_guest_is_release_2() {
     Release::refuse_withdrawn(key.app_exe_commitment()).unwrap();
     assert_eq!(evm_proof().release(), release, "docs/guest.md says how the fixture is made");
 
-    // The same program on another machine, and the other way around.
+    // The program on another virtual machine, and another program on the virtual machine.
     assert_eq!(Release::of(key.app_exe_commitment(), B256::ZERO), None);
     assert_eq!(Release::of(B256::ZERO, key.app_vm_commitment()), None);
     assert_eq!(stark_proof().release(), None);
@@ -76,7 +77,7 @@ fn proofs_of_release_1_are_refused() {
         let evm = made_by(program, evm_proof());
         assert_eq!(evm.release().unwrap().number, 1);
         is_withdrawn(verify_evm(&evm, &evm_key, UnknownSrs::Allow));
-        // Before the SRS, the kind, the proof system and the machine.
+        // The release is checked before the SRS, the kind, the proof system and the virtual machine.
         is_withdrawn(verify_evm(&evm, &evm_key, UnknownSrs::Refuse));
         is_withdrawn(verify_stark(&evm, &key));
         let stark = made_by(program, stark_proof());
@@ -101,14 +102,14 @@ fn keys_of_release_1_accept_nothing() {
         assert_eq!(key.app_exe_commitment(), program);
         is_withdrawn(verify_evm(&evm_proof(), &key, UnknownSrs::Allow));
 
-        // As when a contract names it.
+        // The same checks are made when a contract names the program.
         let file = evm_proof();
         is_withdrawn(file.check_origin(ProofKind::Evm, program, file.app_vm_commitment));
         is_withdrawn(Release::refuse_withdrawn(program));
     }
 }
 
-/// Only a proof that was judged is invalid.
+/// Only a proof that was judged can be invalid.
 #[test]
 fn what_is_not_known_is_not_invalid() {
     let key = VerifyingKey::decode(include_bytes!("recorded/small.key")).unwrap();

@@ -1,4 +1,4 @@
-//! The verifier against a recorded proof, and against alterations of it.
+//! Tests of the verifier of STARKs, with a recorded proof and alterations of it.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ fn recorded() -> (ProofFile, VerifyingKey) {
     (file, key)
 }
 
-/// Numbers that look random and are the same in every run.
+/// Returns a pseudorandom number that is the same in every run.
 fn random(counter: u64) -> usize {
     u64::from_be_bytes(keccak256(counter.to_be_bytes())[..8].try_into().unwrap()) as usize
 }
@@ -76,7 +76,7 @@ fn refuses_another_guest_machine_kind_and_system() {
     assert!(matches!(verify_stark(&other, &key), Err(VerifyError::ProofSystem(_))));
 }
 
-/// The committed key is another guest's. A file that lies about the guest it comes from doesn't get by either.
+/// The committed key is of another guest than the proof. A file that lies about its guest is refused as well.
 #[test]
 fn refuses_the_proof_of_a_guest_under_the_key_of_another() {
     let (file, _) = recorded();
@@ -102,7 +102,7 @@ fn refuses_altered_proofs_without_stopping() {
             return;
         }
         let error = verify_stark(&ProofFile { proof, ..file.clone() }, &key).unwrap_err();
-        // A panic of the proof system's verifier would be caught, and would be a gap in the checks before it.
+        // A caught panic of the proof system's verifier would be a gap in the checks before it.
         assert!(!matches!(error, VerifyError::Stopped(_)), "{error}");
         *reasons.entry(std::mem::discriminant(&error)).or_insert(0) += 1;
     };
@@ -112,7 +112,7 @@ fn refuses_altered_proofs_without_stopping() {
         let mut proof = file.proof.clone();
         proof[at] ^= 1 << (random(3 * trial + 1) % 8);
         refused(proof);
-        // Another field element, in place of one or of a count.
+        // Another field element, instead of an element or a count.
         let mut proof = file.proof.clone();
         let word = at.min(length - 4) / 4 * 4;
         proof[word..word + 4].copy_from_slice(&(random(3 * trial + 2) as u32 % 2_013_265_921).to_le_bytes());

@@ -1,42 +1,50 @@
-//! Headers of ancestors, which `BLOCKHASH` needs: as many at once as may be.
+//! Headers of the ancestors that `BLOCKHASH` needs, in as few rounds of requests as possible.
 
-use crate::{FetchError, Job, node, node::Sealed, rpc::Rpc};
+use crate::{
+    blocks::{self, SealedHeader},
+    error::FetchError,
+    rpc::Rpc,
+    target::Target,
+};
 use alloy_primitives::{B256, Bytes, map::B256Map};
 use futures_util::future::join_all;
 use tracing::debug;
 
-/// Ancestors whose hashes `BLOCKHASH` knows.
+/// Number of ancestors whose hashes `BLOCKHASH` gives.
 const WINDOW: u64 = 256;
-/// How many are asked for when the first is missing and nobody says how many will be: mostly a few are enough. Then as
-/// many times more.
+/// Number of headers in the first round if the needed number is unknown: mostly a few are enough. Every further round
+/// is longer by this factor.
 const FIRST: u64 = 16;
 
 /// Finds the headers of a block's ancestors.
 #[derive(Debug)]
 pub(crate) struct Ancestors {
-    /// Number of the oldest that the block can need.
+    /// Number of the oldest ancestor that the block can need.
     oldest: u64,
-    /// How many to ask for the next time.
+    /// Number of headers to ask for in the next round.
     ahead: u64,
-    /// Whether the node's canonical chain has the block's ancestors; else they are asked for one after the other.
+    /// Tells whether the node's canonical chain has the block's ancestors. Otherwise they are asked for one by one.
     canonical: bool,
 }
 
 impl Ancestors {
-    pub(crate) fn of(job: &Job) -> Self {
-        let number = job.sealed.header.number;
+    /// Ancestors of a block that is validated: the validation names one missing header at a time.
+    pub(crate) fn of(target: &Target) -> Self {
+        let number = target.sealed.header.number;
         // The hash of a block is in its child.
         Self { oldest: (number + 1).saturating_sub(WINDOW), ahead: FIRST, canonical: true }
     }
 
-    /// The same for a block under execution, which says what it needs, and may go on from there: the first time no more
-    /// than that is asked for.
-    pub(crate) fn as_read(job: &Job) -> Self {
-        Self { ahead: 1, ..Self::of(job) }
+    /// Ancestors of a block under execution, which names the oldest header that it needs. The first round asks for no
+    /// more than that, since the execution may continue from there.
+    pub(crate) fn on_demand(target: &Target) -> Self {
+        Self { ahead: 1, ..Self::of(target) }
     }
 
-    /// RLP of the header with this number and hash, and of some before it: down to `last` if that is known, and further if
-    /// it was not the first time; else ever more, since each missing one costs a validation.
+    /// Fetches the RLP of the header with this number and hash, and of some headers before it, newest first.
+    ///
+    /// If the number `last` of the oldest needed header is known, this goes down to it, and further from the second
+    /// round on. Otherwise every round is longer, since each missing header costs a validation.
     pub(crate) async fn fetch(
         &mut self,
         rpc: &Rpc,
@@ -47,14 +55,14 @@ impl Ancestors {
         let ahead = number.saturating_sub(self.ahead - 1);
         let bounded = |last: u64| last.max(self.oldest).min(number);
         let needed = bounded(last.unwrap_or(ahead));
-        // Beyond what is needed, only many at a time.
+        // Headers beyond the needed ones are only worth a request if all are asked for at once.
         let last = if self.canonical { needed.min(bounded(ahead)) } else { needed };
         let mut known = match self.canonical && last < number {
             true => by_number(rpc, last, number).await,
             false => B256Map::default(),
         };
         if last < number {
-            // One that can't be had now says nothing of the others.
+            // A header that can't be fetched now says nothing about the others.
             let other = known.values().any(|sealed| sealed.header.number == number && sealed.hash != hash);
             self.canonical &= !other && !known.is_empty();
         }
@@ -65,9 +73,9 @@ impl Ancestors {
             let sealed = match known.remove(&next) {
                 Some(sealed) => sealed,
                 None if wanted < needed => break,
-                None => match node::header(rpc, next).await {
+                None => match blocks::header(rpc, next).await {
                     Ok(Some(sealed)) => sealed,
-                    // The one that is missing for certain is there; the others may not be needed.
+                    // The header that is certainly missing was found; the others may not be needed.
                     outcome if !headers.is_empty() => {
                         debug!(?outcome, hash = %next, "an ancestor's header can't be fetched");
                         break;
@@ -82,10 +90,10 @@ impl Ancestors {
     }
 }
 
-/// Headers of the canonical chain, by hash. It is only a guess that the block's ancestors are among them: their hashes
-/// tell. What can't be fetched is left out.
-async fn by_number(rpc: &Rpc, first: u64, last: u64) -> B256Map<Sealed> {
-    let answers = join_all((first..=last).map(|number| node::canonical_header(rpc, number))).await;
+/// Headers of the canonical chain with the numbers `first..=last`, by hash. That the block's ancestors are among them
+/// is a guess, which their hashes decide. Headers that can't be fetched are left out.
+async fn by_number(rpc: &Rpc, first: u64, last: u64) -> B256Map<SealedHeader> {
+    let answers = join_all((first..=last).map(|number| blocks::canonical_header(rpc, number))).await;
     let asked = answers.into_iter().zip(first..);
     let answered =
         asked.filter_map(|(sealed, number)| sealed.filter(|sealed| sealed.header.number == number));

@@ -1,7 +1,7 @@
-//! Headers and blocks from a node's JSON.
+//! Reads headers and blocks from a node's JSON.
 //!
-//! The caller compares the hash and the roots of what was read with those that were asked for. Therefore a field that
-//! is absent or `null` is taken as empty, and what is left out wrongly shows.
+//! A field that is absent or `null` counts as empty. This is sound because the caller compares the header's hash and
+//! the body's roots with the expected ones: a field that is missing wrongly changes them.
 
 use crate::json::{Object, parse};
 use alloy_consensus::{
@@ -17,7 +17,7 @@ use alloy_primitives::{Address, B64, B256, Bytes, Signature, TxKind, U128, U256}
 use serde_json::value::RawValue;
 use zeno_guest_evm::{Block, Transaction};
 
-/// Names of the fields that a header has in JSON.
+/// Names of a header's fields in JSON.
 const HEADER_FIELDS: [&str; 26] = [
     "parentHash",
     "sha3Uncles",
@@ -46,7 +46,7 @@ const HEADER_FIELDS: [&str; 26] = [
     "blockAccessListHash",
     "slotNumber",
 ];
-/// Names of what nodes put beside a header's fields.
+/// Names of the further fields that nodes put beside a header's own.
 const OTHER_FIELDS: [&str; 11] = [
     "hash",
     "size",
@@ -61,20 +61,23 @@ const OTHER_FIELDS: [&str; 11] = [
     "transactionCount",
 ];
 
-/// How many fields that aren't known are named, and how long their names are, in characters: they are the node's own.
+/// Limit on the number of unknown fields that are named.
 const MAX_UNKNOWN: usize = 8;
+/// Limit on the name of an unknown field, in characters, since the node chooses it.
 const MAX_NAME: usize = 64;
 
-/// A header as JSON has it.
+/// A header that was read from JSON, unchecked.
 #[derive(Debug)]
 pub(crate) struct ReadHeader {
     pub(crate) header: Header,
-    /// The hash that stands beside it, if it is one.
+    /// The hash in the JSON, if it is well-formed.
     pub(crate) claimed: Option<B256>,
-    /// Fields that are none of a header's that this program knows.
+    /// Names of fields that this program doesn't know.
     pub(crate) unknown: Vec<String>,
 }
 
+/// Reads a header.
+///
 /// # Errors
 /// A sentence that names the field.
 pub(crate) fn read_header(value: &RawValue) -> Result<ReadHeader, String> {
@@ -97,7 +100,7 @@ fn header_of(object: &Object<'_>) -> Result<ReadHeader, String> {
         timestamp: object.number(&["timestamp"])?.unwrap_or_default(),
         extra_data: object.or_empty(&["extraData"])?,
         mix_hash: object.or_empty(&["mixHash", "prevRandao"])?,
-        // Some give it as a number, without the zeros before it.
+        // Some nodes write it as a number, without leading zeros.
         nonce: B64::from(object.number(&["nonce"])?.unwrap_or_default().to_be_bytes()),
         base_fee_per_gas: object.number(&["baseFeePerGas"])?,
         withdrawals_root: object.read(&["withdrawalsRoot"])?,
@@ -118,7 +121,8 @@ fn header_of(object: &Object<'_>) -> Result<ReadHeader, String> {
     Ok(ReadHeader { header, claimed: object.read(&["hash"]).ok().flatten(), unknown })
 }
 
-/// A header has each fork's fields after those of the forks before: one that is absent before one that is there is empty.
+/// Fills absent fields of a header that precede a present one with empty values: a header that has a fork's fields has
+/// those of all forks before.
 fn fill_gaps(header: &mut Header) {
     if header.requests_hash.is_some() {
         header.parent_beacon_block_root.get_or_insert_default();
@@ -135,9 +139,10 @@ fn fill_gaps(header: &mut Header) {
     }
 }
 
-/// A block with its transactions. Of the withdrawals the header says whether there is a list; the uncles are none,
-/// since JSON has only their hashes. Typed transactions that leave out their chain id have this one: their root tells whether
-/// it is theirs.
+/// Reads a block with its transactions, unchecked.
+///
+/// The header decides whether there is a list of withdrawals. The list of uncles is empty, since JSON has only their
+/// hashes. Typed transactions that leave out their chain id have `chain_id`, which the root of the transactions checks.
 ///
 /// # Errors
 /// A sentence that names the field, and the transaction.
@@ -180,7 +185,7 @@ fn transaction(value: &RawValue, chain_id: u64) -> Result<Transaction, String> {
         (object.or_empty::<U256>(&["value"])?, object.or_empty::<Bytes>(&["input", "data"])?);
     let to = recipient(&object)?;
     let chain_id = || Ok::<_, String>(object.number(&["chainId"])?.unwrap_or(chain_id));
-    // Only a creation has no recipient, and these types have none of those.
+    // Only a creation has no recipient, and these types of transactions can't create.
     let callee = || to.ok_or_else(|| "field `to` is missing".to_owned());
     let kind = to.map_or(TxKind::Create, TxKind::Call);
     let gas_price = || object.need_u128(&["gasPrice"]);
@@ -253,7 +258,7 @@ fn transaction(value: &RawValue, chain_id: u64) -> Result<Transaction, String> {
     })
 }
 
-/// The type (EIP-2718), which a few nodes leave out: then the fields tell.
+/// The transaction's type (EIP-2718). A few nodes leave it out; then it follows from the other fields.
 fn kind_of(object: &Object<'_>) -> Result<u64, String> {
     if let Some(kind) = object.number(&["type"])? {
         return Ok(kind);
@@ -272,7 +277,7 @@ fn kind_of(object: &Object<'_>) -> Result<u64, String> {
     })
 }
 
-/// Who is called; none where a contract is created.
+/// The recipient; `None` for a creation.
 fn recipient(object: &Object<'_>) -> Result<Option<Address>, String> {
     match object.get(&["to"]).map(RawValue::get) {
         Some(r#""""# | r#""0x""#) => Ok(None),
@@ -301,12 +306,12 @@ fn authorization(value: &RawValue) -> Result<SignedAuthorization, String> {
         nonce: object.number(&["nonce"])?.unwrap_or_default(),
     };
     let parity = object.need_u64(&["yParity", "v"])?;
-    // Any byte is an encoding here (EIP-7702).
+    // Any byte is a valid encoding here (EIP-7702).
     let parity = u8::try_from(parity).map_err(|_| format!("field `yParity` is {parity}"))?;
     Ok(SignedAuthorization::new_unchecked(authorization, parity, object.need(&["r"])?, object.need(&["s"])?))
 }
 
-/// The signature of a typed transaction, its parity from `yParity`, or from `v`.
+/// The signature of a typed transaction, with the parity from `yParity` or else from `v`.
 fn typed_signature(object: &Object<'_>) -> Result<Signature, String> {
     let parity = match object.get(&["yParity"]) {
         Some(_) => object.need_u128(&["yParity"])?,
@@ -320,14 +325,14 @@ fn typed_signature(object: &Object<'_>) -> Result<Signature, String> {
     Ok(Signature::new(object.need(&["r"])?, object.need(&["s"])?, odd))
 }
 
-/// The signature of a legacy transaction, and the chain id that it is bound to (EIP-155), if it is to one.
+/// The signature of a legacy transaction, and its chain id if it is bound to one (EIP-155).
 fn legacy_signature(object: &Object<'_>) -> Result<(Signature, Option<u64>), String> {
     let v = match object.read::<U128>(&["v"])? {
         Some(v) => v.to::<u128>(),
         None => object.need_u128(&["yParity"]).map_err(|_| "field `v` is missing".to_owned())?,
     };
     let (odd, chain_id) = match v {
-        // A bare parity, which some nodes give.
+        // Some nodes give the bare parity.
         0 | 1 => (v == 1, object.number(&["chainId"])?),
         27 | 28 => (v == 28, None),
         35.. => {
@@ -349,7 +354,7 @@ mod tests {
         serde_json::value::to_raw_value(value).unwrap()
     }
 
-    /// A transaction of each type, and its JSON by alloy.
+    /// A transaction of each type, and alloy's JSON of it.
     fn transactions() -> Vec<(Transaction, Value)> {
         let signature = Signature::new(U256::from(5), U256::from(6), true);
         let address = Address::repeat_byte(7);
@@ -387,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn transactions_are_read_whatever_is_left_out() {
+    fn transactions_are_read_without_optional_fields() {
         for (expected, json) in transactions() {
             let same = |json: &Value| {
                 let read = transaction(&raw(json), 1).unwrap_or_else(|error| panic!("{error}: {json}"));
@@ -409,7 +414,7 @@ mod tests {
                 altered.as_object_mut().unwrap().remove(field);
                 same(&altered);
             }
-            // Either name of the parity will do.
+            // Both names of the parity are accepted.
             if json["type"] != json!("0x0") {
                 let mut altered = json.clone();
                 altered.as_object_mut().unwrap().remove("chainId");
@@ -431,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn unreadable_fields_are_named() {
         for (_, json) in transactions() {
             for field in ["gas", "r", "s", "nonce"] {
                 let mut altered = json.clone();
@@ -458,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_read_whatever_is_left_out() {
+    fn headers_are_read_without_optional_fields() {
         let header = Header {
             parent_hash: B256::repeat_byte(1),
             base_fee_per_gas: Some(7),
@@ -503,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_says_whether_there_are_withdrawals() {
+    fn the_header_decides_whether_there_are_withdrawals() {
         let header = Header { withdrawals_root: Some(EMPTY_ROOT_HASH), ..Header::default() };
         let paris = Header { withdrawals_root: None, ..header.clone() };
         for list in [Value::Null, json!([])] {

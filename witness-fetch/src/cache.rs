@@ -1,4 +1,4 @@
-//! Inputs on disk, by chain and block hash.
+//! Fetched inputs on disk, by chain and block hash.
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use atomic_write_file::AtomicWriteFile;
@@ -10,10 +10,10 @@ use std::{
 use tracing::warn;
 use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block, validate};
 
-/// Longest input that is read, in bytes.
+/// Limit on a cached input, in bytes.
 const MAX_INPUT: u64 = 1 << 30;
 
-/// A folder of inputs.
+/// A folder of fetched inputs.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache(PathBuf);
 
@@ -23,12 +23,12 @@ impl Cache {
     }
 
     fn path(&self, spec: &ChainSpec, block: B256) -> PathBuf {
-        // The chain's rules are part of an input, so they are part of the name.
+        // The chain's rules are part of an input, so their hash is part of the path.
         self.0.join(format!("{}-{:x}", spec.chain_id, spec.hash())).join(format!("{block:x}.zeno"))
     }
 
-    /// The input of a block, if it is here and still validates. What doesn't is left for a new one
-    /// to replace.
+    /// Loads the input of a block, if it is in the cache and still validates. A damaged one remains until a new one
+    /// replaces it.
     pub(crate) fn load(&self, spec: &ChainSpec, block: B256) -> Option<StatelessInput> {
         let path = self.path(spec, block);
         let bytes = match read(&path) {
@@ -48,7 +48,7 @@ impl Cache {
         }
     }
 
-    /// Keeps an input. It appears whole or not at all.
+    /// Stores an input, atomically. A failure is only logged.
     pub(crate) fn store(&self, spec: &ChainSpec, block: B256, input: &StatelessInput) {
         let path = self.path(spec, block);
         if let Err(error) = write(&path, &input.encode()) {
@@ -57,6 +57,7 @@ impl Cache {
     }
 }
 
+/// Decodes a cached input, and checks that it is valid and belongs to the block.
 fn check(bytes: &Bytes, spec: &ChainSpec, block: B256) -> Result<StatelessInput, String> {
     let input = StatelessInput::decode(bytes).map_err(|error| error.to_string())?;
     if input.chain != spec.encode() {
@@ -67,14 +68,14 @@ fn check(bytes: &Bytes, spec: &ChainSpec, block: B256) -> Result<StatelessInput,
     if hash != block {
         return Err(format!("it is for block {hash}"));
     }
-    // Cheaper than fetching, and what is handed on is always validated.
+    // This is cheaper than a fetch, and every input that is returned was validated.
     validate(&input).map_err(|error| error.to_string())?;
     Ok(input)
 }
 
-/// A file's content. Nothing but a regular file of at most [`MAX_INPUT`] is read.
+/// Reads a regular file of at most [`MAX_INPUT`] bytes.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Before it is opened: a pipe would be waited for.
+    // Checked before the file is opened: opening a pipe would wait for its writer.
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));
@@ -87,7 +88,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a file whole or not at all. What is there and is no regular file stays.
+/// Writes a file atomically. An existing file that is not a regular one stays.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut folder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -117,9 +118,9 @@ mod tests {
         }
     }
 
-    /// What is in an input's place and is no file stays there, and isn't waited for.
+    /// A symbolic link or a folder in place of an input stays there, and reading it doesn't hang.
     #[test]
-    fn what_is_no_regular_file_is_left_alone() {
+    fn irregular_files_are_left_alone() {
         let folder = std::env::temp_dir().join(format!("zeno-cache-test-{}", std::process::id()));
         let cache = Cache::new(folder.clone());
         let (spec, block) = (ChainSpec::mainnet(), B256::repeat_byte(1));
@@ -137,7 +138,7 @@ mod tests {
         cache.store(&spec, block, &input());
         assert!(cache.load(&spec, block).is_none() && path.is_dir());
 
-        // A file that is too long, which has no content on the disk.
+        // A file that is too long; it is sparse, so it takes no space on the disk.
         fs::remove_dir(&path).unwrap();
         fs::File::create(&path).unwrap().set_len(MAX_INPUT + 1).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("more than"));

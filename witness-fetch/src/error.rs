@@ -1,55 +1,51 @@
-//! Why a block can't be fetched.
+//! Errors of a fetch.
 
-use crate::{BlockSelector, rate_limit, supported::NotSupported};
-use alloy_primitives::{Address, B256, Bytes, U256};
-use std::{fmt, time::Duration};
+use crate::{
+    rpc::error::{EndpointError, RpcError},
+    selector::BlockSelector,
+    supported::{NotSupported, enumerate},
+};
+use alloy_primitives::{Address, B256, U256};
+use std::fmt;
 use zeno_guest_evm::{ValidationError, state::StateError};
 
-/// Why there is no input for a block.
+/// Reason why there is no input for a block.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    // What the user gave.
-    /// The URL of the node can't be used.
-    #[error("the URL of the node can't be used: {0}")]
-    Url(String),
-    /// An HTTP header can't be used.
-    #[error("an HTTP header can't be used: {0}; write it as \"Name: value\"")]
-    Header(&'static str),
-    /// The HTTP client can't be set up.
-    #[error("the HTTP client can't be set up: {0}")]
-    Client(String),
-    /// A chain that is not built in.
+    // Configuration.
+    /// The node can't be accessed with the given options.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The chain with this id is not built in.
     #[error(
         "chain id {0} is not built in: give the chain's rules with --chain FILE, a geth-style genesis or its config as JSON"
     )]
     UnknownChain(u64),
-    /// The node is on another chain than the given configuration.
+    /// The node is on another chain than the given rules.
     #[error(
         "the node is on chain id {node}, but the rules that --chain gives are for chain id {configured}: name another node with \
          --rpc-url, or another file with --chain"
     )]
     ChainMismatch {
-        /// What the node says.
+        /// Chain id of the node.
         node: u64,
-        /// What the configuration says.
+        /// Chain id of the given rules.
         configured: u64,
     },
-
-    /// The node's chain id is not the one that the block's transactions are signed for, and nobody else says which chain is
-    /// meant.
+    /// The block's transactions are signed for another chain than the node names, and no rules are given.
     #[error(
         "the node says that it is on chain {node}, and the block's transactions are signed for {signed}; name the chain with \
          --chain"
     )]
     SignedForAnother {
-        /// What the node says.
+        /// Chain id of the node.
         node: u64,
-        /// What a signature is bound to (EIP-155).
+        /// Chain id in a signature (EIP-155).
         signed: u64,
     },
 
-    // The node.
+    // Node.
     /// A request failed.
     #[error(transparent)]
     Rpc(#[from] RpcError),
@@ -62,19 +58,19 @@ pub enum FetchError {
         Shown(*now)
     )]
     Reorg {
-        /// The block's number.
+        /// Number of the block.
         number: u64,
-        /// The hash that the number had before.
+        /// Hash of the block that was fetched.
         before: B256,
-        /// The hash that it has now, if it has one.
+        /// Hash of the block with that number now, if there is one.
         now: Option<B256>,
     },
-    /// Another block than the one that was asked for.
+    /// The node answered with another block than the one that was asked for.
     #[error("{method} was asked for block {asked}, but answered with block {answered}")]
     WrongBlock {
-        /// The RPC method.
+        /// RPC method.
         method: &'static str,
-        /// Number or hash that was asked for.
+        /// Number or hash of the request.
         asked: String,
         /// Number or hash of the answer.
         answered: String,
@@ -84,53 +80,53 @@ pub enum FetchError {
         "{method} answered for block {block} with {part} whose root is {actual}, but its header says {expected}"
     )]
     WrongBody {
-        /// The RPC method.
+        /// RPC method.
         method: &'static str,
-        /// The block's hash.
+        /// Hash of the block.
         block: B256,
-        /// Which part of the body.
+        /// Part of the body, such as "transactions".
         part: &'static str,
-        /// Root of what the node gave.
+        /// Root of the node's answer.
         actual: B256,
         /// Root in the header.
         expected: B256,
     },
-    /// A header with fields that this program doesn't know, so that its hash can't be computed.
+    /// A header has fields that this program doesn't know, so that its hash can't be computed.
     #[error(
         "{method} answered for block {block} with a header whose hash can't be checked, since this program doesn't know {}: it is \
          perhaps of a later fork, which a newer zeno may know",
-        listed(fields)
+        enumerate(fields)
     )]
     UnknownFields {
-        /// The RPC method.
+        /// RPC method.
         method: &'static str,
-        /// The block's hash.
+        /// Hash of the block.
         block: B256,
         /// Names of the fields.
         fields: Vec<String>,
     },
-    /// A proof that doesn't prove what was asked for.
+    /// A proof doesn't prove what was asked for.
     #[error("{method} answered with a false proof for {subject} at block {block}: {reason}")]
     FalseProof {
-        /// The RPC method.
+        /// RPC method.
         method: &'static str,
-        /// What was to be proven.
+        /// Account or slot of the request.
         subject: Subject,
         /// Hash of the block whose state was asked for.
         block: B256,
-        /// What is wrong.
+        /// Flaw of the proof.
         reason: String,
     },
-    /// A code that isn't the account's.
+    /// A code isn't the account's.
     #[error(
         "{method} answered with a false code for account {address}: its hash is {actual}, but must be {expected}"
     )]
     FalseCode {
-        /// The RPC method.
+        /// RPC method.
         method: &'static str,
-        /// Whose code.
+        /// Account with the code.
         address: Address,
-        /// Hash of what the node gave.
+        /// Hash of the node's answer.
         actual: B256,
         /// Hash in the account's leaf.
         expected: B256,
@@ -138,9 +134,9 @@ pub enum FetchError {
     /// The witness of `debug_executionWitness` is not enough.
     #[error("the witness from {method} is incomplete: {error}")]
     IncompleteWitness {
-        /// The RPC method.
+        /// RPC method.
         method: &'static str,
-        /// What it lacks.
+        /// The missing part.
         error: StateError,
     },
     /// The node has no method for witnesses.
@@ -155,26 +151,25 @@ pub enum FetchError {
         hash: B256,
         /// Nibbles from the root to it, in hexadecimal.
         path: String,
-        /// What was removed.
+        /// Account or slot that was removed.
         subject: Subject,
-        /// Why it can't be found.
+        /// Reason why it can't be found.
         reason: String,
     },
-    /// Proofs that were checked don't help.
+    /// Checked proofs don't supply the missing part of the state.
     #[error("the state can't be completed by proofs: {0}")]
     Stuck(StateError),
-
-    /// The block reads more than this program takes from a node.
+    /// The block reads more bytes than this program takes from a node.
     #[error("the state that the block reads has more than {0} bytes, which is the limit")]
     TooMuchState(usize),
 
-    // The block.
-    /// The block is of a kind that this program doesn't judge. It says nothing about the block's validity.
+    // Block.
+    /// The block is of a kind that this program doesn't judge. It may be valid or invalid.
     #[error("block {block} can't be validated: {reason}")]
     NotSupported {
-        /// Its hash.
+        /// Hash of the block.
         block: B256,
-        /// Of which kind it is.
+        /// Kind of the block.
         reason: NotSupported,
     },
     /// The block itself breaks a rule, or takes more than is supported.
@@ -182,11 +177,11 @@ pub enum FetchError {
         "block {block} {}: {error} ({rules})", if error.blames_block() { "is invalid" } else { "can't be validated" }
     )]
     Invalid {
-        /// Its hash.
+        /// Hash of the block.
         block: B256,
-        /// Which rule.
+        /// The broken rule.
         error: ValidationError,
-        /// Whose rules.
+        /// Chain whose rules these are.
         rules: JudgedBy,
     },
     /// A task of the program ended early.
@@ -195,17 +190,18 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// The error of a block that the node lacks.
     pub(crate) fn no_block(hash: B256) -> Self {
         Self::NoBlock(BlockSelector::Hash(hash))
     }
 }
 
-/// The chain whose rules a block is judged by.
+/// Chain whose rules a block is judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JudgedBy {
-    /// EIP-155 chain id.
+    /// Chain id (EIP-155).
     pub chain_id: u64,
-    /// Whether the node alone says that the block is of that chain.
+    /// Tells whether the node alone says that the block is of that chain.
     pub node_says: bool,
 }
 
@@ -216,13 +212,23 @@ impl fmt::Display for JudgedBy {
     }
 }
 
-/// A part of the state.
+/// An account or a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// An account.
     Account(Address),
     /// A slot of an account's storage.
     Slot(Address, U256),
+}
+
+impl Subject {
+    /// The account, and the slot if it is one.
+    pub(crate) fn address_and_slots(self) -> (Address, Vec<U256>) {
+        match self {
+            Self::Account(address) => (address, Vec::new()),
+            Self::Slot(address, slot) => (address, vec![slot]),
+        }
+    }
 }
 
 impl fmt::Display for Subject {
@@ -234,6 +240,7 @@ impl fmt::Display for Subject {
     }
 }
 
+/// A hash that may be unknown.
 struct Shown(Option<B256>);
 
 impl fmt::Display for Shown {
@@ -242,194 +249,5 @@ impl fmt::Display for Shown {
             Some(hash) => hash.fmt(f),
             None => f.write_str("unknown"),
         }
-    }
-}
-
-/// A request that failed, after all retries.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{method} at {endpoint} {problem}{}", Attempts(*attempts))]
-pub struct RpcError {
-    /// The RPC method.
-    pub method: &'static str,
-    /// The node's URL, without secrets.
-    pub endpoint: String,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// What went wrong the last time.
-    pub problem: Problem,
-}
-
-struct Attempts(u32);
-
-impl fmt::Display for Attempts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 > 1 { write!(f, " (after {} attempts)", self.0) } else { Ok(()) }
-    }
-}
-
-/// What can go wrong with a request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// No answer in time.
-    #[error("gave no answer within {0:?}")]
-    Timeout(Duration),
-    /// The connection can't be made.
-    #[error("can't be reached: {0}")]
-    Unreachable(String),
-    /// The connection broke.
-    #[error("broke off: {0}")]
-    Transport(String),
-    /// A redirect, which is not followed: it could carry secrets elsewhere.
-    #[error(
-        "redirects to {to} (HTTP status {status}), which is not followed: name that place with --rpc-url"
-    )]
-    Redirect {
-        /// The status code.
-        status: u16,
-        /// Where it leads to, without secrets.
-        to: String,
-    },
-    /// A redirect that doesn't say where to.
-    #[error("redirects without a place to go to (HTTP status {0}): name the node's own place with --rpc-url")]
-    RedirectNowhere(u16),
-    /// A redirect to the URL that was asked.
-    #[error(
-        "redirects to itself (HTTP status {0}), so that there is no answer: name another place with --rpc-url"
-    )]
-    RedirectToItself(u16),
-    /// An HTTP status that is an error, without a JSON-RPC answer.
-    #[error("answered with HTTP status {status}: {body}")]
-    Status {
-        /// The status code.
-        status: u16,
-        /// How the body begins.
-        body: String,
-    },
-    /// An error by JSON-RPC.
-    #[error("answered with error{}: {message}", Code(*code))]
-    Answer {
-        /// JSON-RPC's error code; zero where the node gives none.
-        code: i64,
-        /// The node's message.
-        message: String,
-        /// What the node says beyond that, where it is bytes: what a contract reverted with.
-        data: Option<Bytes>,
-    },
-    /// `null`, where there should be a value.
-    #[error("answered with null")]
-    Null,
-    /// Not JSON-RPC, or not a value of the method's type.
-    #[error("answered with something else than the method's result: {0}")]
-    Malformed(String),
-    /// The answer is longer than allowed.
-    #[error("answered with more than {0} bytes, which is the limit")]
-    TooLarge(usize),
-}
-
-impl Problem {
-    /// Whether the node, or a proxy before it, took too long.
-    pub(crate) fn is_slow(&self) -> bool {
-        let text = match self {
-            Self::Timeout(_) | Self::Status { status: 408 | 502 | 504 | 522 | 524, .. } => return true,
-            Self::Status { body: text, .. } | Self::Answer { message: text, .. } => text.to_lowercase(),
-            _ => return false,
-        };
-        ["timeout", "time-out", "timed out", "deadline"].iter().any(|words| text.contains(words))
-    }
-}
-
-struct Code(i64);
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 { Ok(()) } else { write!(f, " {}", self.0) }
-    }
-}
-
-/// Names in a sentence.
-pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
-    let names = names.iter().map(AsRef::as_ref).collect::<Vec<_>>();
-    match names.split_last() {
-        None => "its fields".into(),
-        Some((last, [])) => (*last).into(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-    }
-}
-
-impl RpcError {
-    /// Whether the node refuses the request itself, and would again.
-    pub(crate) fn is_final(&self) -> bool {
-        match &self.problem {
-            Problem::Answer { code: -32602 | -32600, message, .. } => !rate_limit::is_unmistakable(message),
-            _ => self.is_unsupported(),
-        }
-    }
-
-    /// Whether the node says that it doesn't have the method, in one of the clients' spellings.
-    pub fn is_unsupported(&self) -> bool {
-        match &self.problem {
-            // Whatever plan the message advertises.
-            Problem::Answer { code: -32601, .. } => true,
-            Problem::Answer { code, message, .. } if rate_limit::is_told(*code, message) => false,
-            Problem::Answer { code: -32004, .. } => true,
-            Problem::Answer { message, .. } => {
-                let message = message.to_lowercase();
-                [
-                    "not found",
-                    "does not exist",
-                    "doesn't exist",
-                    "not available",
-                    "not supported",
-                    "unsupported",
-                    "not allowed",
-                    "not whitelisted",
-                    "not enabled",
-                    "disabled",
-                    "unknown method",
-                    "not implemented",
-                ]
-                .iter()
-                .any(|words| message.contains(words))
-                    && (message.contains("method")
-                        || message.contains("module")
-                        || message.contains("namespace"))
-            }
-            Problem::Status { status, .. } => matches!(status, 403 | 404 | 405 | 501),
-            _ => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn knows_the_spellings_of_a_missing_method() {
-        let error = |code, message: &str| RpcError {
-            method: "debug_executionWitness",
-            endpoint: String::new(),
-            attempts: 1,
-            problem: Problem::Answer { code, message: message.into(), data: None },
-        };
-        for (code, message) in [
-            (-32601, "the method debug_executionWitness does not exist/is not available"),
-            (-32601, "Method not found"),
-            (-32600, "Unsupported method: debug_executionWitness. See available methods at docs"),
-            (-32000, "rpc method is not whitelisted"),
-            (-32000, "The method debug_executionWitness is not available on this plan"),
-            (-32604, "Method disabled"),
-            (-32601, "Method not found: upgrade your plan, credits are used up"),
-        ] {
-            assert!(error(code, message).is_unsupported(), "{message}");
-        }
-        for (code, message) in
-            [(-32000, "missing trie node"), (-32602, "invalid params"), (-32000, "block not found")]
-        {
-            assert!(!error(code, message).is_unsupported(), "{message}");
-        }
-        assert!(error(-32602, "too many arguments, want at most 2").is_final());
-        assert!(!error(-32600, "rate limit reached").is_final());
     }
 }

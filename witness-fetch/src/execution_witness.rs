@@ -1,29 +1,27 @@
-//! The first way: `debug_executionWitness`, as the clients spell it.
+//! The witness from `debug_executionWitness`, in the variants of the clients.
 
 use crate::{
-    FetchError,
     block_json::read_header,
-    error::Problem,
+    blocks::SealedHeader,
+    error::FetchError,
     json::{ByteStrings, Object, parse},
-    node::Sealed,
-    rpc::{Effort, Rpc},
+    rpc::{Effort, Rpc, error::Problem},
 };
 use alloy_primitives::Bytes;
 use serde_json::{json, value::RawValue};
 use tracing::debug;
 use zeno_guest_evm::Witness;
 
-/// The method's name, for errors.
+/// Name of the method, for errors too.
 pub(crate) const METHOD: &str = "debug_executionWitness";
 
-/// The witness of a block by the node's own account; nothing of it is checked here. It costs the node much, so each variant
-/// of the method is asked for once, and none after one that took too long.
+/// Fetches the witness of a block, unchecked. It costs the node much, so each variant of the method is called once, and
+/// none after one that took too long.
 ///
 /// # Errors
-/// [`FetchError::NoWitnessMethod`] if the node has no such method, another error if the last
-/// variant of it fails.
-pub(crate) async fn fetch(rpc: &Rpc, block: &Sealed) -> Result<Witness, FetchError> {
-    // Reth has a method of its own for hashes, others take a hash or only a number in the same one.
+/// [`FetchError::NoWitnessMethod`] if the node has no such method, another error if the last variant of it fails.
+pub(crate) async fn fetch(rpc: &Rpc, block: &SealedHeader) -> Result<Witness, FetchError> {
+    // Reth has a separate method for hashes. In other clients the same method takes a hash, or only a number.
     let by_hash = json!([block.hash]);
     let by_number = json!([format!("{:#x}", block.header.number)]);
     let variants =
@@ -55,7 +53,7 @@ pub(crate) async fn fetch(rpc: &Rpc, block: &Sealed) -> Result<Witness, FetchErr
     })
 }
 
-/// What the clients answer: lists of byte strings, or maps from hash to preimage; headers in RLP or as JSON.
+/// Reads the clients' answers: lists of byte strings, or maps from hash to preimage; headers in RLP or JSON.
 fn read(value: &RawValue) -> Result<Witness, String> {
     let object = Object::parse(value)?;
     let byte_strings = |name| object.or_empty::<ByteStrings>(&[name]).map(|ByteStrings(items)| items);

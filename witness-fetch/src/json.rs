@@ -1,7 +1,8 @@
-//! JSON as nodes write it: `null` is absent, and what is absent is empty where a hash or a proof checks the result.
+//! Lenient reading of the nodes' JSON: `null` counts as absent, and an absent value as empty if a hash or a proof
+//! checks the result.
 //!
-//! Objects and lists are read piece by piece, each piece a slice of the answer, so that a hostile answer takes no more
-//! memory than a few times its own length.
+//! Objects and lists are read piece by piece, and each piece is a slice of the answer. Therefore a hostile answer takes
+//! at most a few times its own length in memory.
 
 use alloy_primitives::{Bytes, U64, U128};
 use serde::{
@@ -11,13 +12,13 @@ use serde::{
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// Fields that an object may have. Blocks, transactions and proofs have about thirty.
+/// Limit on the fields of an object. Blocks, transactions and proofs have about thirty.
 const MAX_FIELDS: usize = 256;
-/// Items that a list may have: more than a block has transactions, or a request asks for slots.
+/// Limit on the items of a list: more than a block has transactions, or a request has slots.
 const MAX_ITEMS: usize = 1 << 17;
-/// Memory that an item of a list of byte strings takes besides its bytes, about.
+/// Approximate memory of a byte string in addition to its content, in bytes.
 const ITEM_OVERHEAD: usize = 64;
-/// Memory that a list of byte strings may take, in bytes.
+/// Limit on the memory of a list of byte strings, in bytes.
 const MAX_BYTE_STRINGS: usize = 1 << 30;
 
 /// The fields of an object that are not `null`.
@@ -55,27 +56,30 @@ impl<'de> Deserialize<'de> for Object<'de> {
 }
 
 impl<'a> Object<'a> {
+    /// Parses an object, but not the values in it.
+    ///
     /// # Errors
     /// A sentence if the text is no object.
     pub(crate) fn parse(text: &'a RawValue) -> Result<Self, String> {
         serde_json::from_str(text.get()).map_err(|error| error.to_string())
     }
 
+    /// Names of the fields that are not `null`.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The value of a field, by the first of the names that it has.
+    /// The value of the field with the first of these names that is present.
     pub(crate) fn get(&self, names: &[&str]) -> Option<&'a RawValue> {
         names
             .iter()
             .find_map(|name| self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| *value))
     }
 
-    /// The value of a field; none where it is absent or `null`.
+    /// The value of a field; `None` if it is absent or `null`.
     ///
     /// # Errors
-    /// A sentence that names the field, if its value is of another type.
+    /// A sentence that names the field, if its value has another type.
     pub(crate) fn read<T: DeserializeOwned>(&self, names: &[&str]) -> Result<Option<T>, String> {
         self.get(names).map(|value| read(names[0], value)).transpose()
     }
@@ -83,44 +87,44 @@ impl<'a> Object<'a> {
     /// The value of a field, or the type's empty value.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// Same as [`read`](Self::read).
     pub(crate) fn or_empty<T: DeserializeOwned + Default>(&self, names: &[&str]) -> Result<T, String> {
         Ok(self.read(names)?.unwrap_or_default())
     }
 
-    /// The value of a field that must be there.
+    /// The value of a required field.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and if it is absent.
+    /// Same as [`read`](Self::read); also if the field is absent.
     pub(crate) fn need<T: DeserializeOwned>(&self, names: &[&str]) -> Result<T, String> {
         self.read(names)?.ok_or_else(|| missing(names[0]))
     }
 
-    /// A number of 64 bits; none where it is absent or `null`.
+    /// A number of 64 bits; `None` if it is absent or `null`.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// Same as [`read`](Self::read).
     pub(crate) fn number(&self, names: &[&str]) -> Result<Option<u64>, String> {
         Ok(self.read::<U64>(names)?.map(|number| number.to()))
     }
 
-    /// A number of 128 bits that must be there.
+    /// A required number of 128 bits.
     ///
     /// # Errors
-    /// As [`need`](Self::need).
+    /// Same as [`need`](Self::need).
     pub(crate) fn need_u128(&self, names: &[&str]) -> Result<u128, String> {
         Ok(self.need::<U128>(names)?.to())
     }
 
-    /// A number of 64 bits that must be there.
+    /// A required number of 64 bits.
     ///
     /// # Errors
-    /// As [`need`](Self::need).
+    /// Same as [`need`](Self::need).
     pub(crate) fn need_u64(&self, names: &[&str]) -> Result<u64, String> {
         self.number(names)?.ok_or_else(|| missing(names[0]))
     }
 
-    /// The items of a list that are not `null`, each read by `item`, and none where the list is absent.
+    /// The items of a list that are not `null`, each read by `item`. An absent list is empty.
     ///
     /// # Errors
     /// A sentence that names the field and the item's position.
@@ -150,6 +154,8 @@ fn read<T: DeserializeOwned>(name: &str, value: &RawValue) -> Result<T, String> 
     parse(value).map_err(|error| format!("field `{name}`: {error}"))
 }
 
+/// Parses a value.
+///
 /// # Errors
 /// A sentence if the text is no value of the type.
 pub(crate) fn parse<T: DeserializeOwned>(value: &RawValue) -> Result<T, String> {
@@ -188,14 +194,14 @@ impl<'de> Deserialize<'de> for List<'de> {
     }
 }
 
-/// Byte strings: a list of them, or an object of which the values are meant, or nothing. What is `null` or empty in it
-/// is left out.
+/// Byte strings: a list of them, the values of an object, or nothing. `null` and empty ones are left out.
 #[derive(Debug, Default)]
 pub(crate) struct ByteStrings(pub(crate) Vec<Bytes>);
 
-/// Takes one byte string more, within bounds.
+/// Reads one more byte string, within the limit.
 struct Next<'a> {
     items: &'a mut Vec<Bytes>,
+    /// Memory of the items, in bytes.
     size: &'a mut usize,
 }
 
@@ -239,7 +245,7 @@ impl<'de> Deserialize<'de> for ByteStrings {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ByteStrings, A::Error> {
                 let (mut items, mut size) = (Vec::new(), 0);
-                // The names are no more than the values' hashes.
+                // The names are only the values' hashes.
                 while map.next_key::<serde::de::IgnoredAny>()?.is_some() {
                     map.next_value_seed(Next { items: &mut items, size: &mut size })?;
                 }

@@ -1,23 +1,23 @@
-//! What a fetch is busy with.
+//! Progress of a fetch.
 
-use crate::BlockSelector;
+use crate::selector::BlockSelector;
 use alloy_primitives::B256;
 use std::{fmt, sync::Arc};
 
-/// Is told what a fetch is busy with.
+/// Receiver of the events of a fetch.
 pub type Progress = Arc<dyn Fn(Event) + Send + Sync>;
 
-/// A step of a fetch. As text, it says what happens now.
+/// Beginning or result of a step of a fetch. Its text says what happens now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The block that is meant is looked up.
+    /// The selected block is looked up.
     Resolving(BlockSelector),
-    /// The block is known.
+    /// The selected block was found.
     Block {
-        /// Its number.
+        /// Number of the block.
         number: u64,
-        /// Its hash.
+        /// Hash of the block.
         hash: B256,
     },
     /// The block's input was in the cache.
@@ -26,34 +26,34 @@ pub enum Event {
     ExecutionWitness,
     /// The node doesn't give a (whole) witness: the state is fetched piece by piece.
     Fallback {
-        /// Why.
+        /// Reason, as a sentence.
         reason: String,
     },
-    /// State that is likely to be read is fetched.
+    /// The state that the block is likely to read is fetched.
     Prefetching {
-        /// Accounts.
+        /// Number of accounts.
         accounts: usize,
-        /// Slots of them.
+        /// Number of slots of these accounts.
         slots: usize,
     },
-    /// The block is executed, and state is fetched as it is read.
+    /// The block is executed, and missing state is fetched when it is read.
     Executing {
-        /// Transactions of the block.
+        /// Number of transactions in the block.
         transactions: usize,
     },
-    /// State that was read during the execution, and not fetched before.
+    /// State was read during the execution that had not been fetched before.
     Reading {
-        /// Pieces that were fetched so far.
+        /// Number of pieces that were fetched so far.
         pieces: usize,
     },
-    /// The state after the block is asked for what it removes.
+    /// Siblings of removed keys are fetched from the state after the block.
     Removals {
-        /// Accounts and slots that are removed.
+        /// Number of removed accounts and slots.
         keys: usize,
     },
     /// A neighbour of a removed key is searched by trying numbers.
     Searching {
-        /// Nibbles that its hash must begin with: each makes it sixteen times as long.
+        /// Number of nibbles that the neighbour's hash must begin with. Each makes the search sixteen times as long.
         nibbles: usize,
     },
     /// The block is validated over the witness.

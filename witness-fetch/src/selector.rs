@@ -1,14 +1,14 @@
-//! Which block is meant.
+//! Selection of a block.
 
 use alloy_primitives::{B256, U64};
 use std::{fmt, str::FromStr};
 
-/// A block, as a user names it.
+/// A block as named by a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockSelector {
-    /// By number, on the node's canonical chain.
+    /// The block with this number on the node's canonical chain.
     Number(u64),
-    /// By hash.
+    /// The block with this hash.
     Hash(B256),
     /// The node's newest block.
     Latest,
@@ -19,7 +19,7 @@ pub enum BlockSelector {
 }
 
 impl BlockSelector {
-    /// The block parameter of the `…ByNumber` methods; none for a hash.
+    /// The block parameter of the `…ByNumber` methods; `None` for a hash.
     pub(crate) fn number_or_tag(self) -> Option<String> {
         Some(match self {
             Self::Number(number) => format!("{number:#x}"),
@@ -31,20 +31,20 @@ impl BlockSelector {
     }
 }
 
-/// What is no block selector.
+/// A text that is no block selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SelectorError(String);
 
-/// How a block is named.
+/// Names of a block, for errors.
 const KINDS: &str = "a number, a hexadecimal number, a block hash, latest, safe or finalized";
-/// How much of what was given an error repeats, in characters: more than a hash has.
+/// Length of the part of the text that an error repeats, in characters: more than a hash has.
 const MAX_SHOWN: usize = 80;
 
 impl SelectorError {
     fn new(text: &str) -> Self {
         if text.contains("://") {
-            // It may hold secrets.
+            // It may contain secrets.
             return Self(format!("this is a URL; give it with --rpc-url, and {KINDS} as the block"));
         }
         let mut said = text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect::<String>();
@@ -64,7 +64,7 @@ impl FromStr for BlockSelector {
             "safe" => Some(Self::Safe),
             "finalized" => Some(Self::Finalized),
             _ => match text.strip_prefix("0x") {
-                // Only a whole hash has so many digits; a number has sixteen at most.
+                // A hash has 64 digits, a number at most 16.
                 Some(digits) if digits.len() == 64 => text.parse().ok().map(Self::Hash),
                 Some(digits) if !digits.is_empty() => {
                     U64::from_str_radix(digits, 16).ok().map(|number| Self::Number(number.to()))

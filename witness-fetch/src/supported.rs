@@ -1,35 +1,34 @@
-//! Whether a block is of a kind that this program judges at all.
+//! Recognises the blocks that this program can't judge.
 
-use crate::error::listed;
 use alloy_consensus::Header;
 use alloy_primitives::U256;
 use std::fmt;
 use zeno_guest_evm::{ChainSpec, Subject, ValidationError};
 
-/// Why nothing can be said about a block's validity.
+/// Reason why this program can't judge a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotSupported {
-    /// Its header has these fields, of a fork later than those that are implemented.
+    /// The header has these fields of a fork that is not implemented.
     LaterFields(Vec<&'static str>),
-    /// Its chain follows such a fork.
+    /// The chain follows a fork that is not implemented.
     LaterFork {
-        /// The block's timestamp.
+        /// Timestamp of the block, in seconds.
         timestamp: u64,
-        /// When that fork begins.
+        /// First timestamp of that fork, in seconds.
         from: u64,
     },
-    /// It is from before the merge.
+    /// The block is from before the merge.
     BeforeMerge {
-        /// Its number.
+        /// Number of the block.
         number: u64,
-        /// Its difficulty.
+        /// Difficulty of the block.
         difficulty: U256,
     },
-    /// It breaks a rule about blobs, in these words, and is newer than what this program knows of its chain's forks, of which
-    /// some change nothing but that (EIP-7892).
+    /// The block breaks a rule on blobs, given as a sentence, but is newer than the built-in fork schedule. Some forks
+    /// change only the parameters of blobs (EIP-7892).
     BlobParameters(String),
-    /// It is its chain's first block, which no parent vouches for.
+    /// The block is the chain's first, which has no parent to be validated against.
     Genesis,
 }
 
@@ -39,7 +38,7 @@ impl fmt::Display for NotSupported {
             Self::LaterFields(fields) => write!(
                 f,
                 "its header has {}, of a fork that this program does not implement; a newer zeno may know it",
-                listed(fields)
+                enumerate(fields)
             ),
             Self::LaterFork { timestamp, from } => write!(
                 f,
@@ -63,15 +62,16 @@ impl fmt::Display for NotSupported {
     }
 }
 
-/// When the schedules of the built-in chains were last compared with those of the networks, 2026-11-30, as a timestamp.
+/// Timestamp, in seconds, of the last comparison of the built-in fork schedules with those of the networks: 2026-11-30.
 const SCHEDULES_AS_OF: u64 = 1_795_996_800;
 
-/// Whether what a block breaks may be no rule any more: a fork can change the parameters of blobs and nothing else, so that
-/// only its schedule tells, and the built-in ones end somewhere. A schedule that the user gives is taken at its word.
+/// Returns whether a later fork may have changed the rule that a block breaks. A fork can change the parameters of
+/// blobs alone, which only the fork schedule shows, and the built-in schedules end at some date. A schedule that the
+/// user gives is taken as complete.
 pub fn may_be_of_later_fork(chain: &ChainSpec, header: &Header, error: &ValidationError) -> bool {
     let of_blobs = match error {
         ValidationError::Mismatch { subject, .. } => *subject == Subject::ExcessBlobGas,
-        // That the sum of the blobs is another than the header's is wrong under all parameters.
+        // A header whose blob gas differs from the sum of the blobs is wrong under all parameters.
         ValidationError::OutOfBounds { subject, .. } => {
             [Subject::BlobGasUsed, Subject::BlobBaseFee].contains(subject)
         }
@@ -82,8 +82,8 @@ pub fn may_be_of_later_fork(chain: &ChainSpec, header: &Header, error: &Validati
         && ChainSpec::by_chain_id(chain.chain_id).as_ref() == Some(chain)
 }
 
-/// Checks by the header alone that a block is of a kind that this program judges under these rules. What is not is
-/// neither valid nor invalid to it: no rule is to be tried on such a block, since a later fork may have changed it.
+/// Checks, by the header alone, that this program can judge a block under these rules. A block that fails is neither
+/// valid nor invalid. No further rule may be checked on it, since a later fork may have changed any of them.
 ///
 /// # Errors
 /// [`NotSupported`] with the first reason.
@@ -102,7 +102,7 @@ pub fn check_supported(chain: &ChainSpec, header: &Header) -> Result<(), NotSupp
     if !fields.is_empty() {
         return Err(NotSupported::LaterFields(fields));
     }
-    // Where the merge block's number isn't known, work is what tells the old blocks from the new.
+    // If the number of the merge block is unknown, the difficulty distinguishes the blocks before and after it.
     let before = match chain.merge_block {
         Some(merge) => header.number < merge,
         None => !header.difficulty.is_zero(),
@@ -113,13 +113,23 @@ pub fn check_supported(chain: &ChainSpec, header: &Header) -> Result<(), NotSupp
     Ok(())
 }
 
+/// Names as a part of a sentence.
+pub(crate) fn enumerate(names: &[impl AsRef<str>]) -> String {
+    let names = names.iter().map(AsRef::as_ref).collect::<Vec<_>>();
+    match names.split_last() {
+        None => "its fields".into(),
+        Some((last, [])) => (*last).into(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloy_primitives::B256;
 
     #[test]
-    fn blobs_of_the_future_are_not_judged() {
+    fn blob_rules_after_the_schedule_are_not_judged() {
         let bound = |subject| ValidationError::OutOfBounds {
             subject,
             actual: 22_u64.into(),
@@ -133,7 +143,7 @@ mod tests {
         for error in [bound(Subject::BlobGasUsed), value(Subject::ExcessBlobGas)] {
             assert!(may_be_of_later_fork(&mainnet, &at(SCHEDULES_AS_OF + 1), &error));
             assert!(!may_be_of_later_fork(&mainnet, &at(SCHEDULES_AS_OF), &error));
-            // The user's own rules.
+            // Rules that the user gives.
             let own = ChainSpec { merge_block: None, ..mainnet.clone() };
             assert!(!may_be_of_later_fork(&own, &at(SCHEDULES_AS_OF + 1), &error));
         }
@@ -143,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_supported_is_not_judged() {
+    fn unsupported_blocks_are_not_judged() {
         let chain = ChainSpec::sepolia();
         let header = Header { number: 9_000_000, timestamp: 1_770_000_000, ..Header::default() };
         assert_eq!(check_supported(&chain, &header), Ok(()));
@@ -163,10 +173,10 @@ mod tests {
         let before = check(|header| header.number = 1_450_408);
         assert!(matches!(before, NotSupported::BeforeMerge { .. }), "{before}");
         assert_eq!(check(|header| header.number = 0), NotSupported::Genesis);
-        // Without the number of the merge, work tells.
+        // Without the number of the merge block, the difficulty decides.
         let unknown = ChainSpec { merge_block: None, ..chain.clone() };
-        let worked = Header { difficulty: U256::ONE, ..header };
-        assert!(check_supported(&unknown, &worked).is_err());
-        assert_eq!(check_supported(&chain, &worked), Ok(()));
+        let mined = Header { difficulty: U256::ONE, ..header };
+        assert!(check_supported(&unknown, &mined).is_err());
+        assert_eq!(check_supported(&chain, &mined), Ok(()));
     }
 }

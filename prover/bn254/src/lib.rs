@@ -1,27 +1,19 @@
-//! Kernels of BN254, for the SRS and for the prover under it.
+//! Kernels for BN254's fields and points, shared by the SRS and the Halo2 prover.
 //!
-//! [`Lazy`] is an element of either field that is reduced when it leaves. [`Adder`] adds many points of the curve, each
-//! sum in affine coordinates, with one inversion for all. [`Lanes`] are a few elements of the scalar field side by
-//! side, with kernels for processors with AVX2 and with AVX-512 IFMA.
+//! - [`Lazy`]: one element of the base or the scalar field, below twice the modulus, reduced only at the end.
+//! - [`BatchAdder`]: sums of many pairs of curve points in affine coordinates, with one inversion for all.
+//! - [`Lanes`]: several scalar-field elements side by side, one per SIMD lane, with kernels for AVX2 and AVX-512 IFMA.
+//!   [`InstructionSet`] selects the kernel.
 
-mod adder;
-mod align;
+mod affine_batch_add;
 #[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod coordinates;
-#[cfg(target_arch = "x86_64")]
-mod fma;
-#[cfg(target_arch = "x86_64")]
-mod ifma;
-mod lanes;
-mod lazy;
+mod affine_lanes;
+mod lazy_field;
+mod simd;
 
-pub use adder::{Adder, Pairs, Point};
-pub use align::align_stack;
-#[cfg(target_arch = "x86_64")]
-pub use avx2::Avx2;
-#[cfg(target_arch = "x86_64")]
-pub use ifma::Ifma;
-pub use lanes::{Bound, Lanes, MAX_LANES, Portable, Task, Work, with_best_lanes};
-pub use lazy::{Field, Lazy};
+pub use affine_batch_add::{BatchAdder, Pairs, Point};
+pub use lazy_field::{Field, Lazy};
+pub use simd::portable::Portable;
+pub use simd::{
+    Bound, InstructionSet, KernelDispatch, KernelTask, Lanes, LazyArithmetic, MAX_LANES, with_best_kernel,
+};

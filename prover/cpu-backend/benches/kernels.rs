@@ -1,7 +1,8 @@
-//! The main kernels beside the stock's and beside their floors, on all cores: `cargo bench -p zeno-cpu-backend --bench
-//! kernels`. A floor is the time that a kernel's field multiplications alone take at the rate at which this processor
-//! does independent ones from its first-level cache. All times are processor time, summed over the threads. How much of
-//! a real proof each stage is, `--bench segment` says.
+//! The main kernels against OpenVM's and against their floors, on all cores:
+//! `cargo bench -p zeno-cpu-backend --bench kernels`.
+//!
+//! A floor is the time of a kernel's field multiplications alone, at the rate of independent ones from the first-level
+//! cache. All times are processor time, summed over the threads. `--bench segment` measures the stages of a real proof.
 
 use std::{fs, hint::black_box, io};
 
@@ -24,15 +25,14 @@ use rayon::prelude::*;
 use zeno_cpu_backend::{Engine, Hashing, Poseidon2};
 
 type SC = BabyBearPoseidon2Config;
-type Stock = BabyBearPoseidon2CpuEngine;
+type OpenVm = BabyBearPoseidon2CpuEngine;
 type Vector = <F as Field>::Packing;
 
-/// Products in a permutation: x^7 takes four, in 8 rounds for all 16 elements and in 13 for one of them. What the internal
-/// rounds multiply with is small, or a power of two.
+/// Products in a permutation: x^7 takes four, in 8 rounds for all 16 elements and in 13 for one of them. The other
+/// factors, those of the internal rounds, are small or powers of two.
 const PRODUCTS_A_PERMUTATION: f64 = (4 * (8 * 16 + 13)) as f64;
 
-/// The seconds that this process's threads have been on a processor: unlike the clock, other work on the machine does
-/// not count.
+/// Seconds that this process's threads have run. Unlike wall-clock time, they exclude other load on the machine.
 fn processor_seconds() -> io::Result<f64> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir("/proc/self/task")? {
@@ -43,7 +43,8 @@ fn processor_seconds() -> io::Result<f64> {
     Ok(nanoseconds as f64 * 1e-9)
 }
 
-/// The least processor time of each run over five rounds, in seconds: taking turns, all meet the same load of the machine.
+/// Least processor time of each run over five rounds, in seconds. The runs take turns, so all meet the same load on the
+/// machine.
 fn rounds<const N: usize>(mut runs: [&mut dyn FnMut(); N]) -> [f64; N] {
     let now = || processor_seconds().expect("Linux tells how long threads have run");
     let mut least = [f64::INFINITY; N];
@@ -57,16 +58,16 @@ fn rounds<const N: usize>(mut runs: [&mut dyn FnMut(); N]) -> [f64; N] {
     least
 }
 
-/// A line of the table, times in milliseconds.
-fn line(name: &str, [stock, ours]: [f64; 2], floor: Option<f64>) {
-    print!("{name:44} {:10.2} {:10.2} {:7.2}x", 1e3 * stock, 1e3 * ours, stock / ours);
+/// Prints a line of the table, with times in milliseconds. The arguments are in seconds.
+fn line(name: &str, [openvm, ours]: [f64; 2], floor: Option<f64>) {
+    print!("{name:44} {:10.2} {:10.2} {:7.2}x", 1e3 * openvm, 1e3 * ours, openvm / ours);
     match floor {
         Some(floor) => println!(" {:10.2} {:7.2}x", 1e3 * floor, ours / floor),
         None => println!(),
     }
 }
 
-/// Independent products, and bytes copied, in a second of processor time.
+/// Measures independent products, and bytes copied, in a second of processor time.
 fn rates() -> [f64; 2] {
     const CHAINS: usize = 32;
     const STEPS: usize = 1 << 16;
@@ -96,7 +97,7 @@ fn rates() -> [f64; 2] {
     [products / multiplying, (1u64 << 28) as f64 / copying]
 }
 
-/// Compressions of two digests: the stock's one by one, ours in vectors.
+/// Measures compressions of two digests: OpenVM's one by one, ours in vectors.
 fn permutations(products_a_second: f64) {
     const NODES: usize = 1 << 16;
     let mut rng = StdRng::seed_from_u64(0);
@@ -122,24 +123,24 @@ fn permutations(products_a_second: f64) {
     line(&format!("Poseidon2, {NODES} permutations"), times, Some(floor));
 }
 
-/// Stacking, encoding and hashing of a trace.
+/// Measures stacking, encoding and hashing of a trace.
 fn commitment(products_a_second: f64) {
     const LOG_HEIGHT: usize = 17;
     const WIDTH: usize = 64;
     let params = test_system_params_small(4, LOG_HEIGHT - 4, 4);
     let permutations = ((1usize << (LOG_HEIGHT + params.log_blowup)) * (WIDTH / 8 + 1)) as f64;
-    let (stock, ours) = (Stock::new(params.clone()), Engine::new(params));
+    let (openvm, ours) = (OpenVm::new(params.clone()), Engine::new(params));
     let mut rng = StdRng::seed_from_u64(0);
     let trace = RowMajorMatrix::new((0..WIDTH << LOG_HEIGHT).map(|_| rng.random::<F>()).collect(), WIDTH);
-    let by_stock = || stock.device().commit(&[&trace]).expect("the trace has the right shape").0;
+    let by_openvm = || openvm.device().commit(&[&trace]).expect("the trace has the right shape").0;
     let by_ours = || ours.device().commit(&[&trace]).expect("the trace has the right shape").0;
-    assert_eq!(by_stock(), by_ours(), "the commitments differ");
-    let times = rounds([&mut || _ = black_box(by_stock()), &mut || _ = black_box(by_ours())]);
+    assert_eq!(by_openvm(), by_ours(), "the commitments differ");
+    let times = rounds([&mut || _ = black_box(by_openvm()), &mut || _ = black_box(by_ours())]);
     let floor = permutations * PRODUCTS_A_PERMUTATION / products_a_second;
     line(&format!("commitment to {WIDTH} columns of 2^{LOG_HEIGHT}"), times, Some(floor));
 }
 
-/// LogUp and the batch sumcheck of a fixture.
+/// Measures LogUp and the batch sumcheck of a fixture.
 fn constraints<X: TestFixture<SC>>(name: &str, fixture: &X, log_height: usize) {
     fn run<E: StarkEngine<SC = SC, PB = CpuBackend<SC>>>(
         fixture: &impl TestFixture<SC>,
@@ -159,9 +160,9 @@ fn constraints<X: TestFixture<SC>>(name: &str, fixture: &X, log_height: usize) {
         }
     }
     let params = test_system_params_small(4, log_height - 4, 4);
-    let (stock, ours) = (Stock::new(params.clone()), Engine::new(params));
-    let (key, _) = fixture.keygen(&stock);
-    let times = rounds([&mut run(fixture, &key, &stock), &mut run(fixture, &key, &ours)]);
+    let (openvm, ours) = (OpenVm::new(params.clone()), Engine::new(params));
+    let (key, _) = fixture.keygen(&openvm);
+    let times = rounds([&mut run(fixture, &key, &openvm), &mut run(fixture, &key, &ours)]);
     line(name, times, None);
 }
 
@@ -175,7 +176,7 @@ fn main() {
     );
     println!(
         "{:44} {:>10} {:>10} {:>8} {:>10} {:>8}",
-        "milliseconds", "stock", "ours", "ratio", "floor", "above"
+        "milliseconds", "OpenVM", "ours", "ratio", "floor", "above"
     );
     permutations(products);
     commitment(products);

@@ -1,4 +1,4 @@
-//! The root proof's hashing, ours beside the stock in one run: `cargo bench -p zeno-cpu-backend`.
+//! The root proof's hashing, against OpenVM's in one run: `cargo bench -p zeno-cpu-backend --bench root`.
 
 use std::{hint::black_box, time::Instant};
 
@@ -16,16 +16,16 @@ use openvm_stark_sdk::config::{
 };
 use p3_matrix::dense::RowMajorMatrix;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use zeno_cpu_backend::{Hashing, RootEngine, bn254::Kernel};
+use zeno_cpu_backend::{Hashing, RootEngine, hash::bn254::Kernel};
 
-/// The time of one run, in seconds.
+/// Wall-clock time of one run, in seconds.
 fn seconds(run: impl FnOnce()) -> f64 {
     let start = Instant::now();
     run();
     start.elapsed().as_secs_f64()
 }
 
-/// The least time of each run over five rounds: taking turns, all meet the same load of the machine.
+/// Least time of each run over five rounds, in seconds. The runs take turns, so all meet the same load on the machine.
 fn rounds(runs: &mut [Box<dyn FnMut() + '_>]) -> Vec<f64> {
     let mut least = vec![f64::INFINITY; runs.len()];
     for _ in 0..5 {
@@ -36,9 +36,9 @@ fn rounds(runs: &mut [Box<dyn FnMut() + '_>]) -> Vec<f64> {
     least
 }
 
-/// Permutations a second of the stock and of each kernel, on one core.
+/// Measures permutations a second by OpenVM and by each kernel, on one core.
 fn permutations<const T: usize>(
-    stock: &impl Permutation<[Bn254Scalar; T]>,
+    openvm: &impl Permutation<[Bn254Scalar; T]>,
     ours: fn(Kernel, &mut [[Bn254Scalar; T]]),
 ) {
     const STATES: usize = 1 << 12;
@@ -46,20 +46,20 @@ fn permutations<const T: usize>(
     let states: Vec<[Bn254Scalar; T]> = (0..STATES).map(|_| std::array::from_fn(|_| rng.random())).collect();
     let mut runs: Vec<Box<dyn FnMut()>> = Vec::new();
     let mut copy = states.clone();
-    runs.push(Box::new(move || copy.iter_mut().for_each(|state| stock.permute_mut(black_box(state)))));
+    runs.push(Box::new(move || copy.iter_mut().for_each(|state| openvm.permute_mut(black_box(state)))));
     for kernel in Kernel::available() {
         let mut copy = states.clone();
         runs.push(Box::new(move || ours(kernel, black_box(&mut copy))));
     }
     let times = rounds(&mut runs);
     println!("BN254 Poseidon2 of width {T}, permutations/s on one core");
-    println!("{:14} {:9.0}", "stock", STATES as f64 / times[0]);
+    println!("{:14} {:9.0}", "OpenVM", STATES as f64 / times[0]);
     for (kernel, time) in Kernel::available().iter().zip(&times[1..]) {
         println!("{:14} {:9.0} {:6.2}x", kernel.name(), STATES as f64 / time, times[0] / time);
     }
 }
 
-/// A tree like the root proof's, 16 rows a leaf, on all cores.
+/// Measures a tree like the root proof's, with 16 rows a leaf, on all cores.
 fn merkle() {
     const HEIGHT: usize = 1 << 16;
     const WIDTH: usize = 64;
@@ -68,41 +68,41 @@ fn merkle() {
     let rows = RowMajorMatrix::new((0..HEIGHT * WIDTH).map(|_| rng.random::<F>()).collect(), WIDTH);
     let columns = ColMajorMatrix::from_row_major(&rows);
     let mut root = None;
-    let stock = seconds(|| {
+    let openvm = seconds(|| {
         let tree = MerkleTree::new(config.hasher(), columns.clone(), 16).expect("the shape is fine");
         root = tree.root().ok();
     });
     println!("Merkle tree over {HEIGHT} rows of {WIDTH}, all cores");
-    println!("{:14} {stock:6.2} s", "stock");
+    println!("{:14} {openvm:6.2} s", "OpenVM");
     for kernel in Kernel::available() {
         let mut layers = Vec::new();
         let ours = seconds(|| layers = kernel.digest_layers(&rows, 16).expect("the shape is fine"));
         assert_eq!(layers.last().map(|layer| layer[0]), root, "the roots differ");
-        println!("{:14} {ours:6.2} s {:6.2}x", kernel.name(), stock / ours);
+        println!("{:14} {ours:6.2} s {:6.2}x", kernel.name(), openvm / ours);
     }
 }
 
-/// The root configuration at a stacked height of 2^14, next to no work to prove.
+/// The root configuration's parameters at a stacked height of 2^14, with little proof of work.
 fn params() -> SystemParams {
     let mut params = test_system_params_small(2, 12, 4);
     params.log_blowup = 4;
     params
 }
 
-/// A whole proof, on all cores.
+/// Measures a whole proof, on all cores.
 fn proof() {
     let fixture = SelfInteractionFixture::new(vec![4, 7, 8, 8, 10], 12, 5);
-    let (stock, ours) =
+    let (openvm, ours) =
         (BabyBearBn254Poseidon2CpuEngine::<Transcript>::new(params()), RootEngine::new(params()));
-    let (pk, vk) = fixture.keygen(&stock);
+    let (pk, vk) = fixture.keygen(&openvm);
     println!("A proof of {} columns of 2^12 rows, blow-up 16, all cores", 4 + 7 + 8 + 8 + 10);
     let mut proof = None;
-    let stock_time = seconds(|| proof = Some(fixture.prove(&stock, &pk)));
-    println!("{:14} {stock_time:6.2} s", "stock");
+    let openvm_time = seconds(|| proof = Some(fixture.prove(&openvm, &pk)));
+    println!("{:14} {openvm_time:6.2} s", "OpenVM");
     let time = seconds(|| proof = Some(fixture.prove(&ours, &pk)));
-    println!("{:14} {time:6.2} s {:6.2}x", Kernel::best().name(), stock_time / time);
+    println!("{:14} {time:6.2} s {:6.2}x", Kernel::best().name(), openvm_time / time);
     let proof = proof.expect("it was made");
-    stock.verify(&vk, &proof).expect("the stock verifier accepts the proof");
+    openvm.verify(&vk, &proof).expect("OpenVM's verifier accepts the proof");
 }
 
 fn main() {

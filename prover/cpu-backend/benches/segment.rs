@@ -1,9 +1,9 @@
-//! Recorded instances of real proofs, our device beside the stock's in one run: `cargo bench -p zeno-cpu-backend
-//! --bench segment -- FILES`. The files are made by
-//! `cargo run --release -p zeno-prover --example record-traces -- FOLDER [INSTRUCTIONS]`.
+//! Recorded instances of real proofs, our device against OpenVM's in one run:
+//! `cargo bench -p zeno-cpu-backend --bench segment -- FILES`.
+//! `cargo run --release -p zeno-xtask --features traces -- record-traces FOLDER [INSTRUCTIONS]` writes the files.
 //!
-//! Each proof is made by a process of its own, so that its peak of memory is its own; the devices take turns. With
-//! `--threads 1`, where the search for a proof of work is deterministic, the proofs have to be equal.
+//! Each proof has a process of its own, so that its peak of memory is its own. The devices take turns.
+//! With `--threads 1`, where the search for a proof of work is deterministic, the proofs have to be equal.
 
 use std::{
     collections::BTreeMap,
@@ -30,40 +30,40 @@ use tracing_subscriber::{
     layer::{Context, Layer, SubscriberExt},
     registry::LookupSpan,
 };
-use zeno_cpu_backend::{Engine, record};
+use zeno_cpu_backend::{Engine, instance_file};
 
 type SC = BabyBearPoseidon2Config;
 type Backend = CpuBackend<SC>;
 type Error = Box<dyn std::error::Error>;
 
-/// Bytes that the stock takes for an interaction, the number of them rounded up to a power of two: 12.5 GB for a segment
-/// of 2^25.
-const STOCK_BYTES_AN_INTERACTION: u64 = 380;
+/// Bytes that OpenVM's device takes for an interaction, if their number is rounded up to a power of two: 12.5 GB for a
+/// segment of 2^25.
+const OPENVM_BYTES_AN_INTERACTION: u64 = 380;
 
 #[derive(Parser)]
 struct Args {
     /// Recorded instances.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// How often each device proves each instance; the best counts.
+    /// Proofs of each instance by each device; the fastest counts.
     #[arg(long, default_value_t = 1)]
     rounds: usize,
-    /// Threads of each proof: all cores, if not given.
+    /// Threads of each proof. By default, all cores.
     #[arg(long)]
     threads: Option<usize>,
     /// Only these devices.
-    #[arg(long, value_delimiter = ',', default_values = ["zeno", "stock"])]
+    #[arg(long, value_delimiter = ',', default_values = ["zeno", "openvm"])]
     devices: Vec<Which>,
-    /// How long the stages took, by their spans.
+    /// Print the times of the stages, by their spans.
     #[arg(long)]
     stages: bool,
-    /// The results as JSON.
+    /// Print the results as JSON.
     #[arg(long)]
     json: bool,
     /// Make one proof in this process and print its measures.
     #[arg(long, hide = true)]
     child: bool,
-    /// What `cargo bench` says to every benchmark.
+    /// Flag that `cargo bench` passes to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -71,19 +71,20 @@ struct Args {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Which {
     Zeno,
-    Stock,
+    #[value(name = "openvm")]
+    OpenVm,
 }
 
 impl Which {
     fn name(self) -> &'static str {
         match self {
             Self::Zeno => "zeno",
-            Self::Stock => "stock",
+            Self::OpenVm => "openvm",
         }
     }
 }
 
-/// Seconds between entering and leaving, by the name of a span.
+/// Seconds between entering and leaving a span, by its name.
 #[derive(Clone, Default)]
 struct Stages(Arc<Mutex<BTreeMap<&'static str, f64>>>);
 
@@ -104,7 +105,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Stages {
     }
 }
 
-/// The number after `field` in a file of /proc, in its unit.
+/// Number after `field` in a file of /proc, in the file's unit.
 fn proc(file: &str, field: &str) -> io::Result<u64> {
     let text = fs::read_to_string(file)?;
     let line = text.lines().find_map(|line| line.strip_prefix(field));
@@ -112,24 +113,24 @@ fn proc(file: &str, field: &str) -> io::Result<u64> {
         .ok_or_else(|| io::Error::other(format!("{file} has no {field}")))
 }
 
-/// The seconds of processor time that this process has used in user mode and in the kernel.
+/// Seconds of processor time that this process has used, in user mode and in the kernel.
 fn processor_seconds() -> io::Result<[f64; 2]> {
     let text = fs::read_to_string("/proc/self/stat")?;
     let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // In ticks, of which Linux has 100 a second.
+    // Times are in ticks, of which Linux has 100 a second.
     let ticks =
         |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);
     Ok([ticks(11) / 100.0, ticks(12) / 100.0])
 }
 
-/// Proves, checks the proof, and returns the measures.
+/// Proves, verifies the proof, and returns the measurements.
 fn prove<E: StarkEngine<SC = SC, PB = Backend>>(
     key: &DeviceMultiStarkProvingKey<Backend>,
     context: ProvingContext<Backend>,
 ) -> Result<Value, Error> {
     let engine = E::new(key.params.clone());
     let traces = proc("/proc/self/status", "VmRSS:")? << 10;
-    // The peak starts anew from what is held now: the traces.
+    // Resets the peak to the memory held now, that is the traces.
     fs::write("/proc/self/clear_refs", "5")?;
     let [user, kernel] = processor_seconds()?;
     let stages = Stages::default();
@@ -160,20 +161,20 @@ fn child(file: &Path, which: Which) -> Result<(), Error> {
     let (key, context) = read(file)?;
     let measures = match which {
         Which::Zeno => prove::<Engine>(&key, context)?,
-        Which::Stock => prove::<BabyBearPoseidon2CpuEngine>(&key, context)?,
+        Which::OpenVm => prove::<BabyBearPoseidon2CpuEngine>(&key, context)?,
     };
     println!("{measures}");
     Ok(())
 }
 
 fn read(file: &Path) -> Result<(DeviceMultiStarkProvingKey<Backend>, ProvingContext<Backend>), Error> {
-    // What is committed does not depend on the parameters' soundness, but on their shape, which is the key's.
-    let params = record::params(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(record::read(file, Engine::new(params).device())
+    // The commitments depend on the parameters' shape, which is the key's, and not on their soundness.
+    let params = instance_file::params(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(instance_file::read(file, Engine::new(params).device())
         .map_err(|error| format!("{}: {error}", file.display()))?)
 }
 
-/// One proof by a process of its own.
+/// Runs one proof in a process of its own.
 fn spawn(file: &Path, which: Which, threads: Option<usize>) -> Result<Value, Error> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--child").arg("--devices").arg(which.name()).arg(file);
@@ -187,9 +188,9 @@ fn spawn(file: &Path, which: Which, threads: Option<usize>) -> Result<Value, Err
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// Why the stock cannot prove this here, if so.
-fn too_large_for_the_stock(interactions: u64) -> io::Result<Option<String>> {
-    let needed = interactions.next_power_of_two() * STOCK_BYTES_AN_INTERACTION;
+/// Returns the reason why OpenVM's device cannot prove this here, if there is one.
+fn too_large_for_openvm(interactions: u64) -> io::Result<Option<String>> {
+    let needed = interactions.next_power_of_two() * OPENVM_BYTES_AN_INTERACTION;
     let available = proc("/proc/meminfo", "MemAvailable:")? << 10;
     let gb = |bytes: u64| bytes as f64 / 1e9;
     Ok((needed > available)
@@ -204,13 +205,13 @@ fn main() -> Result<ExitCode, Error> {
     let mut results = Vec::new();
     let mut differ = false;
     for file in &args.files {
-        let size = record::size(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let size = instance_file::size(file).map_err(|error| format!("{}: {error}", file.display()))?;
         let mut best: Vec<(Which, Value)> = Vec::new();
         let mut skipped = None;
         for _ in 0..args.rounds {
             for &which in &args.devices {
-                if which == Which::Stock {
-                    skipped = too_large_for_the_stock(size.interactions)?;
+                if which == Which::OpenVm {
+                    skipped = too_large_for_openvm(size.interactions)?;
                     if skipped.is_some() {
                         continue;
                     }
@@ -224,11 +225,12 @@ fn main() -> Result<ExitCode, Error> {
             }
         }
         let of = |which: Which| best.iter().find(|(other, _)| *other == which).map(|(_, measures)| measures);
-        let (zeno, stock) = (of(Which::Zeno), of(Which::Stock));
-        let both = zeno.zip(stock);
-        let ratio =
-            |field: &str| both.and_then(|(ours, stock)| Some(stock[field].as_f64()? / ours[field].as_f64()?));
-        let equal = both.map(|(ours, stock)| ours["proof_hash"] == stock["proof_hash"]);
+        let (zeno, openvm) = (of(Which::Zeno), of(Which::OpenVm));
+        let both = zeno.zip(openvm);
+        let ratio = |field: &str| {
+            both.and_then(|(ours, openvm)| Some(openvm[field].as_f64()? / ours[field].as_f64()?))
+        };
+        let equal = both.map(|(ours, openvm)| ours["proof_hash"] == openvm["proof_hash"]);
         differ |= args.threads == Some(1) && equal == Some(false);
         if !args.json {
             println!(
@@ -267,7 +269,7 @@ fn main() -> Result<ExitCode, Error> {
                 println!("the proofs are {}", if equal { "equal" } else { "DIFFERENT" });
             }
             if let Some(why) = &skipped {
-                println!("the stock was left out: {why}");
+                println!("openvm was left out: {why}");
             }
         }
         results.push(json!({
@@ -277,7 +279,7 @@ fn main() -> Result<ExitCode, Error> {
             "interactions": size.interactions,
             "threads": args.threads,
             "zeno": zeno,
-            "stock": stock,
+            "openvm": openvm,
             "ratio": {
                 "seconds": ratio("seconds"),
                 "user_seconds": ratio("user_seconds"),

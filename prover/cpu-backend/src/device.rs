@@ -1,6 +1,6 @@
-//! The device.
+//! The prover device: the stages of a proof in the order of the protocol.
 
-use openvm_cpu_backend::{CpuBackend, CpuDevice as StockDevice, CpuProverError};
+use openvm_cpu_backend::{CpuBackend, CpuDevice as OpenVmDevice, CpuProverError};
 use openvm_stark_backend::{
     FiatShamirTranscript, StarkProtocolConfig, SystemParams,
     keygen::types::MultiStarkProvingKey,
@@ -16,45 +16,43 @@ use p3_matrix::dense::RowMajorMatrix;
 use tracing::{info_span, instrument};
 
 use crate::{
-    batch,
-    code::{codeword, message},
+    commit::{
+        merkle_tree::merkle_tree,
+        reed_solomon::{codeword, message},
+        stacked_matrix::stack,
+    },
     field::{EF, F},
-    merkle::{Hashing, tree},
-    stack::stacked,
-    stacking::Stacking,
-    whir,
+    hash::Hashing,
+    open::{stacked_reduction::StackedReduction, whir},
+    params::Params,
+    zerocheck::batch_sumcheck,
 };
 
 type PcsData<SC> = <CpuBackend<SC> as ProverBackend>::PcsData;
 
-/// A device for the configuration `SC`, whose trees are hashed by `H`. Its matrices and committed data are the stock
-/// backend's, so that traces and keys made for that serve here.
+/// A device for the configuration `SC`, with Merkle trees hashed by `H`. Matrices and committed data have the types of
+/// OpenVM's backend, so that traces and keys made for it serve here.
 #[derive(Clone)]
 pub struct Device<SC, H> {
-    stock: StockDevice<SC>,
+    openvm: OpenVmDevice<SC>,
     hashing: H,
 }
 
 impl<SC: StarkProtocolConfig, H> Device<SC, H> {
-    /// A device for the parameters of `config`.
+    /// A device with the parameters of `config`.
     pub fn new(config: SC, hashing: H) -> Self {
-        Self { stock: StockDevice::new(config), hashing }
+        Self { openvm: OpenVmDevice::new(config), hashing }
     }
 
-    /// The configuration that the device was made with.
+    /// Configuration that the device was made with.
     pub fn config(&self) -> &SC {
-        self.stock.config()
+        self.openvm.config()
     }
-}
-
-/// What has the proof system's parameters.
-pub(crate) trait Params {
-    fn params(&self) -> &SystemParams;
 }
 
 impl<SC: StarkProtocolConfig, H> Params for Device<SC, H> {
     fn params(&self) -> &SystemParams {
-        self.stock.params()
+        self.openvm.params()
     }
 }
 
@@ -83,11 +81,11 @@ where
     fn commit(&self, traces: &[&RowMajorMatrix<F>]) -> Result<(SC::Digest, PcsData<SC>), Self::Error> {
         let params = self.params();
         let (matrix, layout) =
-            info_span!("stack").in_scope(|| stacked(params.l_skip, params.n_stack, traces))?;
+            info_span!("stack").in_scope(|| stack(params.l_skip, params.n_stack, traces))?;
         let rows =
             info_span!("encode").in_scope(|| codeword(message(params.l_skip, &matrix), params.log_blowup));
-        let tree =
-            info_span!("merkle").in_scope(|| tree::<SC, H>(&self.hashing, rows, 1 << params.k_whir()))?;
+        let tree = info_span!("merkle")
+            .in_scope(|| merkle_tree::<SC, H>(&self.hashing, rows, 1 << params.k_whir()))?;
         Ok((tree.root()?, PcsData::<SC>::new(layout, matrix, tree)))
     }
 }
@@ -108,7 +106,7 @@ where
         context: &ProvingContext<CpuBackend<SC>>,
         _committed: &PcsData<SC>,
     ) -> Result<(Self::PartialProof, Self::Artifacts), Self::Error> {
-        let (gkr, batch, point) = batch::prove(transcript, key, context)?;
+        let (gkr, batch, point) = batch_sumcheck::prove(transcript, key, context)?;
         Ok(((gkr, batch), point))
     }
 }
@@ -133,7 +131,8 @@ where
         point: Vec<EF>,
     ) -> Result<Self::OpeningProof, Self::Error> {
         let params = self.params();
-        // The commitments in the protocol's order, and for each of their matrices whether it is opened at the next row.
+        // Commitments in the protocol's order, and for each of their matrices whether it is also opened at the next
+        // row.
         let mut need_rot = vec![Vec::new()];
         let mut others = Vec::new();
         for (air, trace) in &context.per_trace {
@@ -150,7 +149,7 @@ where
             [&common_main].into_iter().chain(others.iter().map(AsRef::as_ref)).collect();
         let committed: Vec<_> = stacked.iter().map(|data| (&data.matrix, &data.tree)).collect();
         let (stacking_proof, u_prism) = info_span!("stacking").in_scope(|| {
-            prove_stacked_opening_reduction::<SC, CpuBackend<SC>, Self, TS, Stacking<'_, SC>>(
+            prove_stacked_opening_reduction::<SC, CpuBackend<SC>, Self, TS, StackedReduction<'_, SC>>(
                 self,
                 transcript,
                 params.n_stack,
@@ -175,18 +174,21 @@ where
         &self,
         key: &MultiStarkProvingKey<SC>,
     ) -> DeviceMultiStarkProvingKey<CpuBackend<SC>> {
-        self.stock.transport_pk_to_device(key)
+        self.openvm.transport_pk_to_device(key)
     }
 
     fn transport_matrix_to_device(&self, matrix: &ColMajorMatrix<F>) -> RowMajorMatrix<F> {
-        self.stock.transport_matrix_to_device(matrix)
+        self.openvm.transport_matrix_to_device(matrix)
     }
 
     fn transport_pcs_data_to_device(&self, data: &StackedPcsData<F, SC::Digest>) -> PcsData<SC> {
-        self.stock.transport_pcs_data_to_device(data)
+        self.openvm.transport_pcs_data_to_device(data)
     }
 
     fn transport_matrix_from_device_to_host(&self, matrix: &RowMajorMatrix<F>) -> ColMajorMatrix<F> {
-        DeviceDataTransporter::<SC, CpuBackend<SC>>::transport_matrix_from_device_to_host(&self.stock, matrix)
+        DeviceDataTransporter::<SC, CpuBackend<SC>>::transport_matrix_from_device_to_host(
+            &self.openvm,
+            matrix,
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! The engines: a configuration, its device and its transcript.
+//! Engines: a configuration with its device and its transcript.
 
 use openvm_cpu_backend::CpuBackend;
 use openvm_stark_backend::{StarkEngine, SystemParams, prover::Coordinator};
@@ -8,9 +8,13 @@ use openvm_stark_sdk::config::{
 };
 use p3_baby_bear::default_babybear_poseidon2_16;
 
-use crate::{Device, Poseidon2, RootTranscript, Transcript, bn254::Kernel};
+use crate::{
+    device::Device,
+    hash::{babybear::merkle::Poseidon2, bn254::Kernel},
+    transcript::{RootTranscript, Transcript},
+};
 
-/// The engine of all layers over BabyBear with Poseidon2: the machine's segments and their aggregation.
+/// Engine of all layers over BabyBear with Poseidon2: the VM's segments and their aggregation.
 pub struct Engine {
     device: Device<BabyBearPoseidon2Config, Poseidon2>,
 }
@@ -46,14 +50,14 @@ impl StarkEngine for Engine {
     }
 }
 
-/// The engine of the root proof, the last STARK before the KZG wrap: it commits with BN254 Poseidon2 at a blow-up of
-/// 16, and hashing is nearly all of its time. The kernel is this processor's best.
+/// Engine of the root proof, the last STARK before the KZG wrap. It commits with BN254 Poseidon2 at a blow-up of 16,
+/// and hashing is nearly all of its time.
 pub struct RootEngine {
     device: Device<BabyBearBn254Poseidon2Config, Kernel>,
 }
 
 impl RootEngine {
-    /// An engine with a given kernel.
+    /// An engine that hashes with `kernel`; [`RootEngine::new`](StarkEngine::new) takes this processor's best.
     pub fn with_kernel(params: SystemParams, kernel: Kernel) -> Self {
         let config = BabyBearBn254Poseidon2Config::default_from_params(params);
         Self { device: Device::new(config, kernel) }

@@ -1,11 +1,11 @@
-//! The configurations' transcripts, with proofs of work done by the vector units.
+//! The configurations' transcripts, with proofs of work found on the vector units.
 
 use std::ops::Range;
 
 use openvm_stark_backend::{FiatShamirTranscript, duplex_sponge::DuplexSponge, p3_symmetric::Permutation};
 use openvm_stark_sdk::config::{
     baby_bear_bn254_poseidon2::{
-        BabyBearBn254Poseidon2Config as SC, Digest, Transcript as StockRootTranscript,
+        BabyBearBn254Poseidon2Config as SC, Digest, Transcript as OpenVmRootTranscript,
     },
     baby_bear_poseidon2::{BabyBearPoseidon2Config, Digest as BabyBearDigest},
     bn254_poseidon2::Poseidon2Bn254Width3,
@@ -15,17 +15,18 @@ use p3_field::{PackedValue, PrimeCharacteristicRing, PrimeField32};
 use rayon::prelude::*;
 
 use crate::{
-    bn254::Kernel,
     field::{EF, F, LANES, P},
+    hash::bn254::Kernel,
 };
 
-/// Candidates that one task of the thread pool tries.
+/// Candidates that a task of the thread pool tries.
 const CANDIDATES_A_TASK: u32 = 256;
 
-/// The least element of BabyBear that `find` finds, which is given ranges of them.
+/// Searches BabyBear for the least witness. `find` returns the least one in a range of elements. About one element of
+/// `2^bits` is a witness.
 ///
 /// # Panics
-/// If it finds none, or `bits`, the work of which every 2^bits-th element is a witness, is not below 31.
+/// If there is no witness, or `bits` is not below 31.
 fn least_witness(bits: usize, find: impl Fn(Range<u32>) -> Option<u32> + Sync) -> F {
     assert!(bits < 31, "{bits} bits of work are more than BabyBear has");
     let tasks = F::ORDER_U32.div_ceil(CANDIDATES_A_TASK);
@@ -44,8 +45,8 @@ fn least_witness(bits: usize, find: impl Fn(Range<u32>) -> Option<u32> + Sync) -
     F::new(witness.expect("some element of BabyBear is a witness"))
 }
 
-/// The transcript of all layers over BabyBear: the stock's duplex sponge. Only the search for a witness of a proof of
-/// work is ours; it finds the least one, where the stock search takes whichever a thread comes upon first.
+/// Transcript of all layers over BabyBear: OpenVM's duplex sponge, with a search of our own for witnesses of proofs of
+/// work. It finds the least witness; OpenVM's search takes whichever a thread finds first.
 #[derive(Clone, Debug)]
 pub struct Transcript {
     sponge: DuplexSponge<F, Poseidon2BabyBear<16>, 16, 8>,
@@ -71,13 +72,13 @@ impl FiatShamirTranscript<BabyBearPoseidon2Config> for Transcript {
         FiatShamirTranscript::<BabyBearPoseidon2Config>::observe_commit(&mut self.sponge, digest);
     }
 
-    /// Finds the least witness, checks it and observes it, as the stock method does with some witness.
+    /// Finds the least witness, checks it and observes it, as OpenVM's method does with some witness.
     ///
-    /// The witness overwrites the next element of the sponge's state, and whether that was the last one of its rate or
-    /// not, one permutation follows before the sample, which is the last element of the rate.
+    /// The witness overwrites the next element of the sponge's state. Whether or not that is the last one of the rate,
+    /// one permutation follows before the sample, which is the last element of the rate.
     ///
     /// # Panics
-    /// If BabyBear has no witness, or `bits` is not below 31, as in the stock method.
+    /// If BabyBear has no witness, or `bits` is not below 31, as in OpenVM's method.
     fn grind(&mut self, bits: usize) -> F {
         if bits == 0 {
             return F::ZERO;
@@ -88,7 +89,7 @@ impl FiatShamirTranscript<BabyBearPoseidon2Config> for Transcript {
         let witness = least_witness(bits, |candidates| {
             candidates.clone().step_by(LANES).find_map(|first| {
                 let mut state = state;
-                // Beyond the order, elements repeat, and are never the least.
+                // Beyond the order, elements repeat; a repetition is never the least.
                 state[position] = P::from_fn(|lane| F::from_u32(first + lane as u32));
                 self.permutation.permute_mut(&mut state);
                 let samples = state[7].as_slice().iter();
@@ -106,14 +107,14 @@ impl FiatShamirTranscript<BabyBearPoseidon2Config> for Transcript {
     }
 }
 
-/// The stock transcript. Only the search for a witness of a proof of work is ours; it finds the least one, where the
-/// stock search takes whichever a thread comes upon first.
+/// Transcript of the root proof: OpenVM's, with a search of our own for witnesses of proofs of work. It finds the least
+/// witness; OpenVM's search takes whichever a thread finds first.
 #[derive(Clone, Debug)]
-pub struct RootTranscript(StockRootTranscript);
+pub struct RootTranscript(OpenVmRootTranscript);
 
 impl From<Poseidon2Bn254Width3> for RootTranscript {
     fn from(permutation: Poseidon2Bn254Width3) -> Self {
-        Self(StockRootTranscript::from(permutation))
+        Self(OpenVmRootTranscript::from(permutation))
     }
 }
 
@@ -138,14 +139,14 @@ impl FiatShamirTranscript<SC> for RootTranscript {
         FiatShamirTranscript::<SC>::sample_ext(&mut self.0)
     }
 
-    /// Finds the least witness, checks it and observes it, as the stock method does with some witness.
+    /// Finds the least witness, checks it and observes it, as OpenVM's method does with some witness.
     ///
-    /// Whatever the transcript has buffered, the witness and the bits sampled after it take one permutation: the
-    /// witness joins the values that are not absorbed yet, together they overwrite the next element of the sponge's
-    /// state, and the permutation that follows leaves the sample in the state's second element.
+    /// Whatever the transcript has buffered, the witness and the bits sampled after it take one permutation. The
+    /// witness joins the values that are not absorbed yet, and together they overwrite the next element of the sponge's
+    /// state. The permutation leaves the sample in the state's second element.
     ///
     /// # Panics
-    /// If BabyBear has no witness, or `bits` is not below 31, as in the stock method.
+    /// If BabyBear has no witness, or `bits` is not below 31, as in OpenVM's method.
     fn grind(&mut self, bits: usize) -> F {
         if bits == 0 {
             return F::default();
@@ -171,34 +172,35 @@ mod tests {
 
     use super::*;
 
-    /// However full the sponge is, the witness is the least one that the stock transcript accepts, and both go on alike.
+    /// However full the sponge is, the witness is the least one that OpenVM's transcript accepts, and both continue
+    /// alike.
     #[test]
     fn the_least_witness_is_found_over_babybear() {
         type SC = BabyBearPoseidon2Config;
         for observed in 0..20 {
             let mut ours = Transcript::from(default_babybear_poseidon2_16());
-            let mut stock = CpuTranscript::from(default_babybear_poseidon2_16());
+            let mut openvm = CpuTranscript::from(default_babybear_poseidon2_16());
             for i in 0..observed {
                 ours.observe(F::new(i));
-                FiatShamirTranscript::<SC>::observe(&mut stock, F::new(i));
+                FiatShamirTranscript::<SC>::observe(&mut openvm, F::new(i));
                 if i == 11 || i == 16 {
-                    assert_eq!(ours.sample(), FiatShamirTranscript::<SC>::sample(&mut stock));
+                    assert_eq!(ours.sample(), FiatShamirTranscript::<SC>::sample(&mut openvm));
                 }
             }
             let expected = (0..)
                 .map(F::new)
-                .find(|&w| FiatShamirTranscript::<SC>::check_witness(&mut stock.clone(), 9, w))
+                .find(|&w| FiatShamirTranscript::<SC>::check_witness(&mut openvm.clone(), 9, w))
                 .unwrap();
             assert_eq!(ours.grind(9), expected, "after {observed} values");
-            assert!(FiatShamirTranscript::<SC>::check_witness(&mut stock, 9, expected));
+            assert!(FiatShamirTranscript::<SC>::check_witness(&mut openvm, 9, expected));
             for _ in 0..9 {
-                assert_eq!(ours.sample(), FiatShamirTranscript::<SC>::sample(&mut stock));
+                assert_eq!(ours.sample(), FiatShamirTranscript::<SC>::sample(&mut openvm));
             }
         }
     }
 
-    /// However full the buffers are, the witness is the least one that the stock transcript accepts, and both
-    /// transcripts go on alike.
+    /// However full the buffers are, the witness is the least one that OpenVM's transcript accepts, and both continue
+    /// alike.
     #[test]
     fn the_least_witness_is_found() {
         for observed in 0..20 {
@@ -212,15 +214,15 @@ mod tests {
             if observed % 3 == 0 {
                 let _ = ours.sample();
             }
-            let mut stock = ours.0.clone();
+            let mut openvm = ours.0.clone();
             let expected = (0..)
                 .map(F::new)
-                .find(|&w| FiatShamirTranscript::<SC>::check_witness(&mut stock.clone(), 6, w))
+                .find(|&w| FiatShamirTranscript::<SC>::check_witness(&mut openvm.clone(), 6, w))
                 .unwrap();
             assert_eq!(ours.grind(6), expected, "after {observed} values");
-            assert!(FiatShamirTranscript::<SC>::check_witness(&mut stock, 6, expected));
+            assert!(FiatShamirTranscript::<SC>::check_witness(&mut openvm, 6, expected));
             for _ in 0..7 {
-                assert_eq!(ours.sample(), stock.sample());
+                assert_eq!(ours.sample(), openvm.sample());
             }
         }
     }
@@ -229,8 +231,8 @@ mod tests {
     fn no_work_changes_nothing() {
         let mut ours = RootTranscript::from(default_bn254_poseidon2_width3());
         ours.observe(F::new(1));
-        let mut stock = ours.0.clone();
+        let mut openvm = ours.0.clone();
         assert_eq!(ours.grind(0), F::default());
-        assert_eq!(ours.sample(), stock.sample());
+        assert_eq!(ours.sample(), openvm.sample());
     }
 }

@@ -1,25 +1,32 @@
-//! The kernels of the prover beside halo2's, in one run: multi-scalar multiplication of the kinds of columns that a proof
-//! commits to, Fourier transforms; and constraints and inverses on many rows, beside the library's scalar field.
+//! Kernels of the prover against halo2's, in one run. Multi-scalar multiplications of the kinds of columns that a proof
+//! commits to, and Fourier transforms, are compared with halo2's. Constraints and inverses on many rows are compared
+//! with the same in the library's scalar field.
 //!
-//! `cargo bench -p zeno-halo2 --bench kernels -- [K…]`, 16 and 18 by default. Each figure is the least processor time of
-//! some runs that take turns, all threads together, so that other work on the machine weighs less.
+//! `cargo bench -p zeno-halo2 --bench kernels -- [K…]`, 16 and 18 by default. Each figure is the least processor time,
+//! of all threads together, in some runs that take turns. So other work on the host weighs less.
 
-// The kernels are no part of the crate's interface. Their unit tests come along, as modules without the tests.
+// The kernels are no part of the crate's interface, so their modules are included here, with the paths that they
+// import. The modules of their unit tests come along, without the tests.
+#[allow(dead_code, unused_imports)]
+#[path = "../src/batch_inverse.rs"]
+mod batch_inverse;
+#[allow(dead_code, unused_imports)]
+#[path = "../src/expression/mod.rs"]
+mod expression;
 #[allow(dead_code, unused_imports)]
 #[path = "../src/fft.rs"]
 mod fft;
 #[allow(dead_code, unused_imports)]
 #[path = "../src/msm.rs"]
 mod msm;
-#[allow(dead_code, unused_imports)]
-#[path = "../src/products.rs"]
-mod products;
-#[allow(dead_code, unused_imports)]
-#[path = "../src/program.rs"]
-mod program;
+/// Module of the trait that the kernels import.
+mod srs {
+    pub(crate) use zeno_halo2::SrsPoints;
+}
 
 use std::{borrow::Cow, fs, hint::black_box, ops::Range};
 
+use expression::{Coset, Graph, Node, Poly};
 use fft::Fft;
 use halo2_proofs::{
     arithmetic::{best_fft, best_multiexp},
@@ -30,16 +37,15 @@ use halo2curves::{
     ff::{BatchInvert, Field},
     group::{Curve, Group},
 };
-use program::{Graph, Node, Poly, Rows};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
-use zeno_halo2::{Srs, SrsError};
+use zeno_halo2::{SrsError, SrsPoints};
 
 /// Points to commit with.
 struct Bases(Vec<G1Affine>);
 
-impl Srs for Bases {
+impl SrsPoints for Bases {
     fn k(&self) -> u32 {
         self.0.len().ilog2()
     }
@@ -73,19 +79,21 @@ fn processor_time() -> f64 {
         * 1e-9
 }
 
-fn compare(k: u32, name: &str, mut stock: impl FnMut(), mut ours: impl FnMut()) {
+/// Prints the least times of halo2's kernel and ours, in milliseconds.
+fn compare(k: u32, name: &str, mut halo2: impl FnMut(), mut ours: impl FnMut()) {
     let mut least = [f64::MAX; 2];
     for _ in 0..RUNS {
-        for (least, run) in least.iter_mut().zip([&mut stock as &mut dyn FnMut(), &mut ours]) {
+        for (least, run) in least.iter_mut().zip([&mut halo2 as &mut dyn FnMut(), &mut ours]) {
             let start = processor_time();
             run();
             *least = least.min(processor_time() - start);
         }
     }
-    let [stock, ours] = least.map(|seconds| seconds * 1e3);
-    println!("{k:>3} {name:<34} {stock:>9.1} {ours:>9.1} {:>6.2}", stock / ours);
+    let [halo2, ours] = least.map(|seconds| seconds * 1e3);
+    println!("{k:>3} {name:<34} {halo2:>9.1} {ours:>9.1} {:>6.2}", halo2 / ours);
 }
 
+/// Makes n points, as an arithmetic progression from a random one.
 fn points(n: usize, rng: &mut ChaCha20Rng) -> Vec<G1Affine> {
     let mut point = G1::random(&mut *rng);
     let step = G1::random(rng).to_affine();
@@ -100,7 +108,7 @@ fn points(n: usize, rng: &mut ChaCha20Rng) -> Vec<G1Affine> {
     affine
 }
 
-/// Adds a constraint to `values` times a factor, as a quotient's steps do.
+/// Compares adding a constraint to values times a factor, which a quotient's steps do.
 fn constraint(
     k: u32,
     name: &str,
@@ -109,7 +117,7 @@ fn constraint(
     plain: impl Fn(&[&Fr], Fr) -> Fr + Sync,
 ) {
     let fft = Fft::new(k);
-    let rows = Rows { fft: &fft, shift: Fr::from(7) };
+    let coset = Coset { fft: &fft, shift: Fr::from(7) };
     let factor = columns[0][0];
     let mut graph = Graph::default();
     let mut nodes: Vec<_> = (0..columns.len()).map(|i| graph.column(Poly::Advice(i), 0)).collect();
@@ -121,23 +129,23 @@ fn constraint(
             Poly::Advice(index) => &columns[index][..],
             _ => unreachable!("only advice here"),
         };
-        program.accumulate(column, rows, values, factor);
+        program.accumulate(column, coset, values, factor);
     };
-    let stock = |values: &mut [Fr]| {
+    let halo2 = |values: &mut [Fr]| {
         values.par_iter_mut().enumerate().for_each_init(Vec::new, |cells, (row, value)| {
             cells.clear();
             cells.extend(columns.iter().map(|column| &column[row]));
-            *value = *value * factor + plain(cells, rows.shift * fft.root_power(row));
+            *value = *value * factor + plain(cells, coset.shift * fft.root_power(row));
         });
     };
-    let [mut by_stock, mut by_ours] = [columns[1].clone(), columns[1].clone()];
-    stock(&mut by_stock);
+    let [mut by_halo2, mut by_ours] = [columns[1].clone(), columns[1].clone()];
+    halo2(&mut by_halo2);
     ours(&mut by_ours);
-    assert!(by_stock == by_ours, "the constraints agree");
-    compare(k, name, || stock(&mut by_stock), || ours(&mut by_ours));
+    assert!(by_halo2 == by_ours, "the constraints agree");
+    compare(k, name, || halo2(&mut by_halo2), || ours(&mut by_ours));
 }
 
-/// Constraints of the kinds that most of a quotient's steps have.
+/// Compares constraints of the kinds that most of a quotient's steps have.
 fn constraints(k: u32, rng: &mut ChaCha20Rng) {
     let columns: Vec<Vec<Fr>> =
         (0..7).map(|_| (0..1 << k).map(|_| Fr::random(&mut *rng)).collect()).collect();
@@ -186,17 +194,17 @@ fn constraints(k: u32, rng: &mut ChaCha20Rng) {
 fn main() {
     let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|k| k.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![16, 18] } else { sizes };
-    println!("{:>3} {:<34} {:>9} {:>9} {:>6}", "k", "processor time", "stock ms", "ours ms", "ratio");
+    println!("{:>3} {:<34} {:>9} {:>9} {:>6}", "k", "processor time", "halo2 ms", "ours ms", "ratio");
     for k in sizes {
         let n = 1usize << k;
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         constraints(k, &mut rng);
         let mut elements: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
         let mut inverses = elements.clone();
-        let stock = |values: &mut [Fr]| {
+        let halo2 = |values: &mut [Fr]| {
             values.par_chunks_mut(1 << 14).for_each(|values| _ = values.iter_mut().batch_invert());
         };
-        compare(k, "inverses", || stock(&mut elements), || products::invert(&mut inverses));
+        compare(k, "inverses", || halo2(&mut elements), || batch_inverse::invert(&mut inverses));
         assert!(elements == inverses, "the inverses agree");
         let bases = Bases(points(n, &mut rng));
         let random: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
@@ -213,20 +221,20 @@ fn main() {
             ("multiply, 1 bit, six random", bits(&mut rng, 1)),
         ];
         for (name, scalars) in columns {
-            let stock = || best_multiexp(&scalars, &bases.0).to_affine();
+            let halo2 = || best_multiexp(&scalars, &bases.0).to_affine();
             let ours = || msm::commit(&bases, &scalars).expect("they lie in memory");
-            assert_eq!(stock(), ours());
-            compare(k, name, || _ = black_box(stock()), || _ = black_box(ours()));
+            assert_eq!(halo2(), ours());
+            compare(k, name, || _ = black_box(halo2()), || _ = black_box(ours()));
         }
         let fft = Fft::new(k);
         let domain = EvaluationDomain::<Fr>::new(2, k);
         let transform = |values: &mut [Fr]| {
             best_fft(values, domain.get_omega(), k, &domain.fft_data[&n], false);
         };
-        let (mut stock, mut ours) = (random.clone(), random);
-        transform(&mut stock);
+        let (mut halo2, mut ours) = (random.clone(), random);
+        transform(&mut halo2);
         fft.to_coset(&mut ours, Fr::ONE);
-        assert!(stock == ours, "the transforms agree");
-        compare(k, "transform", || transform(&mut stock), || fft.to_coset(&mut ours, Fr::ONE));
+        assert!(halo2 == ours, "the transforms agree");
+        compare(k, "transform", || transform(&mut halo2), || fft.to_coset(&mut ours, Fr::ONE));
     }
 }

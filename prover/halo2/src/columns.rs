@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use halo2_proofs::plonk::{Any, Column};
 use halo2curves::bn256::Fr;
 
-use crate::{Error, ProvingKey, key::Section, program::Poly};
+use crate::{
+    error::Error,
+    expression::Poly,
+    key::{ProvingKey, Section},
+};
 
-/// Advice and instance columns, and those fixed columns that the step at hand needs.
+/// Advice and instance columns [n values each], and the fixed columns that the present step needs.
 #[derive(Debug)]
 pub(crate) struct Columns<'a> {
     key: &'a ProvingKey,
@@ -21,7 +25,7 @@ impl<'a> Columns<'a> {
         Self { key, advice, instance, fixed: BTreeMap::new() }
     }
 
-    /// Holds the fixed columns among these, and no others.
+    /// Reads the fixed columns among these into memory, and frees the others.
     pub(crate) fn hold(&mut self, polys: &[Poly]) -> Result<(), Error> {
         self.fixed.retain(|index, _| polys.contains(&Poly::Fixed(*index)));
         for poly in polys {
@@ -34,10 +38,10 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    /// A column's values.
+    /// Returns a column's values.
     ///
     /// # Panics
-    /// For a fixed column that is not held, and for a polynomial that is no column.
+    /// When `poly` is a fixed column that is not in memory, or no column.
     pub(crate) fn get(&self, poly: Poly) -> &[Fr] {
         match poly {
             Poly::Advice(index) => &self.advice[index],
@@ -48,7 +52,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The polynomial of a column.
+/// Name of a column's polynomial.
 pub(crate) fn poly(column: &Column<Any>) -> Poly {
     match column.column_type() {
         Any::Advice(_) => Poly::Advice(column.index()),

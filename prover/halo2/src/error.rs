@@ -1,23 +1,22 @@
-//! What can go wrong, by name.
+//! Errors, by name.
 
 use std::{fmt, io, path::PathBuf};
 
 use halo2_proofs::plonk;
+use zeno_srs::SrsError;
 
-use crate::SrsError;
-
-/// Why a key or a proof could not be made.
+/// Reason for which a key or a proof could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The circuit uses something that this prover leaves out.
-    #[error("the circuit {0}; this prover doesn't support that, use the stock one")]
+    /// The circuit uses something that this prover doesn't support.
+    #[error("the circuit {0}; this prover doesn't support that, use halo2's")]
     Unsupported(String),
     /// The circuit needs more rows than the reference string has powers.
     #[error("the circuit doesn't fit in 2^{k} rows: {need}")]
     NotEnoughRows {
         /// Binary logarithm of the number of rows.
         k: u32,
-        /// What does not fit.
+        /// Need that the rows don't meet.
         need: String,
     },
     /// The circuit's own synthesis failed.
@@ -28,7 +27,7 @@ pub enum Error {
     Assignment {
         /// The cell.
         cell: Cell,
-        /// What is wrong there.
+        /// Fault there.
         reason: &'static str,
     },
     /// The reference string can't be used.
@@ -47,17 +46,17 @@ pub enum Error {
     Key {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault of the file.
         reason: KeyFault,
     },
     /// Number or length of the given columns doesn't fit the circuit.
     #[error("{what}: {found}, the circuit needs {expected}")]
     Shape {
-        /// Which columns.
+        /// Name of the columns.
         what: String,
-        /// What was given.
+        /// Number or length that was given.
         found: usize,
-        /// What the circuit needs (for lengths: at most, or exactly; the text of `what` says which).
+        /// Number or length that the circuit needs. A length is exact, or an upper bound if `what` says so.
         expected: usize,
     },
     /// The witness doesn't satisfy the circuit.
@@ -68,16 +67,16 @@ pub enum Error {
     Transcript(io::Error),
 }
 
-/// What is wrong with a key file.
+/// Fault of a key file.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFault {
     /// The operating system's answer.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Not a key file, or one of another version of this program.
+    /// The file is no key file, or one of another version of this program.
     #[error("it isn't a key file of this version; make it again")]
     Foreign,
-    /// Shorter or longer than its own table says.
+    /// The file is shorter or longer than its own table says.
     #[error("it has {found} bytes and should have {expected}; make it again")]
     Length {
         /// Length of the file.
@@ -93,7 +92,7 @@ pub enum KeyFault {
     OtherCircuit(String),
 }
 
-/// The first constraint found to be broken.
+/// First constraint that was found broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsatisfied {
     /// A gate's polynomial is not zero at a row.
@@ -130,7 +129,7 @@ pub enum Unsatisfied {
     },
 }
 
-/// A cell of the circuit's table.
+/// Cell of the circuit's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// Kind of column.

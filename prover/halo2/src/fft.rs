@@ -1,93 +1,112 @@
 //! Fourier transforms over the multiplicative subgroup of order n = 2^k of BN254's scalar field.
 //!
-//! The transform is Bailey's: the n values are a matrix of R rows and C columns, R C = n, and with the input
-//! index i1 C + i2 and the output index j2 R + j1
+//! The transform is Bailey's. The n values are a matrix of R rows and C columns, R C = n. With the input index i1 C +
+//! i2 and the output index j2 R + j1,
 //!
-//!   w^((i1 C + i2)(j2 R + j1)) = (w^C)^(i1 j1) · w^(i2 j1) · (w^R)^(i2 j2),
+//!   w^((i1 C + i2)(j2 R + j1)) = (w^C)^(i1 j1) · w^(i2 j1) · (w^R)^(i2 j2).
 //!
-//! so it is C transforms of size R, a product with w^(i2 j1), R transforms of size C and a transposition. A small
-//! transform fits the cache, the twiddles of the small sizes are all that is stored, and some small transforms go on
-//! side by side in the lanes of a kernel ([`Lanes`]), so that memory is read and written in whole cache lines.
+//! So it is C transforms of size R, a product with w^(i2 j1), R transforms of size C, and a transposition. A small
+//! transform fits the cache, and only the twiddles of the small sizes are stored. The lanes of a kernel ([`Lanes`]) run
+//! small transforms side by side, so that memory is read and written in whole cache lines.
 
-use std::{mem, sync::Mutex};
+use std::{fmt::Debug, mem, sync::Mutex};
 
 use halo2curves::{
     bn256::Fr,
     ff::{Field, PrimeField},
 };
 use rayon::prelude::*;
-use zeno_bn254::{Lanes, MAX_LANES, Portable, Task};
+use zeno_bn254::{KernelDispatch, KernelTask, Lanes, MAX_LANES, with_best_kernel};
 
-/// Below this k the matrix has no room for the lanes, and values are computed one by one.
+/// Least k of the matrix transform. Below, it has no room for the lanes, and values are computed one by one.
 const MIN_K: u32 = 2 * MAX_LANES.ilog2();
-/// Values of a row that fit the second-level cache (160 bytes for each four elements): their levels come first.
+/// Values of a row that fit the second-level cache (160 bytes for four elements). Their levels come first.
 const LOCAL: usize = 1 << 10;
 /// Rows of the result that a task of the transposition writes.
 const GROUP: usize = 8;
 
-/// The subgroup of order 2^k with what its transforms need.
+/// Subgroup of order 2^k, with the tables of its transforms.
 #[derive(Debug)]
 pub(crate) struct Fft {
     k: u32,
     omega: Fr,
     omega_inv: Fr,
     n_inv: Fr,
-    kernel: Kernel,
-    /// Powers w^0 … w^(2^low - 1), and w^0, w^(2^low), …: two factors of any power of w.
+    kernel: Box<dyn Kernel>,
+    /// Powers w^0 … w^(2^low - 1), and w^0, w^(2^low), …: any power of w is a product of one each.
     low: Vec<Fr>,
     high: Vec<Fr>,
     scratch: Mutex<Vec<Fr>>,
 }
 
-/// What computes, with its tables.
-#[derive(Debug)]
-enum Kernel {
-    #[cfg(target_arch = "x86_64")]
-    Ifma(Tables<zeno_bn254::Ifma<Fr>>),
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Tables<zeno_bn254::Avx2<Fr>>),
-    Portable(Tables<Portable>),
+/// Transforms in a kernel's lanes, with its tables.
+trait Kernel: Debug + Send + Sync {
+    /// Writes the transform of values[i] shift^i to `scratch`. With `scale` (factor, base), entry j is also multiplied
+    /// by factor · base^j. `values` is only memory afterwards.
+    fn transform(
+        &self,
+        values: &mut [Fr],
+        scratch: &mut [Fr],
+        omega: Fr,
+        inverse: bool,
+        shift: Fr,
+        scale: Option<(Fr, Fr)>,
+    );
 }
 
-/// Transforms of size R and C, for both directions.
+/// Builder of a kernel's tables for size 2^k.
+struct NewKernel {
+    k: u32,
+}
+
+impl KernelDispatch for NewKernel {
+    type Output = Box<dyn Kernel>;
+
+    fn with<L: Lanes>(self) -> Self::Output {
+        Box::new(Tables::<L>::new(self.k))
+    }
+}
+
+/// Transforms of size R and of size C, for both directions.
 #[derive(Debug)]
 struct Tables<L: Lanes> {
-    forward: [Small<L>; 2],
-    inverse: [Small<L>; 2],
+    forward: [SmallFft<L>; 2],
+    inverse: [SmallFft<L>; 2],
 }
 
 /// Transform of a size that fits the cache.
 #[derive(Debug)]
-struct Small<L: Lanes> {
-    /// For each level with butterflies of distance h, its h twiddles, at index h.
+struct SmallFft<L: Lanes> {
+    /// For each level with butterflies of distance h, its h twiddles, from index h on.
     twiddles: Vec<Fr>,
     factors: Vec<L::Factor>,
-    /// Whether the first twiddle is 1.
+    /// Flag: the first twiddle is 1.
     plain: bool,
 }
 
-/// base^0, base^1, ….
+/// Powers base^0, base^1, ….
 fn powers(base: Fr, count: usize) -> Vec<Fr> {
     std::iter::successors(Some(Fr::ONE), |power| Some(*power * base)).take(count).collect()
 }
 
+/// Reverses the lowest bits of an index.
 fn reverse_bits(index: usize, bits: u32) -> usize {
     if bits == 0 { 0 } else { index.reverse_bits() >> (usize::BITS - bits) }
 }
 
-/// A root of unity of order 2^k, from one of order 2^28.
+/// Root of unity of order 2^k, from one of order 2^28.
 fn root(k: u32, root: Fr) -> Fr {
     (k..Fr::S).fold(root, |root, _| root.square())
 }
 
 impl<L: Lanes> Tables<L> {
     fn new(k: u32) -> Self {
-        let smalls = |of: Fr| [k - k / 2, k / 2].map(|size| Small::new(size, root(size, of)));
+        let smalls = |of: Fr| [k - k / 2, k / 2].map(|size| SmallFft::new(size, root(size, of)));
         Self { forward: smalls(Fr::ROOT_OF_UNITY), inverse: smalls(Fr::ROOT_OF_UNITY_INV) }
     }
 }
 
-impl<L: Lanes> Small<L> {
+impl<L: Lanes> SmallFft<L> {
     fn new(k: u32, root: Fr) -> Self {
         let size = 1usize << k;
         let half = powers(root, size / 2);
@@ -103,8 +122,8 @@ impl<L: Lanes> Small<L> {
         Self { factors: twiddles.iter().copied().map(L::factor).collect(), twiddles, plain: true }
     }
 
-    /// The same transform after a product of value i with shift^i, which is done by the twiddles: a level with
-    /// butterflies of distance h joins the values at even and at odd places of a polynomial in X^(size / 2h).
+    /// Returns the same transform with value i multiplied by shift^i before, which the twiddles do. A level with
+    /// butterflies of distance h joins the values at even and at odd indices of a polynomial in X^(size / 2h).
     fn shifted(&self, mut shift: Fr) -> Self {
         let mut twiddles = self.twiddles.clone();
         for level in (0..twiddles.len().ilog2()).rev() {
@@ -115,7 +134,7 @@ impl<L: Lanes> Small<L> {
         Self { factors: twiddles.iter().copied().map(L::factor).collect(), twiddles, plain: false }
     }
 
-    /// Transforms rows whose values lie in bit-reversed order.
+    /// Transforms rows with values in bit-reversed order.
     #[inline(always)]
     fn transform(&self, row: &mut [L]) {
         let local = row.len().min(LOCAL);
@@ -126,7 +145,7 @@ impl<L: Lanes> Small<L> {
         self.levels(row, local);
     }
 
-    /// The levels from those of this distance on, two at a time: half the passes over the row.
+    /// Runs the levels from those of this distance on, two at a time, which halves the passes over the row.
     #[inline(always)]
     fn levels(&self, row: &mut [L], mut distance: usize) {
         if distance == 1 && self.plain && row.len() >= 4 {
@@ -175,7 +194,7 @@ impl<L: Lanes> Small<L> {
     }
 }
 
-/// Values base^first, base^(first + 1), …, times a factor.
+/// Values factor · base^first, factor · base^(first + 1), ….
 fn lane_powers(base: Fr, first: usize, factor: Fr) -> [Fr; MAX_LANES] {
     let mut power = factor * base.pow_vartime([first as u64]);
     std::array::from_fn(|_| {
@@ -184,19 +203,19 @@ fn lane_powers(base: Fr, first: usize, factor: Fr) -> [Fr; MAX_LANES] {
     })
 }
 
-/// Columns `first` and those beside it: transformed and multiplied with w^(i2 j1) shift^i2.
-struct Columns<'a, L: Lanes> {
-    small: &'a Small<L>,
+/// Task for the columns from `first`, one per lane: transforms them and multiplies them by w^(i2 j1) shift^i2.
+struct ColumnPass<'a, L: Lanes> {
+    small: &'a SmallFft<L>,
     source: &'a [Fr],
     omega: Fr,
     shift: Fr,
     first: usize,
-    /// The columns, one after the other.
+    /// Memory of the columns, one after another.
     target: &'a mut [Fr],
     row: &'a mut Vec<L>,
 }
 
-impl<L: Lanes> Task for Columns<'_, L> {
+impl<L: Lanes> KernelTask for ColumnPass<'_, L> {
     #[inline(always)]
     fn run(self) {
         let rows = self.target.len() / L::LANES;
@@ -221,19 +240,19 @@ impl<L: Lanes> Task for Columns<'_, L> {
     }
 }
 
-/// Rows `first` and those beside it: transformed, and entry j2 R + j1 of the result multiplied with factor · base^(j2 R +
-/// j1).
-struct Rows<'a, L: Lanes> {
-    small: &'a Small<L>,
+/// Task for the rows from `first`, one per lane: transforms them. With `scale` (factor, base), entry j2 R + j1 of the
+/// result is also multiplied by factor · base^(j2 R + j1).
+struct RowPass<'a, L: Lanes> {
+    small: &'a SmallFft<L>,
     source: &'a [Fr],
     scale: Option<(Fr, Fr)>,
     first: usize,
-    /// Values of the rows side by side.
+    /// Memory of the rows' values, side by side.
     target: &'a mut [Fr],
     row: &'a mut Vec<L>,
 }
 
-impl<L: Lanes> Task for Rows<'_, L> {
+impl<L: Lanes> KernelTask for RowPass<'_, L> {
     #[inline(always)]
     fn run(self) {
         let columns = self.target.len() / L::LANES;
@@ -267,7 +286,7 @@ impl<L: Lanes> Task for Rows<'_, L> {
 }
 
 impl Fft {
-    /// The subgroup of order 2^k, k at most 28.
+    /// Makes the subgroup of order 2^k, with k at most 28.
     pub(crate) fn new(k: u32) -> Self {
         debug_assert!(k <= Fr::S);
         let (omega, omega_inv) = (root(k, Fr::ROOT_OF_UNITY), root(k, Fr::ROOT_OF_UNITY_INV));
@@ -277,46 +296,46 @@ impl Fft {
             omega,
             omega_inv,
             n_inv: Fr::TWO_INV.pow_vartime([u64::from(k)]),
-            kernel: Kernel::best(k),
+            kernel: with_best_kernel(NewKernel { k }),
             low: powers(omega, 1 << low),
             high: powers(omega.pow_vartime([1u64 << low]), 1 << (k - low)),
             scratch: Mutex::new(Vec::new()),
         }
     }
 
-    /// n.
+    /// Order n of the subgroup.
     pub(crate) fn len(&self) -> usize {
         1 << self.k
     }
 
-    /// w^exponent for an exponent below n.
+    /// Power w^exponent, for an exponent below n.
     pub(crate) fn root_power(&self, exponent: usize) -> Fr {
         let low = self.low.len();
         self.high[exponent / low] * self.low[exponent % low]
     }
 
-    /// w^rotation.
+    /// Power w^rotation, of either sign.
     pub(crate) fn rotation(&self, rotation: i32) -> Fr {
         let base = if rotation < 0 { self.omega_inv } else { self.omega };
         base.pow_vartime([u64::from(rotation.unsigned_abs())])
     }
 
-    /// From coefficients to the values at shift · w^0, shift · w^1, ….
+    /// Transforms coefficients to the values at shift · w^0, shift · w^1, ….
     pub(crate) fn to_coset(&self, values: &mut Vec<Fr>, shift: Fr) {
         self.transform(values, false, shift, None);
     }
 
-    /// From values at the powers of w to coefficients.
+    /// Transforms values at the powers of w to coefficients.
     pub(crate) fn to_coefficients(&self, values: &mut Vec<Fr>) {
         self.transform(values, true, Fr::ONE, Some((self.n_inv, Fr::ONE)));
     }
 
-    /// From values at shift · w^0, shift · w^1, … to coefficients; takes the shift's inverse.
+    /// Transforms values at shift · w^0, shift · w^1, … to coefficients. It takes the shift's inverse.
     pub(crate) fn coset_to_coefficients(&self, values: &mut Vec<Fr>, shift_inv: Fr) {
         self.transform(values, true, Fr::ONE, Some((self.n_inv, shift_inv)));
     }
 
-    /// The transform of values[i] shift^i; then, with `scale` (factor, base), entry j times factor · base^j.
+    /// Transforms values[i] shift^i. With `scale` (factor, base), entry j is also multiplied by factor · base^j.
     fn transform(&self, values: &mut Vec<Fr>, inverse: bool, shift: Fr, scale: Option<(Fr, Fr)>) {
         assert_eq!(values.len(), self.len(), "the domain's size");
         let omega = if inverse { self.omega_inv } else { self.omega };
@@ -329,44 +348,13 @@ impl Fft {
         }
         let mut scratch = mem::take(&mut *self.scratch.lock().unwrap_or_else(|lock| lock.into_inner()));
         scratch.resize(values.len(), Fr::ZERO);
-        match &self.kernel {
-            #[cfg(target_arch = "x86_64")]
-            Kernel::Ifma(tables) => tables.transform(values, &mut scratch, omega, inverse, shift, scale),
-            #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2(tables) => tables.transform(values, &mut scratch, omega, inverse, shift, scale),
-            Kernel::Portable(tables) => tables.transform(values, &mut scratch, omega, inverse, shift, scale),
-        }
+        self.kernel.transform(values, &mut scratch, omega, inverse, shift, scale);
         mem::swap(values, &mut scratch);
         *self.scratch.lock().unwrap_or_else(|lock| lock.into_inner()) = scratch;
     }
 }
 
-impl Kernel {
-    /// The fastest that this processor is capable of.
-    fn best(k: u32) -> Self {
-        let mut kernels = Self::available(k);
-        kernels.swap_remove(0)
-    }
-
-    /// All that this processor is capable of, the fastest first.
-    fn available(k: u32) -> Vec<Self> {
-        let mut kernels = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if zeno_bn254::Ifma::<Fr>::is_available() {
-                kernels.push(Self::Ifma(Tables::new(k)));
-            }
-            if zeno_bn254::Avx2::<Fr>::is_available() {
-                kernels.push(Self::Avx2(Tables::new(k)));
-            }
-        }
-        kernels.push(Self::Portable(Tables::new(k)));
-        kernels
-    }
-}
-
-impl<L: Lanes + Send + Sync> Tables<L> {
-    /// The transform, whose result goes to `scratch`.
+impl<L: Lanes> Kernel for Tables<L> {
     fn transform(
         &self,
         values: &mut [Fr],
@@ -379,8 +367,8 @@ impl<L: Lanes + Send + Sync> Tables<L> {
         let [first_small, second_small] = if inverse { &self.inverse } else { &self.forward };
         let (rows, columns) = (first_small.twiddles.len(), second_small.twiddles.len());
 
-        // C transforms of size R, of the columns: the shift's powers of the row index with the transform, those of the
-        // column index with the twiddles after.
+        // C transforms of size R, of the columns. The shift's powers of the row index are in the transform, and those
+        // of the column index in the twiddles after it.
         let shifted = (shift != Fr::ONE).then(|| first_small.shifted(shift.pow_vartime([columns as u64])));
         let small = shifted.as_ref().unwrap_or(first_small);
         let source = &*values;
@@ -388,7 +376,7 @@ impl<L: Lanes + Send + Sync> Tables<L> {
             Vec::new,
             |row, (index, target)| {
                 let first = index * L::LANES;
-                L::enable(Columns { small, source, omega, shift, first, target, row });
+                L::enable(ColumnPass { small, source, omega, shift, first, target, row });
             },
         );
 
@@ -397,7 +385,7 @@ impl<L: Lanes + Send + Sync> Tables<L> {
         values.par_chunks_mut(L::LANES * columns).enumerate().for_each_init(
             Vec::new,
             |row, (index, target)| {
-                L::enable(Rows { small, source, scale, first: index * L::LANES, target, row });
+                L::enable(RowPass { small, source, scale, first: index * L::LANES, target, row });
             },
         );
 
@@ -421,12 +409,15 @@ mod tests {
     use halo2_proofs::arithmetic::eval_polynomial;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
+    use zeno_bn254::InstructionSet;
 
     #[test]
     fn transforms_evaluate_and_interpolate() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let kernels =
-            |k: u32| Kernel::available(k).into_iter().map(move |kernel| Fft { kernel, ..Fft::new(k) });
+        let kernels = |k: u32| {
+            let sets = InstructionSet::available().into_iter();
+            sets.map(move |set| Fft { kernel: set.run(NewKernel { k }), ..Fft::new(k) })
+        };
         for fft in (0..=15).chain([17]).flat_map(kernels) {
             let k = fft.k;
             let coefficients: Vec<Fr> = (0..fft.len()).map(|_| Fr::random(&mut rng)).collect();

@@ -3,9 +3,9 @@
 //! The file starts with the sections and ends with their table, so that it is written in one pass:
 //!
 //!   for each fixed column: n values, then n coefficients;
-//!   for each column of the permutation argument: n coefficients of its permutation polynomial, then the
-//!   permutation itself, a `u32` a cell, from which the polynomial's values follow;
-//!   the verifying key, as halo2 writes it;
+//!   for each column of the permutation argument: n coefficients of its permutation polynomial, then the permutation
+//!   itself, a `u32` for each cell (the polynomial's values follow from it);
+//!   the verifying key, in halo2's encoding;
 //!   the checksums of all sections, and the numbers from which their lengths follow;
 //!   the checksum of that table.
 //!
@@ -30,22 +30,26 @@ use halo2curves::{
 };
 use rayon::prelude::*;
 
-use crate::{Error, KeyFault, synthesis, vk};
+use crate::{
+    error::{Error, KeyFault},
+    synthesis, vk,
+};
 
 const MAGIC: &[u8; 16] = b"zeno-halo2-key/1";
 const CHECKSUM_BYTES: usize = 32;
 const FIELD_BYTES: usize = 32;
 const CELL_BYTES: usize = 4;
-/// Bytes that are hashed by one task; a section's checksum is that of its pieces' checksums.
+/// Bytes that one task hashes. A section's checksum is that of its pieces' checksums.
 const PIECE: usize = 1 << 20;
-/// Bytes read at a time.
+/// Bytes that are read at a time.
 const BUFFER: usize = 32 << 20;
-/// Numbers before the table's checksum: k, fixed columns, permutation columns, verifying key's length.
+/// Length of the numbers after the checksums, in bytes: k, fixed columns, permutation columns, verifying key's length.
 const NUMBERS_BYTES: usize = 4 * 8;
-/// What follows the checksums: numbers, transcript representation of the verifying key, magic, checksum.
+/// Length of the file's end after the checksums, in bytes: the numbers, the verifying key's transcript representation,
+/// the magic and the table's checksum.
 const END_BYTES: usize = NUMBERS_BYTES + FIELD_BYTES + MAGIC.len() + CHECKSUM_BYTES;
 
-/// A part of a key file.
+/// Part of a key file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     FixedValues(usize),
@@ -67,18 +71,18 @@ impl Section {
     }
 }
 
-/// Lengths of the sections, in their order.
+/// Numbers from which the sections' order and lengths follow.
 #[derive(Clone, Copy, Debug)]
-struct Table {
+struct SectionTable {
     k: u32,
     fixed: usize,
     sigmas: usize,
     verifying_key: usize,
 }
 
-impl Table {
-    /// Number of the section, its start and its length.
-    fn place(self, section: Section) -> (usize, u64, u64) {
+impl SectionTable {
+    /// Locates a section: its number, and its start and its length in bytes.
+    fn locate(self, section: Section) -> (usize, u64, u64) {
         let field = (FIELD_BYTES as u64) << self.k;
         let cells = (CELL_BYTES as u64) << self.k;
         let fixed = |index: usize| index as u64 * 2 * field;
@@ -99,7 +103,7 @@ impl Table {
     }
 
     fn file_length(self) -> u64 {
-        let (_, start, length) = self.place(Section::VerifyingKey);
+        let (_, start, length) = self.locate(Section::VerifyingKey);
         start + length + (self.sections() * CHECKSUM_BYTES + END_BYTES) as u64
     }
 }
@@ -108,7 +112,7 @@ fn hash(bytes: &[u8]) -> Hash {
     Params::new().hash_length(CHECKSUM_BYTES).personal(b"zeno-halo2-key").hash(bytes)
 }
 
-/// Checksums of the pieces, put together.
+/// Combines the checksums of a section's pieces.
 fn hash_pieces(pieces: impl IntoIterator<Item = Hash>) -> Hash {
     let mut state = Params::new().hash_length(CHECKSUM_BYTES).personal(b"zeno-halo2-sum").to_state();
     pieces.into_iter().for_each(|piece| {
@@ -117,7 +121,7 @@ fn hash_pieces(pieces: impl IntoIterator<Item = Hash>) -> Hash {
     state.finalize()
 }
 
-/// Writes a key's sections, in their order, and its table.
+/// Writer of a key's sections, in their order, and of its table.
 pub(crate) struct Writer<W> {
     file: W,
     checksums: Vec<Hash>,
@@ -128,7 +132,7 @@ impl<W: Write> Writer<W> {
         Self { file, checksums: Vec::new() }
     }
 
-    /// Writes a section whose pieces `encode` makes, a piece from each chunk of items.
+    /// Writes a section. `encode` appends an item's bytes, and a piece has `PIECE` bytes.
     fn section<T: Sync>(
         &mut self,
         items: &[T],
@@ -155,17 +159,19 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    /// Writes a section of field elements.
     pub(crate) fn field(&mut self, values: &[Fr]) -> io::Result<()> {
         self.section(values, FIELD_BYTES, |value, bytes| {
             value.write_raw(bytes).expect("writing to memory doesn't fail");
         })
     }
 
+    /// Writes a section of cells.
     pub(crate) fn cells(&mut self, cells: &[u32]) -> io::Result<()> {
         self.section(cells, CELL_BYTES, |cell, bytes| bytes.extend_from_slice(&cell.to_le_bytes()))
     }
 
-    /// Ends the file.
+    /// Writes the verifying key and the table, and returns the file.
     pub(crate) fn finish(mut self, vk: &VerifyingKey<G1Affine>) -> io::Result<W> {
         let bytes = vk.to_bytes(SerdeFormat::RawBytes);
         self.section(&bytes, 1, |byte, bytes| bytes.push(*byte))?;
@@ -187,14 +193,14 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// A circuit's proving key. It holds the verifying key in memory; the polynomials stay in the file, which must not
-/// be altered while it is open.
+/// Proving key of a circuit. The verifying key is in memory. The polynomials stay in the file, which must not be
+/// altered while it is open.
 #[derive(Debug)]
 pub struct ProvingKey {
     path: PathBuf,
-    /// The file, and the checksums of the sections that have not been read yet.
+    /// File, and the checksums of the sections that have not been read yet.
     file: Mutex<(File, Vec<Option<Checksum>>)>,
-    table: Table,
+    table: SectionTable,
     vk: VerifyingKey<G1Affine>,
 }
 
@@ -202,19 +208,19 @@ impl ProvingKey {
     /// Opens a circuit's key file.
     ///
     /// # Errors
-    /// When the file can't be read, is cut, altered, another version's or another circuit's, or when this prover
-    /// doesn't support the circuit.
+    /// Fails when the file can't be read, or is cut, altered, of another version or of another circuit. Also when this
+    /// prover doesn't support the circuit.
     pub fn open<C: Circuit<Fr>>(path: impl AsRef<Path>, params: C::Params) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         let (cs, _) = vk::configure::<C>(params);
         let opened = || -> Result<_, KeyFault> {
-            // To open a pipe would be to wait for its writer.
+            // To open a pipe is to wait for its writer.
             if !fs::metadata(&path)?.is_file() {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file").into());
             }
             let mut file = File::open(&path)?;
             let (table, checksums, representation) = read_table(&mut file)?;
-            let (index, ..) = table.place(Section::VerifyingKey);
+            let (index, ..) = table.locate(Section::VerifyingKey);
             let checksum = Some(&checksums[index]);
             let mut bytes = Vec::new();
             read_section(&mut file, table, Section::VerifyingKey, checksum, &mut bytes, |[byte]| {
@@ -244,8 +250,8 @@ impl ProvingKey {
         Ok(Self { path, file: Mutex::new((file, unchecked)), table, vk })
     }
 
-    /// The verifying key, equal to halo2's. Its domain has no transform tables: halo2's prover can't use it, its
-    /// verifier can.
+    /// Verifying key, equal to halo2's. Its domain has no transform tables, so halo2's verifier can use it, and halo2's
+    /// prover can't.
     pub fn verifying_key(&self) -> &VerifyingKey<G1Affine> {
         &self.vk
     }
@@ -255,13 +261,14 @@ impl ProvingKey {
         self.table.k
     }
 
+    /// Reads a section, with its checksum if it is the first time.
     fn section<T: Copy + Default + Send, const BYTES: usize>(
         &self,
         section: Section,
         items: &mut Vec<T>,
         decode: impl Fn(&[u8; BYTES]) -> Option<T> + Sync,
     ) -> Result<(), Error> {
-        let (index, ..) = self.table.place(section);
+        let (index, ..) = self.table.locate(section);
         let (file, unchecked) = &mut *self.file.lock().unwrap_or_else(|lock| lock.into_inner());
         read_section(file, self.table, section, unchecked[index].as_ref(), items, decode)
             .map_err(|reason| Error::Key { path: self.path.clone(), reason })?;
@@ -269,7 +276,7 @@ impl ProvingKey {
         Ok(())
     }
 
-    /// A polynomial.
+    /// Reads a polynomial.
     pub(crate) fn field(&self, section: Section) -> Result<Vec<Fr>, Error> {
         let mut values = Vec::new();
         self.field_to(section, &mut values)?;
@@ -281,7 +288,7 @@ impl ProvingKey {
         self.section::<_, FIELD_BYTES>(section, values, |bytes| Fr::from_raw_bytes(bytes))
     }
 
-    /// The successors of a column's cells.
+    /// Reads the successors of a column's cells.
     pub(crate) fn permutation(&self, index: usize) -> Result<Vec<u32>, Error> {
         let cells = (self.table.sigmas as u64) << self.table.k;
         let mut successors = Vec::new();
@@ -294,8 +301,8 @@ impl ProvingKey {
 
 type Checksum = [u8; CHECKSUM_BYTES];
 
-/// Reads and checks the table, and the file's length by it.
-fn read_table(file: &mut File) -> Result<(Table, Vec<Checksum>, [u8; FIELD_BYTES]), KeyFault> {
+/// Reads and checks the table, and checks the file's length against it.
+fn read_table(file: &mut File) -> Result<(SectionTable, Vec<Checksum>, [u8; FIELD_BYTES]), KeyFault> {
     let found = file.metadata()?.len();
     if found < END_BYTES as u64 {
         return Err(KeyFault::Foreign);
@@ -312,8 +319,8 @@ fn read_table(file: &mut File) -> Result<(Table, Vec<Checksum>, [u8; FIELD_BYTES
     let mut numbers =
         numbers.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
     let mut number = |limit: u64| numbers.next().filter(|number| *number <= limit).ok_or(KeyFault::Foreign);
-    // Limits that keep the arithmetic on lengths from overflowing, and a file with holes from taking memory without end.
-    let table = Table {
+    // These limits keep the arithmetic on lengths from overflowing, and a sparse file from taking memory without end.
+    let table = SectionTable {
         k: number(Fr::S.into())? as u32,
         fixed: number(1 << 16)? as usize,
         sigmas: number(1 << 16)? as usize,
@@ -337,17 +344,17 @@ fn read_table(file: &mut File) -> Result<(Table, Vec<Checksum>, [u8; FIELD_BYTES
     Ok((table, checksums, representation.try_into().expect("the element's length")))
 }
 
-/// Replaces `items` by a section's, and checks it against the checksum if there is one. `decode` makes an item, if its
+/// Reads a section into `items`, and checks it against the checksum if there is one. `decode` returns an item if its
 /// bytes are well formed.
 fn read_section<T: Copy + Default + Send, const BYTES: usize>(
     file: &mut File,
-    table: Table,
+    table: SectionTable,
     section: Section,
     checksum: Option<&Checksum>,
     items: &mut Vec<T>,
     decode: impl Fn(&[u8; BYTES]) -> Option<T> + Sync,
 ) -> Result<(), KeyFault> {
-    let (_, start, length) = table.place(section);
+    let (_, start, length) = table.locate(section);
     file.seek(SeekFrom::Start(start))?;
     items.resize(length as usize / BYTES, T::default());
     let mut buffer = vec![0; BUFFER.min(length as usize)];

@@ -1,40 +1,41 @@
 //! Key generation.
 //!
-//! Peak, in polynomials of n field elements: the fixed columns, which synthesis fills in any order, one more with
-//! the transform's scratch, and a quarter of one for each column under copy constraints while the cycles are
+//! Peak memory, in polynomials of n field elements: the fixed columns, which synthesis fills in any order, one more
+//! with the transform's scratch, and a quarter of one for each column under copy constraints while the cycles are
 //! joined. Everything else is written to the key file as it is made.
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
-use atomic_write_file::AtomicWriteFile;
 use halo2_proofs::plonk::{Circuit, VerifyingKey, permutation};
 use halo2curves::{
     bn256::{Fr, G1Affine},
     ff::PrimeField,
 };
 use tracing::info;
+use zeno_verifier::{AtomicWriteFile, open_replacement};
 
 use crate::{
-    Error, KeyFault, ProvingKey, Srs,
-    cells::Filling,
-    copies::{self, Copies},
+    column_builder::ColumnBuilder,
+    copy_constraints::{self, CopyConstraints},
+    error::{Error, KeyFault},
     fft::Fft,
-    key::Writer,
+    key::{ProvingKey, Writer},
     msm,
+    srs::SrsPoints,
     synthesis::{self, Layout},
     vk,
 };
 
 /// Makes a circuit's proving key and writes it to a file, whole or not at all.
 ///
-/// The verifying key is the one that halo2's `keygen_vk_custom(params, circuit, compress_selectors)` makes from
-/// the same reference string (`keygen_vk` doesn't compress).
+/// The verifying key equals the one that halo2's `keygen_vk_custom(params, circuit, compress_selectors)` makes from the
+/// same reference string (`keygen_vk` doesn't compress).
 ///
 /// # Errors
-/// When this prover doesn't support the circuit, its synthesis fails, the reference string is of another size or
+/// Fails when this prover doesn't support the circuit, its synthesis fails, the reference string is of another size or
 /// can't be read, or the file can't be written.
 pub fn keygen<C: Circuit<Fr>>(
-    srs: &dyn Srs,
+    srs: &dyn SrsPoints,
     circuit: &C,
     compress_selectors: bool,
     path: impl AsRef<Path>,
@@ -56,20 +57,17 @@ pub fn keygen<C: Circuit<Fr>>(
     let (cs, combined) = if compress_selectors {
         cs.compress_selectors(selectors.clone())
     } else {
-        // Without rows, so that the columns' values aren't all made at once.
+        // The selectors have no rows here, so that the columns' values aren't all made at once.
         let (cs, _) = cs.directly_convert_selectors_to_fixed(vec![Vec::new(); selectors.len()]);
         (cs, Vec::new())
     };
     let activations = if compress_selectors { Vec::new() } else { std::mem::take(&mut selectors) };
-    let columns = fixed.into_iter().map(Filling::finish).chain(combined).chain(
+    let columns = fixed.into_iter().map(ColumnBuilder::finish).chain(combined).chain(
         activations.into_iter().map(|rows| rows.into_iter().map(|on| Fr::from(u64::from(on))).collect()),
     );
 
     let fft = Fft::new(k);
-    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(fail(io::Error::new(io::ErrorKind::AlreadyExists, "is not a regular file; remove it")));
-    }
-    let mut writer = Writer::new(AtomicWriteFile::open(path).map_err(fail)?);
+    let mut writer = Writer::new(open_replacement(path).map_err(fail)?);
     let mut fixed_commitments = Vec::new();
     for mut column in columns {
         fixed_commitments.push(msm::commit_lagrange(srs, &column)?);
@@ -87,9 +85,10 @@ pub fn keygen<C: Circuit<Fr>>(
     ProvingKey::open::<C>(path, circuit.params())
 }
 
+/// Writes the permutation and its polynomials, and returns the commitments to the latter.
 fn write_permutation(
-    srs: &dyn Srs,
-    copies: Copies,
+    srs: &dyn SrsPoints,
+    copies: CopyConstraints,
     fft: &Fft,
     writer: &mut Writer<AtomicWriteFile>,
     fail: impl Fn(std::io::Error) -> Error + Copy,
@@ -98,7 +97,7 @@ fn write_permutation(
     permutation
         .chunks(fft.len())
         .map(|next| {
-            let mut sigma = copies::sigma(fft, next);
+            let mut sigma = copy_constraints::sigma(fft, next);
             let commitment = msm::commit_lagrange(srs, &sigma)?;
             fft.to_coefficients(&mut sigma);
             writer.field(&sigma).map_err(fail)?;

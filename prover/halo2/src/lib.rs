@@ -1,9 +1,10 @@
 //! A Halo2-KZG prover that needs little memory.
 //!
-//! From the same reference string and circuit it makes the same verifying keys as the Halo2 fork under OpenVM's static
-//! verifier (`halo2-axiom`), and proofs of the same layout under the same transcript, which that fork's verifiers
-//! accept. Where the stock holds the key's and the witness's polynomials on an extended domain, this one holds
-//! coefficients, reads the key's polynomials from a file one at a time, and makes the quotient one coset at a time.
+//! From the same reference string and circuit it makes the same verifying keys as `halo2-axiom`, the Halo2 fork under
+//! OpenVM's static verifier. Its proofs have the same layout under the same transcript, and that fork's verifiers
+//! accept them. Halo2's prover holds the polynomials of the key and of the witness on an extended domain. This one
+//! holds coefficients, reads the key's polynomials from a file one at a time, and makes the quotient one coset at a
+//! time.
 //!
 //! ```no_run
 //! use halo2_proofs::{
@@ -29,30 +30,31 @@
 //! }
 //! ```
 
-mod cells;
-mod check;
+mod batch_inverse;
+mod column_builder;
 mod columns;
-mod copies;
+mod copy_constraints;
 mod error;
+mod expression;
 mod fft;
+mod grand_product;
 mod key;
 mod keygen;
 mod lookup;
 mod msm;
 mod permutation;
-mod polys;
-mod products;
-mod program;
+mod polynomials;
 mod prover;
 mod quotient;
 mod shplonk;
 mod srs;
 mod synthesis;
 mod vk;
+mod witness_check;
 
 pub use error::{Cell, ColumnKind, Error, KeyFault, Unsatisfied};
 pub use key::ProvingKey;
 pub use keygen::keygen;
 pub use prover::{prove, synthesize};
-pub use srs::{MemorySrs, Srs};
+pub use srs::{MemorySrs, SrsPoints};
 pub use zeno_srs::SrsError;

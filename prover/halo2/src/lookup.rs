@@ -1,4 +1,4 @@
-//! The lookup argument's columns.
+//! Columns of the lookup argument: A' and S', which are A and S permuted, and their grand product.
 
 use halo2_proofs::plonk::Expression;
 use halo2curves::{
@@ -9,28 +9,30 @@ use rand_core::RngCore;
 use rayon::prelude::*;
 
 use crate::{
-    Error, ProvingKey, Unsatisfied,
+    batch_inverse,
     columns::Columns,
+    error::{Error, Unsatisfied},
+    expression::{Coset, Graph, Node, Poly},
     fft::Fft,
-    products,
-    program::{Graph, Node, Poly, Rows},
+    grand_product,
+    key::ProvingKey,
     synthesis,
 };
 
-/// Values of A' and S' of a lookup.
+/// Values of A' and S' of a lookup [n each].
 #[derive(Debug)]
 pub(crate) struct Permuted {
     pub(crate) input: Vec<Fr>,
     pub(crate) table: Vec<Fr>,
 }
 
-/// The expressions by powers of theta, as one.
+/// Node of the expressions' sum with powers of theta, by Horner's rule.
 pub(crate) fn compressed(graph: &mut Graph, expressions: &[Expression<Fr>], theta: Fr) -> Node {
     let nodes: Vec<_> = expressions.iter().map(|expression| graph.expression(expression)).collect();
     graph.horner(&nodes, theta).unwrap_or_else(|| graph.constant(Fr::ZERO))
 }
 
-/// (a + beta) (s + gamma).
+/// Node of (a + beta) (s + gamma).
 fn shifted_product(graph: &mut Graph, nodes: [Node; 2], challenges: [Fr; 2]) -> Node {
     let [input, table] = [0, 1].map(|index| {
         let challenge = graph.constant(challenges[index]);
@@ -39,7 +41,7 @@ fn shifted_product(graph: &mut Graph, nodes: [Node; 2], challenges: [Fr; 2]) -> 
     graph.mul(input, table)
 }
 
-/// The expressions' values, combined by powers of theta.
+/// Computes the expressions' sum with powers of theta, on all rows.
 fn compress(
     fft: &Fft,
     columns: &mut Columns<'_>,
@@ -50,10 +52,10 @@ fn compress(
     let output = compressed(&mut graph, expressions, theta);
     let program = graph.compile(&[output]);
     columns.hold(program.polys())?;
-    Ok(program.evaluate(|poly| columns.get(poly), Rows { fft, shift: Fr::ONE }))
+    Ok(program.evaluate(|poly| columns.get(poly), Coset { fft, shift: Fr::ONE }))
 }
 
-/// The canonical integers of elements that all fit 64 bits, or `None`.
+/// Canonical integers of the elements, or `None` if not all fit 64 bits.
 fn as_words(values: &[Fr]) -> Option<Vec<u64>> {
     values
         .par_iter()
@@ -65,7 +67,7 @@ fn as_words(values: &[Fr]) -> Option<Vec<u64>> {
         .collect()
 }
 
-/// The canonical integers, most significant byte first, so that they compare as such.
+/// Canonical integers of the elements, big-endian, so that they compare like integers.
 fn as_bytes(values: &[Fr]) -> Vec<[u8; 32]> {
     let reversed = |value: &Fr| {
         let mut bytes = value.to_repr();
@@ -75,11 +77,14 @@ fn as_bytes(values: &[Fr]) -> Vec<[u8; 32]> {
     values.par_iter().map(reversed).collect()
 }
 
-/// A' and S': the inputs sorted; and beside the first of each run of equal inputs the same value from the table,
-/// beside the others the table's remaining values in order. `Err` has an input that the table lacks.
+/// Computes A' and S'. A' are the inputs, sorted. In S', the first row of each run of equal inputs has the same value,
+/// from the table. The other rows have the table's remaining values, in order.
 ///
-/// Halo2 takes the runs in the order of a randomly seeded hash map instead; with either order the argument holds,
-/// and sorted columns of small values are cheaper to commit to.
+/// Halo2 takes the runs in the order of a randomly seeded hash map instead. The argument holds with either order, and
+/// sorted columns of small values are cheaper to commit to.
+///
+/// # Errors
+/// An input that the table lacks.
 fn permute<T: Ord + Copy + Send>(mut input: Vec<T>, mut table: Vec<T>) -> Result<(Vec<T>, Vec<T>), T> {
     input.par_sort_unstable();
     table.par_sort_unstable();
@@ -108,7 +113,7 @@ fn permute<T: Ord + Copy + Send>(mut input: Vec<T>, mut table: Vec<T>) -> Result
     Ok((input, permuted))
 }
 
-/// Permutes a lookup's columns and fills the blinding rows.
+/// Permutes a lookup's columns, and fills the blinding rows.
 pub(crate) fn permuted(
     key: &ProvingKey,
     fft: &Fft,
@@ -160,7 +165,8 @@ pub(crate) fn permuted(
     Ok(Permuted { input, table })
 }
 
-/// The lookup's grand product: over the rows before, (A + beta)(S + gamma) over (A' + beta)(S' + gamma).
+/// Computes the lookup's grand product [n values]: the product of (A + beta)(S + gamma) / ((A' + beta)(S' + gamma))
+/// over the rows before.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn product(
     key: &ProvingKey,
@@ -173,15 +179,15 @@ pub(crate) fn product(
 ) -> Result<Vec<Fr>, Error> {
     let cs = key.verifying_key().cs();
     let lookup = &cs.lookups()[index];
-    let rows = Rows { fft, shift: Fr::ONE };
+    let coset = Coset { fft, shift: Fr::ONE };
     let (input, table, product) =
         (Poly::LookupInput(index), Poly::LookupTable(index), Poly::LookupProduct(index));
     let mut graph = Graph::default();
     let (input_node, table_node) = (graph.column(input, 0), graph.column(table, 0));
     let denominator = shifted_product(&mut graph, [input_node, table_node], [beta, gamma]);
     let column = |poly| if poly == input { &permuted.input[..] } else { &permuted.table[..] };
-    let mut inverses = graph.compile(&[denominator]).evaluate(column, rows);
-    products::invert(&mut inverses);
+    let mut inverses = graph.compile(&[denominator]).evaluate(column, coset);
+    batch_inverse::invert(&mut inverses);
 
     let mut graph = Graph::default();
     let (input_node, table_node) = (
@@ -194,9 +200,9 @@ pub(crate) fn product(
     let program = graph.compile(&[quotient]);
     columns.hold(program.polys())?;
     let column = |poly| if poly == product { &inverses[..] } else { columns.get(poly) };
-    let mut z = program.evaluate(column, rows);
+    let mut z = program.evaluate(column, coset);
     drop(inverses);
-    products::running_products(&mut z, Fr::ONE);
+    grand_product::running_products(&mut z, Fr::ONE);
     let start = fft.len() - cs.blinding_factors();
     z[start..].iter_mut().for_each(|z| *z = Fr::random(&mut *rng));
     Ok(z)

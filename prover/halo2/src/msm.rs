@@ -1,15 +1,16 @@
 //! Commitments: sums of multiples of the reference string's points.
 //!
-//! Pippenger's method with signed digits. For each window of c bits, the points are sorted by their digit into 2^(c-1)
-//! buckets, and a bucket's points are added pairwise, then the sums pairwise, and so on, in batches of affine additions
-//! ([`Adder`]). Blocks of the sorted points are small enough for the cache.
+//! The method is Pippenger's with signed digits. For each window of c bits, the points are sorted by their digit into
+//! 2^(c-1) buckets. A bucket's points are added pairwise, then the sums pairwise, and so on, in batches of affine
+//! additions ([`BatchAdder`]). Blocks of the sorted points are small enough for the cache.
 //!
-//! A window's buckets are a table, bucket b in row b / 2^8 and column b mod 2^8. Points are sorted into rows first, and
-//! into buckets within the cache. The buckets' multiples follow from the sums of the rows and those of the columns, which
-//! are batches of affine additions too, and leave few points to be added in turn.
+//! The buckets of a window are a table, with bucket b in row b / 2^8 and column b mod 2^8. Points are sorted into rows
+//! first, and then into buckets within the cache. The sum of the buckets' multiples follows from the sums of the rows
+//! and those of the columns. These are batches of affine additions too, and leave few points to be added one after
+//! another.
 //!
-//! Most columns of a proof hold small numbers, or large ones among many small: scalars are put into classes by their
-//! size, and each class has its own windows.
+//! Most columns of a proof hold small numbers, or large ones among many small ones. So scalars are put into classes by
+//! their size, and each class has its own windows.
 
 use std::borrow::Borrow;
 
@@ -19,35 +20,37 @@ use halo2curves::{
     group::{Curve, Group},
 };
 use rayon::prelude::*;
-use zeno_bn254::{Adder, Pairs, Point};
+use zeno_bn254::{BatchAdder, Pairs, Point};
+use zeno_srs::SrsError;
 
-use crate::{Srs, SrsError};
+use crate::srs::SrsPoints;
 
-/// Points taken from the reference string at a time: 512 MiB of them.
+/// Points that are taken from the reference string at a time: 512 MiB.
 const CHUNK: usize = 1 << (MEMBER_BITS - 1);
-/// Bits of a point's index and sign.
+/// Bits of a member: a point's index and sign.
 const MEMBER_BITS: usize = 24;
-/// The buckets of a window are a table, in rows of 2^8 or less: what is beside [`MEMBER_BITS`] in a word.
+/// Bits of a bucket's column: the rest of a word with a member. A table's rows have 2^8 buckets or fewer.
 const COLUMN_BITS: usize = 32 - MEMBER_BITS;
 /// Rows that are summed up together.
 const GROUP: usize = 16;
-/// Points that are added up together, which with the sums and the differences take 200 KiB.
+/// Points that are added up together. With the sums and the differences they take 200 KiB.
 const BLOCK: usize = 1 << 11;
 /// Sorted points of a task.
 const TASK: usize = 1 << 16;
-/// A class has the scalars with at most that many bits, and more than the class before.
+/// Bounds of the classes, in bits. A class has the scalars of at most its bits, and of more than the class before.
 const CLASSES: [usize; 5] = [16, 32, 64, 128, 256];
 
-/// Commitment to the polynomial with these coefficients, at most n of them.
-pub(crate) fn commit(srs: &dyn Srs, coefficients: &[Fr]) -> Result<G1Affine, SrsError> {
+/// Commits to the polynomial with these coefficients, at most n of them.
+pub(crate) fn commit(srs: &dyn SrsPoints, coefficients: &[Fr]) -> Result<G1Affine, SrsError> {
     chunked(coefficients, |range| srs.g(range))
 }
 
-/// Commitment to the polynomial with these values at the powers of w.
-pub(crate) fn commit_lagrange(srs: &dyn Srs, values: &[Fr]) -> Result<G1Affine, SrsError> {
+/// Commits to the polynomial with these values at the powers of w.
+pub(crate) fn commit_lagrange(srs: &dyn SrsPoints, values: &[Fr]) -> Result<G1Affine, SrsError> {
     chunked(values, |range| srs.g_lagrange(range))
 }
 
+/// Sums the multiples of points that are read in chunks.
 fn chunked<B: Borrow<[G1Affine]>>(
     scalars: &[Fr],
     bases: impl Fn(std::ops::Range<usize>) -> Result<B, SrsError>,
@@ -60,11 +63,11 @@ fn chunked<B: Borrow<[G1Affine]>>(
     Ok(sum.to_affine())
 }
 
-/// A scalar's absolute value, the lesser of it and its negative, so that it is at most half the modulus.
+/// Absolute value of a scalar: the lesser of it and its negative, in little-endian limbs, at most half the modulus.
 struct Magnitude([u64; 4]);
 
 impl Magnitude {
-    /// The magnitude, and whether the scalar is its negative.
+    /// Returns the magnitude, and whether the scalar is its negative.
     fn new(scalar: &Fr) -> (Self, bool) {
         let limbs = |scalar: &Fr| {
             let bytes = scalar.to_repr();
@@ -79,23 +82,23 @@ impl Magnitude {
         if plain.iter().rev().le(negated.iter().rev()) { (Self(plain), false) } else { (Self(negated), true) }
     }
 
-    /// Its length in bits.
+    /// Length of the magnitude in bits.
     fn bits(&self) -> usize {
         let top = self.0.iter().rposition(|limb| *limb != 0);
         top.map_or(0, |top| 64 * (top + 1) - self.0[top].leading_zeros() as usize)
     }
 
-    /// The digit of a window, from -2^(c-1) to 2^(c-1): Booth's, whose carry is the highest bit of the window below, so
-    /// that windows are independent.
+    /// Digit of a window, from -2^(c-1) to 2^(c-1). Digits are Booth's, whose carry is the highest bit of the window
+    /// below, so windows are independent.
     fn digit(&self, window: usize, c: usize) -> i32 {
-        // The window's bits and the one below.
+        // The window's bits, and the bit below.
         let bits = if window == 0 { self.0[0] << 1 } else { self.bits_from(window * c - 1) };
         let bits = bits & ((2 << c) - 1);
         let digit = (bits >> 1) + (bits & 1);
         if bits >> c == 1 { digit as i32 - (1 << c) } else { digit as i32 }
     }
 
-    /// 32 bits or more from this one on.
+    /// Returns 32 bits or more, from bit `start`.
     fn bits_from(&self, start: usize) -> u64 {
         let (index, shift) = (start / 64, start % 64);
         let high = self.0.get(index + 1).map_or(0, |limb| limb << 1 << (63 - shift));
@@ -103,18 +106,20 @@ impl Magnitude {
     }
 }
 
-/// Windows of c bits that hold numbers of `bits` bits and the zero above them that ends Booth's digits.
+/// Number of windows of c bits for numbers of `bits` bits. The last window has a zero above them, which ends Booth's
+/// digits.
 fn windows(bits: usize, c: usize) -> usize {
     (bits + 1).div_ceil(c)
 }
 
-/// Window size with the fewest products: six for a point in each window, and for a bucket in its row and its column.
+/// Finds the window size with the fewest products: six for a point in each window, and six for a bucket in its row and
+/// in its column each.
 fn window_size(points: usize, bits: usize) -> usize {
     let cost = |c: usize| windows(bits, c) * (6 * points + (12 << (c - 1)));
     (2..=20).min_by_key(|c| cost(*c)).expect("sizes")
 }
 
-/// The sum of the multiples.
+/// Sums the multiples of points.
 fn multiply(scalars: &[Fr], bases: &[G1Affine]) -> G1 {
     assert_eq!(scalars.len(), bases.len(), "a scalar for each point");
     assert!(scalars.len() <= CHUNK, "an index has its bits");
@@ -122,7 +127,7 @@ fn multiply(scalars: &[Fr], bases: &[G1Affine]) -> G1 {
         .par_iter()
         .map(|scalar| {
             let (magnitude, negative) = Magnitude::new(scalar);
-            // Zero has no class.
+            // Zero is in no class.
             let class = match magnitude.bits() {
                 0 => CLASSES.len(),
                 bits => CLASSES.iter().position(|most| bits <= *most).expect("the last class has no limit"),
@@ -143,7 +148,7 @@ fn multiply(scalars: &[Fr], bases: &[G1Affine]) -> G1 {
     (0..CLASSES.len()).map(sum_class).sum()
 }
 
-/// The sum of the members of a class.
+/// Sums the multiples of a class's members.
 fn sum_members(magnitudes: &[Magnitude], bases: &[G1Affine], members: &[u32]) -> G1 {
     let bits = members.par_iter().map(|member| magnitudes[(member >> 1) as usize].bits()).max().unwrap_or(0);
     if bits == 0 {
@@ -160,7 +165,7 @@ fn sum_members(magnitudes: &[Magnitude], bases: &[G1Affine], members: &[u32]) ->
     })
 }
 
-/// The sum of the members times their digits in a window.
+/// Sums the multiples of members by their digits in a window.
 fn sum_window(magnitudes: &[Magnitude], bases: &[G1Affine], members: &[u32], window: usize, c: usize) -> G1 {
     let column_bits = COLUMN_BITS.min(c - 1);
     let (entries, ends) = sort_into_rows(magnitudes, members, window, c);
@@ -175,13 +180,13 @@ fn sum_window(magnitudes: &[Magnitude], bases: &[G1Affine], members: &[u32], win
     drop(entries);
     let (rows, columns): (Vec<Vec<Point>>, Vec<Vec<Point>>) = groups.into_iter().unzip();
     let columns = strided_sums(&columns.concat(), strided_columns(columns.len(), 1 << column_bits));
-    // Bucket b has the digits b + 1 and -(b + 1), and b is made of its row and its column.
+    // Bucket b has the digits b + 1 and -(b + 1). Its index is made of its row and its column.
     let rows = weighted_sum(&rows.concat()[1..]);
     (0..column_bits).fold(rows, |rows, _| rows.double()) + weighted_sum(&columns)
 }
 
-/// A window's entries by their row, and the ends of the rows. An entry is a member, with its digit's sign, and the
-/// column in the bits above. Few rows are written to at a time, so that writes seldom miss the cache.
+/// Sorts a window's entries by row, and returns them with the rows' ends. An entry is a member, with its digit's sign,
+/// and the column in the bits above. Few rows are written to at a time, so that writes seldom miss the cache.
 fn sort_into_rows(
     magnitudes: &[Magnitude],
     members: &[u32],
@@ -190,7 +195,7 @@ fn sort_into_rows(
 ) -> (Vec<u32>, Vec<u32>) {
     let column_bits = COLUMN_BITS.min(c - 1);
     let digit = |member: u32| magnitudes[(member >> 1) as usize].digit(window, c);
-    // Zeros need no bucket.
+    // A zero needs no bucket.
     let bucket = |digit: i32| digit.unsigned_abs().checked_sub(1);
     let mut ends = vec![0u32; 1 << (c - 1 - column_bits)];
     for bucket in members.iter().filter_map(|member| bucket(digit(*member))) {
@@ -210,12 +215,12 @@ fn sort_into_rows(
     (entries, ends)
 }
 
-/// Replaces counts by where each begins if the first begins at `start`, and gives the end of the last.
+/// Replaces counts by the positions where each begins, if the first begins at `start`. Returns the end of the last.
 fn starts(counts: &mut [u32], start: u32) -> u32 {
     counts.iter_mut().fold(start, |start, count| start + std::mem::replace(count, start))
 }
 
-/// The sums of some rows, and the sums of their columns. The rows' entries are those from `start` on.
+/// Sums some rows' entries, which begin at `start`, by row and by column.
 fn sum_group(
     entries: &[u32],
     start: usize,
@@ -238,7 +243,7 @@ fn sum_group(
     (row_sums, column_sums)
 }
 
-/// The members of some rows by their bucket, and the ends of the buckets.
+/// Sorts the members of some rows by bucket, and returns them with the buckets' ends.
 fn sort_group(entries: &[u32], start: usize, ends: &[u32], columns: usize) -> (Vec<u32>, Vec<u32>) {
     let mut sorted = vec![0u32; ends[ends.len() - 1] as usize - start];
     let mut bucket_ends = vec![0u32; ends.len() * columns];
@@ -259,8 +264,8 @@ fn sort_group(entries: &[u32], start: usize, ends: &[u32], columns: usize) -> (V
     (sorted, bucket_ends)
 }
 
-/// The sums of the buckets of some of a group's sorted entries, from `start` on, with the buckets' numbers. A bucket that
-/// blocks cut comes in parts.
+/// Sums some of a group's sorted entries, which begin at `start`, by bucket. Returns the buckets' numbers and sums. A
+/// bucket that is cut by blocks has several.
 fn sum_entries(entries: &[u32], start: usize, bases: &[G1Affine], ends: &[u32]) -> Vec<(usize, Point)> {
     let mut bucket = ends.partition_point(|end| *end as usize <= start);
     let mut tree = Tree::default();
@@ -268,7 +273,8 @@ fn sum_entries(entries: &[u32], start: usize, bases: &[G1Affine], ends: &[u32]) 
     for (block, entries) in entries.chunks(BLOCK).enumerate() {
         let start = start + block * BLOCK;
         tree.points.clear();
-        // Copies alone first: they miss the cache, and with nothing between them, many are under way at a time.
+        // The loop only copies: copies miss the cache, and without other work between them, many are under way at a
+        // time.
         tree.points.extend(entries.iter().map(|entry| Point::from(bases[(entry >> 1) as usize])));
         for (point, entry) in tree.points.iter_mut().zip(entries) {
             *point = point.negated_if(entry & 1 == 1);
@@ -291,7 +297,7 @@ fn sum_entries(entries: &[u32], start: usize, bases: &[G1Affine], ends: &[u32]) 
     sums
 }
 
-/// The sum of each of the buckets, whose parts follow each other.
+/// Sums the parts of each bucket, which follow one another.
 fn join(parts: &[(usize, Point)], buckets: usize) -> Vec<Point> {
     let mut tree = Tree::default();
     tree.points.extend(parts.iter().map(|(_, point)| *point));
@@ -303,12 +309,12 @@ fn join(parts: &[(usize, Point)], buckets: usize) -> Vec<Point> {
     sums
 }
 
-/// The columns of a table in rows, for [`strided_sums`].
+/// Strides of the columns of a table that is stored by rows, for [`strided_sums`].
 fn strided_columns(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     (0..columns).map(move |column| (column, columns, rows))
 }
 
-/// Sums of points that lie at a distance from each other: for each sum the first, the distance and their number.
+/// Sums points at a distance from one another. A stride has the index of the first point, the distance and the count.
 fn strided_sums(points: &[Point], strides: impl Iterator<Item = (usize, usize, usize)>) -> Vec<Point> {
     let mut tree = Tree::default();
     for (first, distance, count) in strides {
@@ -325,7 +331,8 @@ fn strided_sums(points: &[Point], strides: impl Iterator<Item = (usize, usize, u
     tree.points
 }
 
-/// The first point, twice the second, three times the third and so on: each once in every sum of it and those behind it.
+/// Sums the first point, twice the second, three times the third and so on. Each point is once in every partial sum
+/// from the end that reaches it.
 fn weighted_sum(points: &[Point]) -> G1 {
     let (mut running, mut sum) = (G1::identity(), G1::identity());
     for point in points.iter().rev() {
@@ -335,20 +342,20 @@ fn weighted_sum(points: &[Point]) -> G1 {
     sum
 }
 
-/// Adds up runs of points.
+/// Sums of runs of points, by rounds of pairwise additions.
 #[derive(Default)]
 struct Tree {
     points: Vec<Point>,
-    /// Lengths of the runs, which follow each other.
+    /// Lengths of the runs, which follow one another.
     runs: Vec<usize>,
-    /// Where the pairs of a round start, and the round's sums.
+    /// Index of each pair's first point in a round, and that of its sum.
     pairs: Vec<(u32, u32)>,
     sums: Vec<Point>,
-    adder: Adder,
+    adder: BatchAdder,
 }
 
 impl Tree {
-    /// Leaves one point of each run, its sum.
+    /// Adds up each run. Its sum is left as its only point.
     fn reduce(&mut self) {
         while self.runs.iter().any(|length| *length > 1) {
             self.round();
@@ -366,7 +373,7 @@ impl Tree {
                 pairs.push((pair as u32, sums.len() as u32));
                 sums.push(Point::INFINITY);
             }
-            // The odd point at the run's end.
+            // An odd point at the run's end stays as it is.
             if *length % 2 == 1 {
                 sums.push(points[start + *length - 1]);
             }
@@ -378,7 +385,7 @@ impl Tree {
     }
 }
 
-/// The sums of a round.
+/// Pairs and sums of a round.
 struct Round<'a> {
     points: &'a [Point],
     pairs: &'a [(u32, u32)],

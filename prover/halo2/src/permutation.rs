@@ -1,4 +1,6 @@
-//! The permutation argument's grand products.
+//! Grand products of the permutation argument.
+
+use std::ops::Range;
 
 use halo2curves::{
     bn256::Fr,
@@ -7,62 +9,50 @@ use halo2curves::{
 use rand_core::RngCore;
 
 use crate::{
-    Error, ProvingKey,
+    batch_inverse,
     columns::{self, Columns},
-    copies,
+    copy_constraints,
+    error::Error,
+    expression::{Coset, Graph, Node, Poly},
     fft::Fft,
-    products,
-    program::{Graph, Node, Poly, Rows},
+    grand_product,
+    key::ProvingKey,
 };
 
-/// Columns in a set: their factors, z and the selector of usable rows fill the constraint system's degree.
+/// Number of columns in a set: their factors, z and the selector of usable rows fill the constraint system's degree.
 pub(crate) fn set_size(key: &ProvingKey) -> usize {
     key.verifying_key().cs().degree() - 2
 }
 
-/// Grand product of the columns of one set, from `first`: over the rows before, and the sets before,
-/// v + delta^i w^j beta + gamma over v + sigma beta + gamma. The values, and that on the last usable row, from which
-/// the next set goes on.
+/// Number of sets of columns.
+pub(crate) fn set_count(key: &ProvingKey) -> usize {
+    key.verifying_key().cs().permutation().get_columns().len().div_ceil(set_size(key))
+}
+
+/// Computes the grand product z of the columns of one set [n values], which starts with `first`.
+///
+/// In row j it is the product of (v + delta^i w^j beta + gamma) / (v + sigma beta + gamma) over the columns i of the
+/// set and the rows before, times that of the sets before. Returns the values, and the one on the last usable row, with
+/// which the next set starts.
 pub(crate) fn product(
     key: &ProvingKey,
     fft: &Fft,
     columns: &mut Columns<'_>,
     set: usize,
     first: Fr,
-    [beta, gamma]: [Fr; 2],
+    challenges: [Fr; 2],
     rng: &mut dyn RngCore,
 ) -> Result<(Vec<Fr>, Fr), Error> {
     let cs = key.verifying_key().cs();
     let size = set_size(key);
     let permuted = cs.permutation().get_columns();
-    let indices = (set * size..permuted.len()).take(size);
-    let polys: Vec<_> = permuted.iter().map(columns::poly).skip(set * size).take(size).collect();
+    let indices = set * size..permuted.len().min((set + 1) * size);
+    let polys: Vec<_> = permuted[indices.clone()].iter().map(columns::poly).collect();
     columns.hold(&polys)?;
-    let rows = Rows { fft, shift: Fr::ONE };
+    let coset = Coset { fft, shift: Fr::ONE };
+    let inverses = inverse_denominators(key, columns, coset, indices.clone(), &polys, challenges)?;
 
-    // The denominators, all factors in one pass.
-    let sigmas = indices.clone().map(|index| Ok(copies::sigma(fft, &key.permutation(index)?)));
-    let sigmas: Vec<Vec<Fr>> = sigmas.collect::<Result<_, Error>>()?;
-    let mut graph = Graph::default();
-    let [beta_node, gamma_node] = [beta, gamma].map(|challenge| graph.constant(challenge));
-    let factors: Vec<Node> = (0..polys.len())
-        .map(|member| {
-            let value = graph.column(polys[member], 0);
-            let shifted = graph.add(value, gamma_node);
-            let sigma = graph.column(Poly::Sigma(member), 0);
-            let sigma = graph.mul(sigma, beta_node);
-            graph.add(shifted, sigma)
-        })
-        .collect();
-    let denominator = graph.product(&factors);
-    let column = |poly| match poly {
-        Poly::Sigma(member) => &sigmas[member][..],
-        poly => columns.get(poly),
-    };
-    let mut inverses = graph.compile(&[denominator]).evaluate(column, rows);
-    products::invert(&mut inverses);
-    drop(sigmas);
-
+    let [beta, gamma] = challenges;
     let mut graph = Graph::default();
     let gamma_node = graph.constant(gamma);
     let mut factors = vec![graph.column(Poly::PermutationProduct(set), 0)];
@@ -79,11 +69,43 @@ pub(crate) fn product(
         Poly::PermutationProduct(_) => &inverses[..],
         poly => columns.get(poly),
     };
-    let mut z = graph.compile(&[quotient]).evaluate(column, rows);
+    let mut z = graph.compile(&[quotient]).evaluate(column, coset);
     drop(inverses);
-    products::running_products(&mut z, first);
+    grand_product::running_products(&mut z, first);
     let start = fft.len() - cs.blinding_factors();
     z[start..].iter_mut().for_each(|z| *z = Fr::random(&mut *rng));
     let last = z[start - 1];
     Ok((z, last))
+}
+
+/// Inverts the products of v + sigma beta + gamma over the columns of one set, row by row. All factors take one pass.
+fn inverse_denominators(
+    key: &ProvingKey,
+    columns: &Columns<'_>,
+    coset: Coset<'_>,
+    indices: Range<usize>,
+    polys: &[Poly],
+    challenges: [Fr; 2],
+) -> Result<Vec<Fr>, Error> {
+    let sigmas = indices.map(|index| Ok(copy_constraints::sigma(coset.fft, &key.permutation(index)?)));
+    let sigmas: Vec<Vec<Fr>> = sigmas.collect::<Result<_, Error>>()?;
+    let mut graph = Graph::default();
+    let [beta, gamma] = challenges.map(|challenge| graph.constant(challenge));
+    let factors: Vec<Node> = (0..polys.len())
+        .map(|member| {
+            let value = graph.column(polys[member], 0);
+            let shifted = graph.add(value, gamma);
+            let sigma = graph.column(Poly::Sigma(member), 0);
+            let sigma = graph.mul(sigma, beta);
+            graph.add(shifted, sigma)
+        })
+        .collect();
+    let denominator = graph.product(&factors);
+    let column = |poly| match poly {
+        Poly::Sigma(member) => &sigmas[member][..],
+        poly => columns.get(poly),
+    };
+    let mut inverses = graph.compile(&[denominator]).evaluate(column, coset);
+    batch_inverse::invert(&mut inverses);
+    Ok(inverses)
 }

@@ -1,22 +1,24 @@
-//! Proofs.
+//! The protocol of a proof.
 //!
-//! The order of everything that touches the transcript, and of every draw from the random number generator that
-//! reaches it, is halo2's (`create_proof` with `ProverSHPLONK`). Two things differ there from run to run even with a
-//! seeded generator, and are done in another way here: the random polynomial, which halo2 draws from the thread's
-//! generator, is a constant from the caller's; and the permuted columns of a lookup are in sorted order (see `lookup`).
+//! Everything that touches the transcript is in halo2's order (`create_proof` with `ProverSHPLONK`), and so is every
+//! draw from the random number generator that reaches it. Two things differ there from run to run even with a seeded
+//! generator, and are done in another way here. The random polynomial, which halo2 draws from the thread's generator,
+//! is a constant from the caller's. The permuted columns of a lookup are in sorted order (see `lookup`).
 //!
-//! The random polynomial is there to hide the witness and plays no part in what a proof proves. What this prover is for
-//! has nothing to hide, and a constant costs no multiplication over the whole reference string.
+//! The random polynomial hides the witness and plays no part in what a proof proves. This prover's witnesses need not
+//! be hidden, and a constant costs no multiplication over the whole reference string.
 //!
-//! Peak, in polynomials of n field elements (268 MB for k = 23), for a circuit with a advice columns, i instance
+//! Peak memory, in polynomials of n field elements (268 MB for k = 23), for a circuit with a advice columns, i instance
 //! columns, l lookups, s sets of columns of the permutation argument, and p pieces of the quotient:
 //!
-//! - while the quotient is made: a + i + 3 l + s + 1 witness polynomials in memory, p pieces, and the columns of a
-//!   coset that the step at hand and later ones need, with l_0, the values and a transform's scratch;
-//! - while it is opened: a + 3 l + s + p + 1 at first, one for each set of points as these are combined, and three
-//!   more (h, a quotient, a polynomial as it is read).
+//! - while the quotient is made: a + i + 3 l + s + 1 witness polynomials, p pieces, and the columns on a coset that the
+//!   present step and later ones need, with l_0, the values and a transform's scratch;
+//! - while it is opened: a + 3 l + s + p + 1 at first, one for each set of points as these are combined, and three more
+//!   (h, a quotient, and a polynomial that is being read).
 //!
 //! For the static verifier's a = 2, i = 1, l = 1, s = 2, p = 3 the first is 9 + 3 + 8 = 20 and the second 14.
+
+use std::collections::BTreeMap;
 
 use halo2_proofs::{
     plonk::{AdviceColumns, Circuit},
@@ -32,29 +34,32 @@ use rayon::prelude::*;
 use tracing::info;
 
 use crate::{
-    Error, ProvingKey, Srs, check,
     columns::Columns,
+    error::Error,
+    expression::Poly,
     fft::Fft,
-    lookup, msm, permutation,
-    polys::Polys,
-    program::Poly,
+    key::ProvingKey,
+    lookup::{self, Permuted},
+    msm, permutation,
+    polynomials::Polynomials,
     quotient::{self, Challenges},
     shplonk::{self, Query},
-    synthesis, vk,
+    srs::SrsPoints,
+    synthesis, vk, witness_check,
 };
 
-/// Synthesises a circuit's witness: its advice columns, n values each, for [`prove`].
+/// Synthesises a circuit's witness for [`prove`]: its advice columns, of n values each.
 ///
 /// # Errors
-/// When the instances don't fit the circuit, or its synthesis fails, leaves a value unknown or goes beyond the usable
-/// rows.
+/// Fails when the instances don't fit the circuit. Also when its synthesis fails, leaves a value unknown, or goes
+/// beyond the usable rows.
 pub fn synthesize<C: Circuit<Fr>>(
     key: &ProvingKey,
     circuit: &C,
     instances: &[&[Fr]],
 ) -> Result<AdviceColumns<Fr>, Error> {
     check_instances(key, instances)?;
-    // The key's constraint system has no selectors any more; synthesis needs one that has.
+    // The key's constraint system has no selectors any more; synthesis needs one with selectors.
     let (cs, config) = vk::configure::<C>(circuit.params());
     let columns = key.verifying_key().cs().num_advice_columns();
     check_shape("advice columns", cs.num_advice_columns(), columns)?;
@@ -79,55 +84,58 @@ fn check_instances(key: &ProvingKey, instances: &[&[Fr]]) -> Result<(), Error> {
     }
 }
 
+/// Checks the sizes of everything that a proof is made from.
+fn check_inputs(
+    srs: &dyn SrsPoints,
+    key: &ProvingKey,
+    advice: &AdviceColumns<Fr>,
+    instances: &[&[Fr]],
+) -> Result<(), Error> {
+    if srs.k() != key.k() {
+        return Err(Error::SrsSize { srs: srs.k(), circuit: key.k() });
+    }
+    check_instances(key, instances)?;
+    check_shape("advice columns", advice.len(), key.verifying_key().cs().num_advice_columns())?;
+    for (index, column) in advice.iter().enumerate() {
+        check_shape(&format!("values in advice column {index}"), column.len(), 1 << key.k())?;
+    }
+    Ok(())
+}
+
 /// Proves that the witness satisfies the key's circuit.
 ///
-/// `advice` has a column of n values for each advice column, as [`synthesize`] and the static verifier's
-/// `generate_witness` give them; the last rows, for blinding, are overwritten. The proof goes to the transcript, and
-/// halo2's `verify_proof` with `VerifierSHPLONK` accepts it. It is no zero-knowledge proof: the polynomial that hides the
-/// witness is a constant.
+/// `advice` has n values for each advice column, the same as [`synthesize`] and the static verifier's
+/// `generate_witness` return. The last rows, for blinding, are overwritten. The proof goes to the transcript, and
+/// halo2's `verify_proof` with `VerifierSHPLONK` accepts it. It is no zero-knowledge proof: the polynomial that would
+/// hide the witness is a constant.
 ///
 /// # Errors
-/// When columns don't fit the circuit, the witness doesn't satisfy it, the reference string is of another size, or
-/// it, the key or the transcript fail.
+/// Fails when columns don't fit the circuit, the witness doesn't satisfy it, or the reference string is of another
+/// size. Also when the reference string or the key can't be read, or the transcript fails.
 pub fn prove<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
-    srs: &dyn Srs,
+    srs: &dyn SrsPoints,
     key: &ProvingKey,
     mut advice: AdviceColumns<Fr>,
     instances: &[&[Fr]],
     rng: &mut dyn RngCore,
     transcript: &mut T,
 ) -> Result<(), Error> {
+    check_inputs(srs, key, &advice, instances)?;
     let vk = key.verifying_key();
     let cs = vk.cs();
     let fft = Fft::new(key.k());
-    let usable = synthesis::usable_rows(cs, key.k());
-    if srs.k() != key.k() {
-        return Err(Error::SrsSize { srs: srs.k(), circuit: key.k() });
-    }
-    check_instances(key, instances)?;
-    check_shape("advice columns", advice.len(), cs.num_advice_columns())?;
-    for (index, column) in advice.iter().enumerate() {
-        check_shape(&format!("values in advice column {index}"), column.len(), fft.len())?;
-    }
-    let mut out = Output { srs, transcript };
+    let mut out = ProofWriter { srs, transcript };
 
+    // 1. The witness, with blinding rows, is checked and committed to.
+    let usable = synthesis::usable_rows(cs, key.k());
     for column in &mut advice {
         column[usable..].iter_mut().for_each(|cell| *cell = Fr::random(&mut *rng));
     }
     skip_blinds(rng, advice.len());
-    let instance = instances
-        .iter()
-        .map(|values| {
-            let mut column = values.to_vec();
-            column.resize(fft.len(), Fr::ZERO);
-            column
-        })
-        .collect();
-    let mut columns = Columns::new(key, advice, instance);
-    check::gates(key, &fft, &mut columns)?;
-    check::copies(key, &mut columns)?;
+    let mut columns = Columns::new(key, advice, instance_columns(fft.len(), instances));
+    witness_check::gates(key, &fft, &mut columns)?;
+    witness_check::copies(key, &mut columns)?;
     info!("gates and copy constraints hold");
-
     vk.hash_into(out.transcript).map_err(Error::Transcript)?;
     for value in instances.iter().copied().flatten() {
         out.transcript.common_scalar(*value).map_err(Error::Transcript)?;
@@ -137,6 +145,7 @@ pub fn prove<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
     }
     info!(columns = columns.advice.len(), "advice committed");
 
+    // 2. The lookups' columns are permuted.
     let theta = out.challenge();
     let mut permuted = Vec::new();
     for index in 0..cs.lookups().len() {
@@ -148,36 +157,16 @@ pub fn prove<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
     }
     info!(lookups = permuted.len(), "permuted lookup columns committed");
 
+    // 3. The grand products of both arguments.
     let [beta, gamma] = [out.challenge(), out.challenge()];
-    let mut polys = Polys::new(key);
-    let mut first = Fr::ONE;
-    let sets = cs.permutation().get_columns().len().div_ceil(permutation::set_size(key));
-    for set in 0..sets {
-        let (mut z, last) = permutation::product(key, &fft, &mut columns, set, first, [beta, gamma], rng)?;
-        first = last;
-        skip_blinds(rng, 1);
-        out.commit_product(&mut z, last)?;
-        fft.to_coefficients(&mut z);
-        polys.insert(Poly::PermutationProduct(set), z);
-    }
-    for (index, mut lookup) in permuted.into_iter().enumerate() {
-        let mut z = lookup::product(key, &fft, &mut columns, index, &lookup, [theta, beta, gamma], rng)?;
-        skip_blinds(rng, 1);
-        out.commit_lagrange(&z)?;
-        for column in [&mut z, &mut lookup.input, &mut lookup.table] {
-            fft.to_coefficients(column);
-        }
-        polys.insert(Poly::LookupProduct(index), z);
-        polys.insert(Poly::LookupInput(index), lookup.input);
-        polys.insert(Poly::LookupTable(index), lookup.table);
-    }
+    let mut polys = commit_products(key, &fft, &mut columns, permuted, [theta, beta, gamma], rng, &mut out)?;
     info!("grand products committed");
 
+    // 4. The vanishing argument: its random polynomial and the quotient.
     let random = vec![Fr::random(&mut *rng)];
     out.commit(&random)?;
     polys.insert(Poly::Random, random);
     let y = out.challenge();
-
     let Columns { advice, instance, .. } = columns;
     for (index, mut column) in advice.into_iter().enumerate() {
         fft.to_coefficients(&mut column);
@@ -195,28 +184,76 @@ pub fn prove<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
     }
     info!(pieces = pieces.len(), "quotient committed");
 
+    // 5. The openings.
     let x = out.challenge();
     let xn = x.pow_vartime([fft.len() as u64]);
     polys.insert(Poly::Quotient, join(pieces, xn));
-    let queries = evaluate(key, &fft, &polys, x, sets, &mut out)?;
+    let queries = evaluate(key, &fft, &polys, x, &mut out)?;
     info!(queries = queries.len(), "evaluations written");
     shplonk::open(srs, &fft, &mut polys, &queries, out.transcript)
 }
 
-/// Draws what halo2 draws to blind commitments with, although KZG's aren't blinded.
+/// Pads the instances with zeros to columns of n values.
+fn instance_columns(n: usize, instances: &[&[Fr]]) -> Vec<Vec<Fr>> {
+    let padded = |values: &&[Fr]| {
+        let mut column = values.to_vec();
+        column.resize(n, Fr::ZERO);
+        column
+    };
+    instances.iter().map(padded).collect()
+}
+
+/// Computes the grand products of the permutation and of the lookups, and commits to them. Returns the polynomials of
+/// both arguments, as coefficients.
+fn commit_products<'a, E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
+    key: &'a ProvingKey,
+    fft: &Fft,
+    columns: &mut Columns<'_>,
+    permuted: Vec<Permuted>,
+    [theta, beta, gamma]: [Fr; 3],
+    rng: &mut dyn RngCore,
+    out: &mut ProofWriter<'_, T>,
+) -> Result<Polynomials<'a>, Error> {
+    let mut polys = Polynomials::new(key);
+    let mut first = Fr::ONE;
+    for set in 0..permutation::set_count(key) {
+        let (mut z, last) = permutation::product(key, fft, columns, set, first, [beta, gamma], rng)?;
+        first = last;
+        skip_blinds(rng, 1);
+        out.commit_product(&mut z, last)?;
+        fft.to_coefficients(&mut z);
+        polys.insert(Poly::PermutationProduct(set), z);
+    }
+    for (index, mut lookup) in permuted.into_iter().enumerate() {
+        let mut z = lookup::product(key, fft, columns, index, &lookup, [theta, beta, gamma], rng)?;
+        skip_blinds(rng, 1);
+        out.commit_lagrange(&z)?;
+        for column in [&mut z, &mut lookup.input, &mut lookup.table] {
+            fft.to_coefficients(column);
+        }
+        polys.insert(Poly::LookupProduct(index), z);
+        polys.insert(Poly::LookupInput(index), lookup.input);
+        polys.insert(Poly::LookupTable(index), lookup.table);
+    }
+    Ok(polys)
+}
+
+/// Draws the numbers with which halo2 would blind commitments. KZG's aren't blinded, but the draws keep the generator
+/// in step with halo2's.
 fn skip_blinds(rng: &mut dyn RngCore, count: usize) {
     (0..count).for_each(|_| {
         let _ = Fr::random(&mut *rng);
     });
 }
 
-/// Where commitments and evaluations go.
-struct Output<'a, T> {
-    srs: &'a dyn Srs,
+/// Writer of commitments and evaluations to the transcript.
+struct ProofWriter<'a, T> {
+    srs: &'a dyn SrsPoints,
     transcript: &'a mut T,
 }
 
-impl<T> Output<'_, T> {
+impl<T> ProofWriter<'_, T> {
+    /// Commits to the polynomial with these coefficients.
     fn commit<E: EncodedChallenge<G1Affine>>(&mut self, coefficients: &[Fr]) -> Result<(), Error>
     where
         T: TranscriptWrite<G1Affine, E>,
@@ -225,6 +262,7 @@ impl<T> Output<'_, T> {
         self.transcript.write_point(commitment).map_err(Error::Transcript)
     }
 
+    /// Commits to the polynomial with these values at the powers of w.
     fn commit_lagrange<E: EncodedChallenge<G1Affine>>(&mut self, values: &[Fr]) -> Result<(), Error>
     where
         T: TranscriptWrite<G1Affine, E>,
@@ -233,8 +271,9 @@ impl<T> Output<'_, T> {
         self.transcript.write_point(commitment).map_err(Error::Transcript)
     }
 
-    /// Commits to a grand product, which is `last` in all rows after those that its columns use. Less that constant, which
-    /// is that multiple of the first power, as the Lagrange polynomials' sum is 1, these rows are zero and cost nothing.
+    /// Commits to a grand product, which is `last` in all rows after those that its columns use. Without that constant,
+    /// these rows are zero and cost nothing. The constant's commitment is `last` times the first power of the reference
+    /// string, because the Lagrange polynomials' sum is 1.
     fn commit_product<E: EncodedChallenge<G1Affine>>(&mut self, z: &mut [Fr], last: Fr) -> Result<(), Error>
     where
         T: TranscriptWrite<G1Affine, E>,
@@ -253,7 +292,7 @@ impl<T> Output<'_, T> {
     }
 }
 
-/// h_0 + x^n h_1 + …: at x it is h.
+/// Joins the quotient's pieces to h_0 + x^n h_1 + …, whose value at x is h's.
 fn join(pieces: Vec<Vec<Fr>>, xn: Fr) -> Vec<Fr> {
     let sum = pieces.into_iter().rev().reduce(|mut sum, piece| {
         sum.par_iter_mut().zip(piece).for_each(|(sum, piece)| *sum = *sum * xn + piece);
@@ -262,17 +301,20 @@ fn join(pieces: Vec<Vec<Fr>>, xn: Fr) -> Vec<Fr> {
     sum.unwrap_or_default()
 }
 
-/// Evaluates all polynomials at their points, and writes what the verifier can't compute. The queries are in halo2's
-/// order, which is not that of the evaluations.
-fn evaluate<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
-    key: &ProvingKey,
-    fft: &Fft,
-    polys: &Polys<'_>,
-    x: Fr,
-    sets: usize,
-    out: &mut Output<'_, T>,
-) -> Result<Vec<Query>, Error> {
+/// Polynomial and rotation: the polynomial is opened at x w^rotation.
+type Opening = (Poly, i32);
+
+/// Openings of a proof, in halo2's two orders.
+struct Openings {
+    /// In the transcript, where those that the verifier can compute are left out.
+    written: Vec<Opening>,
+    /// In the opening argument.
+    opened: Vec<Opening>,
+}
+
+fn openings(key: &ProvingKey) -> Openings {
     let cs = key.verifying_key().cs();
+    let sets = permutation::set_count(key);
     let last = -(cs.blinding_factors() as i32 + 1);
     let advice: Vec<_> =
         cs.advice_queries().iter().map(|(column, at)| (Poly::Advice(column.index()), at.0)).collect();
@@ -284,7 +326,6 @@ fn evaluate<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
     let at_last = |set| (Poly::PermutationProduct(set), last);
     let lookups = 0..cs.lookups().len();
 
-    // In the order of the transcript.
     let mut written = [&advice[..], &fixed[..], &[(Poly::Random, 0)], &sigmas[..]].concat();
     for set in 0..sets {
         written.extend(product(set));
@@ -296,8 +337,7 @@ fn evaluate<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
         written.extend([(z, 0), (z, 1), (input, 0), (input, -1), (table, 0)]);
     }
 
-    // In the order of the opening.
-    let mut opened = advice.clone();
+    let mut opened = advice;
     (0..sets).for_each(|set| opened.extend(product(set)));
     opened.extend((0..sets.saturating_sub(1)).rev().map(at_last));
     for index in lookups {
@@ -308,10 +348,22 @@ fn evaluate<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
     opened.extend_from_slice(&fixed);
     opened.extend_from_slice(&sigmas);
     opened.extend([(Poly::Quotient, 0), (Poly::Random, 0)]);
+    Openings { written, opened }
+}
 
+/// Evaluates all polynomials at their points, and writes the values that the verifier can't compute. Returns the
+/// openings with their values.
+fn evaluate<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
+    key: &ProvingKey,
+    fft: &Fft,
+    polys: &Polynomials<'_>,
+    x: Fr,
+    out: &mut ProofWriter<'_, T>,
+) -> Result<Vec<Query>, Error> {
+    let Openings { written, opened } = openings(key);
     let point = |rotation: i32| x * fft.rotation(rotation);
     // Each polynomial once, at all its points.
-    let mut values = std::collections::BTreeMap::new();
+    let mut values = BTreeMap::new();
     for (poly, _) in &opened {
         if values.keys().any(|(known, _)| known == poly) {
             continue;

@@ -1,22 +1,24 @@
 //! The quotient h = N / (X^n - 1), N the sum of all constraints times powers of y.
 //!
-//! For a constraint system of degree d, N has degree at most d (n - 1), so h = h_0 + X^n h_1 + … + X^((m-1) n)
-//! h_(m-1) with m = d - 1 pieces of n coefficients. Halo2 evaluates N on the smallest power-of-two multiple of n
-//! points that is m n or more (4 n for d = 4), interpolates and cuts the result into the pieces. But m cosets
-//! c_i H of the subgroup H of order n are enough, and each can be done for itself: on c_i H, X^n is the number
-//! c_i^n, so the values N / (c_i^n - 1) there are those of
+//! For a constraint system of degree d, N has degree at most d (n - 1), so h = h_0 + X^n h_1 + … + X^((m-1) n) h_(m-1)
+//! with m = d - 1 pieces of n coefficients. Halo2 evaluates N on the smallest power-of-two multiple of n points that is
+//! m n or more (4 n for d = 4), interpolates, and cuts the result into the pieces.
+//!
+//! But m cosets c_i H of the subgroup H of order n are enough, and each can be done separately. On c_i H, X^n is the
+//! number c_i^n, so the values N / (c_i^n - 1) there are those of
 //!
 //!   g_i = h_0 + c_i^n h_1 + … + c_i^((m-1) n) h_(m-1),
 //!
-//! a polynomial of degree below n, which an inverse transform of size n finds. Coefficient by coefficient, the g_i
-//! are the h_j times the Vandermonde matrix of the c_i^n, which are distinct, so its inverse gives the h_j: the
-//! pieces are unique as h is, hence the same as halo2's.
+//! a polynomial of degree below n, which an inverse transform of size n finds. Coefficient by coefficient, the g_i are
+//! the Vandermonde matrix of the c_i^n times the h_j. The c_i^n are distinct, so the matrix's inverse gives the h_j.
+//! The pieces are unique because h is, hence they are the same as halo2's.
 //!
-//! The constraints are done in steps (gates, the permutation's ends, each of its sets, each lookup), and a step's
-//! columns are transformed to the coset when it starts and freed after their last step.
+//! The constraints are evaluated in steps: gates, the permutation's ends, each of its sets, each lookup. A step's
+//! columns are transformed to the coset when it starts, and freed after their last step.
 
 use std::collections::BTreeMap;
 
+use halo2_proofs::plonk::ConstraintSystem;
 use halo2curves::{
     bn256::Fr,
     ff::{Field, PrimeField, WithSmallOrderMulGroup},
@@ -25,15 +27,16 @@ use rayon::prelude::*;
 use tracing::info;
 
 use crate::{
-    Error, ProvingKey, columns,
+    batch_inverse, columns,
+    error::Error,
+    expression::{Coset, Graph, Node, Poly, Program},
     fft::Fft,
+    key::ProvingKey,
     lookup, permutation,
-    polys::Polys,
-    products,
-    program::{Graph, Node, Poly, Program, Rows},
+    polynomials::Polynomials,
 };
 
-/// The challenges that the constraints contain.
+/// Challenges that the constraints contain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Challenges {
     pub(crate) theta: Fr,
@@ -42,25 +45,29 @@ pub(crate) struct Challenges {
     pub(crate) y: Fr,
 }
 
-/// Constraints that are evaluated together: their sum by Horner's rule in y, and y to their number.
+/// Constraints that are evaluated together: a program for their sum by Horner's rule in y, and y to the power of their
+/// number.
 struct Step {
     program: Program,
     factor: Fr,
 }
 
-/// Builds the constraints, in halo2's order.
+/// Builder of a step's constraints.
 struct Builder {
     graph: Graph,
     one: Node,
+    /// 1 on the first row, 0 on the others.
     first: Node,
+    /// 1 on the last usable row, 0 on the others.
     last: Node,
+    /// 1 on the rows before the last usable one, 0 on the others.
     active: Node,
 }
 
 impl Builder {
     fn new(blinding_factors: usize) -> Self {
         let mut graph = Graph::default();
-        // l_i is l_0 read i rows earlier, which on the circle is n - i rows later. The last usable row is that
+        // l_i is l_0 read i rows earlier, which on the circle is n - i rows later. The last usable row is the one
         // before the blinding rows.
         let row_from_end = |graph: &mut Graph, rows: usize| graph.column(Poly::FirstRow, rows as i32);
         let one = graph.constant(Fr::ONE);
@@ -74,113 +81,127 @@ impl Builder {
         Self { graph, one, first, last, active }
     }
 
+    /// Compiles the step. Returns `None` for no constraints.
     fn finish(mut self, constraints: &[Node], y: Fr) -> Option<Step> {
         let output = self.graph.horner(constraints, y)?;
         let factor = y.pow_vartime([constraints.len() as u64]);
         Some(Step { program: self.graph.compile(&[output]), factor })
     }
 
-    /// (z^2 - z) on the last usable row.
+    /// Node of the constraint z^2 - z on the last usable row.
     fn ends_in_bit(&mut self, z: Node) -> Node {
         let square = self.graph.mul(z, z);
         let difference = self.graph.sub(square, z);
         self.graph.mul(difference, self.last)
     }
 
-    /// 1 - z on the first row.
+    /// Node of the constraint 1 - z on the first row.
     fn starts_with_one(&mut self, z: Node) -> Node {
         let difference = self.graph.sub(self.one, z);
         self.graph.mul(difference, self.first)
     }
 }
 
+/// Makes all steps, with the constraints in halo2's order.
 fn steps(key: &ProvingKey, challenges: Challenges) -> Vec<Step> {
     let cs = key.verifying_key().cs();
-    let blinding_factors = cs.blinding_factors();
-    let builder = || Builder::new(blinding_factors);
-    let Challenges { theta, beta, gamma, y } = challenges;
+    let sets = permutation::set_count(key);
     let mut steps = Vec::new();
-
-    let mut b = builder();
-    let gates: Vec<Node> =
-        cs.gates().iter().flat_map(|gate| gate.polynomials()).map(|poly| b.graph.expression(poly)).collect();
-    steps.extend(b.finish(&gates, y));
-
-    let permuted = cs.permutation().get_columns();
-    let set_size = permutation::set_size(key);
-    let sets = permuted.len().div_ceil(set_size);
-    if sets > 0 {
-        let mut b = builder();
-        let z = |graph: &mut Graph, set: usize| graph.column(Poly::PermutationProduct(set), 0);
-        let (first, last) = (z(&mut b.graph, 0), z(&mut b.graph, sets - 1));
-        let mut constraints = vec![b.starts_with_one(first), b.ends_in_bit(last)];
-        for set in 1..sets {
-            // Each set goes on from where the one before ended.
-            let end = b.graph.column(Poly::PermutationProduct(set - 1), -(blinding_factors as i32 + 1));
-            let start = z(&mut b.graph, set);
-            let difference = b.graph.sub(start, end);
-            constraints.push(b.graph.mul(difference, b.first));
-        }
-        steps.extend(b.finish(&constraints, y));
-    }
-    for set in 0..sets {
-        let mut b = builder();
-        let constraint = {
-            let g = &mut b.graph;
-            let (beta_node, gamma_node) = (g.constant(beta), g.constant(gamma));
-            let mut left = g.column(Poly::PermutationProduct(set), 1);
-            let mut right = g.column(Poly::PermutationProduct(set), 0);
-            for (index, column) in permuted.iter().enumerate().skip(set * set_size).take(set_size) {
-                let value = g.column(columns::poly(column), 0);
-                let shifted = g.add(value, gamma_node);
-                let sigma = g.column(Poly::Sigma(index), 0);
-                let sigma = g.mul(sigma, beta_node);
-                let factor = g.add(shifted, sigma);
-                left = g.mul(left, factor);
-                let identity = g.constant(beta * Fr::DELTA.pow_vartime([index as u64]));
-                let x = g.x();
-                let identity = g.mul(x, identity);
-                let factor = g.add(shifted, identity);
-                right = g.mul(right, factor);
-            }
-            let difference = g.sub(left, right);
-            g.mul(difference, b.active)
-        };
-        steps.extend(b.finish(&[constraint], y));
-    }
-
-    for (index, lookup) in cs.lookups().iter().enumerate() {
-        let mut b = builder();
-        let g = &mut b.graph;
-        let input = lookup::compressed(g, lookup.input_expressions(), theta);
-        let table = lookup::compressed(g, lookup.table_expressions(), theta);
-        let (beta, gamma) = (g.constant(beta), g.constant(gamma));
-        let z = g.column(Poly::LookupProduct(index), 0);
-        let z_next = g.column(Poly::LookupProduct(index), 1);
-        let permuted_input = g.column(Poly::LookupInput(index), 0);
-        let previous_input = g.column(Poly::LookupInput(index), -1);
-        let permuted_table = g.column(Poly::LookupTable(index), 0);
-        let product = |g: &mut Graph, z: Node, input: Node, table: Node| {
-            let (input, table) = (g.add(input, beta), g.add(table, gamma));
-            let product = g.mul(z, input);
-            g.mul(product, table)
-        };
-        let left = product(g, z_next, permuted_input, permuted_table);
-        let right = product(g, z, input, table);
-        let difference = g.sub(left, right);
-        let goes_on = g.mul(difference, b.active);
-        let unlike = g.sub(permuted_input, permuted_table);
-        let starts_alike = g.mul(unlike, b.first);
-        let step = g.sub(permuted_input, previous_input);
-        let either = g.mul(unlike, step);
-        let runs = g.mul(either, b.active);
-        let constraints = [b.starts_with_one(z), b.ends_in_bit(z), goes_on, starts_alike, runs];
-        steps.extend(b.finish(&constraints, y));
-    }
+    steps.extend(gates(cs, challenges));
+    steps.extend(permutation_ends(cs, sets, challenges));
+    steps.extend((0..sets).filter_map(|set| permutation_set(key, set, challenges)));
+    steps.extend((0..cs.lookups().len()).filter_map(|index| lookup_step(cs, index, challenges)));
     steps
 }
 
-/// l_0 on a coset: (c^n - 1) / (n (X - 1)).
+/// Makes the step of all gates.
+fn gates(cs: &ConstraintSystem<Fr>, challenges: Challenges) -> Option<Step> {
+    let mut b = Builder::new(cs.blinding_factors());
+    let gates: Vec<Node> =
+        cs.gates().iter().flat_map(|gate| gate.polynomials()).map(|poly| b.graph.expression(poly)).collect();
+    b.finish(&gates, challenges.y)
+}
+
+/// Makes the step of the permutation argument's ends: the first set's product starts with 1, the last one ends in 0 or
+/// 1, and each other set continues from the end of the one before.
+fn permutation_ends(cs: &ConstraintSystem<Fr>, sets: usize, challenges: Challenges) -> Option<Step> {
+    let last_set = sets.checked_sub(1)?;
+    let blinding_factors = cs.blinding_factors();
+    let mut b = Builder::new(blinding_factors);
+    let z = |graph: &mut Graph, set: usize| graph.column(Poly::PermutationProduct(set), 0);
+    let (first, last) = (z(&mut b.graph, 0), z(&mut b.graph, last_set));
+    let mut constraints = vec![b.starts_with_one(first), b.ends_in_bit(last)];
+    for set in 1..sets {
+        let end = b.graph.column(Poly::PermutationProduct(set - 1), -(blinding_factors as i32 + 1));
+        let start = z(&mut b.graph, set);
+        let difference = b.graph.sub(start, end);
+        constraints.push(b.graph.mul(difference, b.first));
+    }
+    b.finish(&constraints, challenges.y)
+}
+
+/// Makes the step of one set of the permutation argument: the rows of its product follow one another.
+fn permutation_set(key: &ProvingKey, set: usize, challenges: Challenges) -> Option<Step> {
+    let Challenges { beta, gamma, y, .. } = challenges;
+    let cs = key.verifying_key().cs();
+    let set_size = permutation::set_size(key);
+    let mut b = Builder::new(cs.blinding_factors());
+    let g = &mut b.graph;
+    let (beta_node, gamma_node) = (g.constant(beta), g.constant(gamma));
+    let mut left = g.column(Poly::PermutationProduct(set), 1);
+    let mut right = g.column(Poly::PermutationProduct(set), 0);
+    let permuted = cs.permutation().get_columns();
+    for (index, column) in permuted.iter().enumerate().skip(set * set_size).take(set_size) {
+        let value = g.column(columns::poly(column), 0);
+        let shifted = g.add(value, gamma_node);
+        let sigma = g.column(Poly::Sigma(index), 0);
+        let sigma = g.mul(sigma, beta_node);
+        let factor = g.add(shifted, sigma);
+        left = g.mul(left, factor);
+        let identity = g.constant(beta * Fr::DELTA.pow_vartime([index as u64]));
+        let x = g.x();
+        let identity = g.mul(x, identity);
+        let factor = g.add(shifted, identity);
+        right = g.mul(right, factor);
+    }
+    let difference = g.sub(left, right);
+    let constraint = g.mul(difference, b.active);
+    b.finish(&[constraint], y)
+}
+
+/// Makes the step of one lookup: the ends and the rows of its product, and the relation of A' and S'.
+fn lookup_step(cs: &ConstraintSystem<Fr>, index: usize, challenges: Challenges) -> Option<Step> {
+    let Challenges { theta, beta, gamma, y } = challenges;
+    let lookup = &cs.lookups()[index];
+    let mut b = Builder::new(cs.blinding_factors());
+    let g = &mut b.graph;
+    let input = lookup::compressed(g, lookup.input_expressions(), theta);
+    let table = lookup::compressed(g, lookup.table_expressions(), theta);
+    let (beta, gamma) = (g.constant(beta), g.constant(gamma));
+    let z = g.column(Poly::LookupProduct(index), 0);
+    let z_next = g.column(Poly::LookupProduct(index), 1);
+    let permuted_input = g.column(Poly::LookupInput(index), 0);
+    let previous_input = g.column(Poly::LookupInput(index), -1);
+    let permuted_table = g.column(Poly::LookupTable(index), 0);
+    let product = |g: &mut Graph, z: Node, input: Node, table: Node| {
+        let (input, table) = (g.add(input, beta), g.add(table, gamma));
+        let product = g.mul(z, input);
+        g.mul(product, table)
+    };
+    let left = product(g, z_next, permuted_input, permuted_table);
+    let right = product(g, z, input, table);
+    let difference = g.sub(left, right);
+    let continues = g.mul(difference, b.active);
+    let unlike = g.sub(permuted_input, permuted_table);
+    let starts_alike = g.mul(unlike, b.first);
+    let step = g.sub(permuted_input, previous_input);
+    let either = g.mul(unlike, step);
+    let runs = g.mul(either, b.active);
+    let constraints = [b.starts_with_one(z), b.ends_in_bit(z), continues, starts_alike, runs];
+    b.finish(&constraints, y)
+}
+
+/// Computes l_0 on a coset [n values]: (c^n - 1) / (n (X - 1)). `vanishing` is c^n - 1.
 fn first_row(fft: &Fft, shift: Fr, vanishing: Fr) -> Vec<Fr> {
     let factor =
         Fr::from(fft.len() as u64) * vanishing.invert().expect("the coset is none of the subgroup's");
@@ -189,15 +210,16 @@ fn first_row(fft: &Fft, shift: Fr, vanishing: Fr) -> Vec<Fr> {
     let scaled = graph.mul(x, factor);
     let inverse = graph.sub(scaled, factor);
     let program = graph.compile(&[inverse]);
-    let mut values = program.evaluate(|_| unreachable!("no columns"), Rows { fft, shift });
-    products::invert(&mut values);
+    let mut values = program.evaluate(|_| unreachable!("no columns"), Coset { fft, shift });
+    batch_inverse::invert(&mut values);
     values
 }
 
-/// N / (X^n - 1) on a coset. What is in `spare` is used as memory for columns, and all of it is there again in the end.
+/// Computes N / (X^n - 1) on a coset [n values]. The vectors of `spare` serve as memory for columns, and return to it
+/// in the end.
 fn on_coset(
     fft: &Fft,
-    polys: &Polys<'_>,
+    polys: &Polynomials<'_>,
     steps: &[Step],
     shift: Fr,
     vanishing: Fr,
@@ -220,7 +242,7 @@ fn on_coset(
                 held.insert(*poly, column);
             }
         }
-        step.program.accumulate(|poly| &held[&poly], Rows { fft, shift }, &mut values, step.factor);
+        step.program.accumulate(|poly| &held[&poly], Coset { fft, shift }, &mut values, step.factor);
         let later = |poly: &Poly| steps[index + 1..].iter().any(|step| step.program.polys().contains(poly));
         let (kept, done) = held.into_iter().partition(|(poly, _)| later(poly));
         held = kept;
@@ -231,15 +253,16 @@ fn on_coset(
     Ok(values)
 }
 
-/// Row j has, for each i, the coefficient of X^j in the polynomial that is 1 at `points[i]` and 0 at the others: the
-/// inverse of the Vandermonde matrix.
+/// Inverse of the points' Vandermonde matrix. Row j has, for each i, the coefficient of X^j in the polynomial that is 1
+/// at
+/// `points[i]` and 0 at the others.
 fn inverse_vandermonde(points: &[Fr]) -> Vec<Vec<Fr>> {
     let mut inverse = vec![vec![Fr::ZERO; points.len()]; points.len()];
     for (i, point) in points.iter().enumerate() {
         let mut polynomial = vec![Fr::ONE];
         for other in points.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, other)| other) {
             let scale = (point - other).invert().expect("the points are distinct");
-            // Times (X - other) scale.
+            // Multiplies by (X - other) scale.
             polynomial.push(Fr::ZERO);
             for j in (0..polynomial.len()).rev() {
                 let below = if j > 0 { polynomial[j - 1] } else { Fr::ZERO };
@@ -251,11 +274,11 @@ fn inverse_vandermonde(points: &[Fr]) -> Vec<Vec<Fr>> {
     inverse
 }
 
-/// The pieces h_0, h_1, … of the quotient.
+/// Computes the pieces h_0, h_1, … of the quotient [n coefficients each].
 pub(crate) fn pieces(
     key: &ProvingKey,
     fft: &Fft,
-    polys: &Polys<'_>,
+    polys: &Polynomials<'_>,
     challenges: Challenges,
 ) -> Result<Vec<Vec<Fr>>, Error> {
     let domain = key.verifying_key().get_domain();
@@ -279,7 +302,7 @@ pub(crate) fn pieces(
     Ok(pieces)
 }
 
-/// Replaces the vectors by their products with a matrix, entry by entry.
+/// Multiplies a matrix with the vector of the i-th entries of `vectors`, for each i, and replaces them by the result.
 fn mix(vectors: &mut [Vec<Fr>], matrix: &[Vec<Fr>]) {
     const BLOCK: usize = 1 << 12;
     let length = vectors.first().map_or(0, Vec::len);

@@ -1,7 +1,7 @@
 //! SHPLONK (Boneh, Drake, Fisch, Gabizon 2020): one proof for openings of many polynomials at many points.
 //!
-//! Polynomials opened at the same points form a set. For the i-th set, with points S_i, polynomials P_ij and R_ij the
-//! polynomial of degree below |S_i| that agrees with P_ij on S_i, the prover commits to
+//! Polynomials that are opened at the same points form a set. The i-th set has points S_i and polynomials P_ij. R_ij is
+//! the polynomial of degree below |S_i| that agrees with P_ij on S_i. The prover commits to
 //!
 //!   h = sum_i v^i (sum_j y^j (P_ij - R_ij)) / Z_i,    Z_i the polynomial that vanishes on S_i,
 //!
@@ -9,8 +9,8 @@
 //!
 //!   sum_i v^i (Z / Z_i)(u) (sum_j y^j (P_ij - R_ij(u))) - Z(u) h.
 //!
-//! The P_ij enter both only by N_i = sum_j y^j P_ij, so each is read once and freed, and what is held is an N_i a set
-//! (as a rule five of them), h and a quotient.
+//! The P_ij enter both only through N_i = sum_j y^j P_ij. So each is read once and freed, and the memory holds one N_i
+//! per set (typically five), h and a quotient.
 
 use std::mem;
 
@@ -24,9 +24,9 @@ use halo2curves::{
 };
 use rayon::prelude::*;
 
-use crate::{Error, Srs, fft::Fft, msm, polys::Polys, program::Poly};
+use crate::{error::Error, expression::Poly, fft::Fft, msm, polynomials::Polynomials, srs::SrsPoints};
 
-/// A polynomial's claimed value at a point.
+/// Claim that a polynomial has a value at a point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Query {
     pub(crate) poly: Poly,
@@ -34,15 +34,15 @@ pub(crate) struct Query {
     pub(crate) value: Fr,
 }
 
-/// Polynomials that are opened at the same points, each with its values there.
+/// Polynomials that are opened at the same points, each with its values there [one per point].
 #[derive(Debug)]
 struct Set {
     points: Vec<Fr>,
     members: Vec<(Poly, Vec<Fr>)>,
 }
 
-/// The sets in the order of their first polynomials' first queries, as halo2 has them. (Within a set the points'
-/// order is free: the interpolation and the product over them don't depend on it.)
+/// Groups the queries into sets, in the order of their first polynomials' first queries, which is halo2's. Within a set
+/// the points' order is free: the interpolation and the product over them don't depend on it.
 fn sets(queries: &[Query]) -> Vec<Set> {
     let mut openings: Vec<(Poly, Vec<(Fr, Fr)>)> = Vec::new();
     for query in queries {
@@ -73,21 +73,22 @@ fn sets(queries: &[Query]) -> Vec<Set> {
     sets
 }
 
-/// `sum` plus `factor` times `values`, which may be shorter.
+/// Adds `factor` times `values`, which may be shorter, to `sum`.
 fn add_scaled(sum: &mut [Fr], values: &[Fr], factor: Fr) {
     sum.par_iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value);
 }
 
+/// Evaluates a polynomial by Horner's rule.
 fn evaluate(coefficients: &[Fr], point: Fr) -> Fr {
     coefficients.iter().rev().fold(Fr::ZERO, |sum, coefficient| sum * point + coefficient)
 }
 
-/// Replaces a polynomial by its quotient by X - point, and zero as the highest coefficient.
+/// Divides a polynomial by X - point. The quotient replaces it, with zero as the highest coefficient.
 fn divide(coefficients: &mut [Fr], point: Fr) {
     /// Coefficients of a task.
     const CHUNK: usize = 1 << 12;
-    // The quotient's coefficient i is the value at the point of what lies above coefficient i, by Horner's rule: first
-    // the chunks' values, then those of all that lies above each chunk.
+    // The quotient's coefficient i is the value, at the point, of the polynomial of the coefficients above i. Horner's
+    // rule gives first the chunks' values, and then the value of everything above each chunk.
     let mut above: Vec<Fr> = coefficients.par_chunks(CHUNK).map(|chunk| evaluate(chunk, point)).collect();
     let step = point.pow_vartime([CHUNK as u64]);
     let mut sum = Fr::ZERO;
@@ -103,38 +104,24 @@ fn divide(coefficients: &mut [Fr], point: Fr) {
     });
 }
 
-/// Writes the opening proof. Takes the polynomials that are opened out of `polys`.
+/// Writes the opening proof, and takes the opened polynomials out of `polys`.
 pub(crate) fn open<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E>>(
-    srs: &dyn Srs,
+    srs: &dyn SrsPoints,
     fft: &Fft,
-    polys: &mut Polys<'_>,
+    polys: &mut Polynomials<'_>,
     queries: &[Query],
     transcript: &mut T,
 ) -> Result<(), Error> {
     let n = fft.len();
     let sets = sets(queries);
-    let mut all_points: Vec<Fr> = Vec::new();
-    for point in sets.iter().flat_map(|set| &set.points) {
-        if !all_points.contains(point) {
-            all_points.push(*point);
-        }
-    }
     let y = *transcript.squeeze_challenge_scalar::<()>();
     let v = *transcript.squeeze_challenge_scalar::<()>();
 
-    // N_i, R_i = sum_j y^j R_ij, and h.
     let mut combined = Vec::new();
     let mut h = vec![Fr::ZERO; n];
     let mut power_of_v = Fr::ONE;
     for set in &sets {
-        let mut numerator = vec![Fr::ZERO; n];
-        let mut remainder = vec![Fr::ZERO; set.points.len()];
-        let mut power_of_y = Fr::ONE;
-        for (poly, values) in &set.members {
-            add_scaled(&mut numerator, &polys.take(*poly)?, power_of_y);
-            add_scaled(&mut remainder, &lagrange_interpolate(&set.points, values), power_of_y);
-            power_of_y *= y;
-        }
+        let (numerator, remainder) = combine(set, polys, n, y)?;
         let mut quotient = numerator.clone();
         add_scaled(&mut quotient, &remainder, -Fr::ONE);
         for point in &set.points {
@@ -147,7 +134,41 @@ pub(crate) fn open<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E
     transcript.write_point(msm::commit(srs, &h)?).map_err(Error::Transcript)?;
     let u = *transcript.squeeze_challenge_scalar::<()>();
 
-    // The linearisation, in h's place.
+    let (mut quotient, first_rest) = linearise(h, &sets, combined, u, v);
+    divide(&mut quotient, u);
+    // The scale makes the first set's factor 1, which spares the verifier a multiplication.
+    let scale = first_rest.and_then(|rest| Option::from(rest.invert())).unwrap_or(Fr::ONE);
+    quotient.par_iter_mut().for_each(|value| *value *= scale);
+    transcript.write_point(msm::commit(srs, &quotient)?).map_err(Error::Transcript)
+}
+
+/// Combines a set's members to N_i [n coefficients] and R_i = sum_j y^j R_ij [|S_i| coefficients].
+fn combine(set: &Set, polys: &mut Polynomials<'_>, n: usize, y: Fr) -> Result<(Vec<Fr>, Vec<Fr>), Error> {
+    let mut numerator = vec![Fr::ZERO; n];
+    let mut remainder = vec![Fr::ZERO; set.points.len()];
+    let mut power_of_y = Fr::ONE;
+    for (poly, values) in &set.members {
+        add_scaled(&mut numerator, &polys.take(*poly)?, power_of_y);
+        add_scaled(&mut remainder, &lagrange_interpolate(&set.points, values), power_of_y);
+        power_of_y *= y;
+    }
+    Ok((numerator, remainder))
+}
+
+/// Computes the polynomial that is divided by X - u, in h's memory, from all N_i and R_i. Returns it with (Z / Z_0)(u).
+fn linearise(
+    mut h: Vec<Fr>,
+    sets: &[Set],
+    combined: Vec<(Vec<Fr>, Vec<Fr>)>,
+    u: Fr,
+    v: Fr,
+) -> (Vec<Fr>, Option<Fr>) {
+    let mut all_points: Vec<Fr> = Vec::new();
+    for point in sets.iter().flat_map(|set| &set.points) {
+        if !all_points.contains(point) {
+            all_points.push(*point);
+        }
+    }
     let all = evaluate_vanishing_polynomial(&all_points, u);
     h.par_iter_mut().for_each(|h| *h *= -all);
     let mut power_of_v = Fr::ONE;
@@ -162,12 +183,7 @@ pub(crate) fn open<E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine, E
         h[0] -= factor * evaluate(&remainder, u);
         power_of_v *= v;
     }
-    let mut quotient = h;
-    divide(&mut quotient, u);
-    // Scaled so that the first set's factor is 1, which spares the verifier a multiplication.
-    let scale = first_rest.and_then(|rest| Option::from(rest.invert())).unwrap_or(Fr::ONE);
-    quotient.par_iter_mut().for_each(|value| *value *= scale);
-    transcript.write_point(msm::commit(srs, &quotient)?).map_err(Error::Transcript)
+    (h, first_rest)
 }
 
 #[cfg(test)]

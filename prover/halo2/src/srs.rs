@@ -1,4 +1,4 @@
-//! The structured reference string: powers of a secret s in the first group of BN254, and their Lagrange form.
+//! The structured reference string (SRS): powers of a secret s in BN254's first group, and their Lagrange form.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -10,32 +10,32 @@ use halo2curves::{
 use rayon::prelude::*;
 use zeno_srs::{SrsError, layout::G1_BYTES};
 
-/// A reference string, read in ranges, so that it need not lie in memory.
-pub trait Srs: Sync {
+/// Points of a reference string, read in ranges, so that it need not lie in memory.
+pub trait SrsPoints: Sync {
     /// Binary logarithm of n, the number of powers.
     fn k(&self) -> u32;
 
-    /// s^i G1 for i in the range, which ends at n or before.
+    /// Points s^i G1 for i in the range, which ends at n or before.
     ///
     /// # Errors
-    /// When the source can't be read or has something else than points other than infinity there.
+    /// Fails when the source can't be read, or has infinity or no points there.
     fn g(&self, range: Range<usize>) -> Result<Cow<'_, [G1Affine]>, SrsError>;
 
-    /// l_i(s) G1 for i in the range, l_i the Lagrange polynomials over the subgroup of order n.
+    /// Points l_i(s) G1 for i in the range, with l_i the Lagrange polynomials over the subgroup of order n.
     ///
     /// # Errors
-    /// As [`Srs::g`].
+    /// The same as [`SrsPoints::g`]'s.
     fn g_lagrange(&self, range: Range<usize>) -> Result<Cow<'_, [G1Affine]>, SrsError>;
 
     /// Generator of the second group.
     fn g2(&self) -> G2Affine;
 
-    /// s G2.
+    /// Point s G2.
     fn s_g2(&self) -> G2Affine;
 }
 
-/// An SRS of the cache folder.
-impl Srs for zeno_srs::Srs {
+/// SRS of the cache folder.
+impl SrsPoints for zeno_srs::Srs {
     fn k(&self) -> u32 {
         self.k()
     }
@@ -57,7 +57,7 @@ impl Srs for zeno_srs::Srs {
     }
 }
 
-/// A reference string in memory.
+/// Reference string in memory.
 #[derive(Clone, Debug)]
 pub struct MemorySrs {
     k: u32,
@@ -67,7 +67,7 @@ pub struct MemorySrs {
     s_g2: G2Affine,
 }
 
-/// Copies halo2's parameters, which give their Lagrange form away only in serialised form.
+/// Copies halo2's parameters. They give their Lagrange form only when they are serialised.
 impl From<&ParamsKZG<Bn256>> for MemorySrs {
     fn from(params: &ParamsKZG<Bn256>) -> Self {
         let mut bytes = Vec::new();
@@ -89,7 +89,7 @@ impl From<&ParamsKZG<Bn256>> for MemorySrs {
     }
 }
 
-impl Srs for MemorySrs {
+impl SrsPoints for MemorySrs {
     fn k(&self) -> u32 {
         self.k
     }

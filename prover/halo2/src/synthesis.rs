@@ -1,4 +1,4 @@
-//! Running a circuit's synthesis, for its key and for its witness.
+//! Synthesis of a circuit, for its key and for its witness.
 
 use halo2_proofs::{
     circuit::Value,
@@ -10,12 +10,12 @@ use halo2_proofs::{
 use halo2curves::bn256::Fr;
 
 use crate::{
-    Cell, ColumnKind, Error,
-    cells::{Filling, known},
-    copies::Copies,
+    column_builder::{ColumnBuilder, value_of},
+    copy_constraints::CopyConstraints,
+    error::{Cell, ColumnKind, Error},
 };
 
-/// Refuses what the prover leaves out, and a constraint system that doesn't fit 2^k rows.
+/// Refuses circuits that the prover doesn't support, and constraint systems that don't fit 2^k rows.
 pub(crate) fn check_supported(cs: &ConstraintSystem<Fr>, k: u32) -> Result<(), Error> {
     if let Some(phase) = cs.advice_column_phase().into_iter().max().filter(|phase| *phase > 0) {
         return Err(Error::Unsupported(format!("has advice columns in {} phases", phase + 1)));
@@ -41,24 +41,80 @@ pub(crate) fn check_supported(cs: &ConstraintSystem<Fr>, k: u32) -> Result<(), E
     Ok(())
 }
 
-/// The first rows, which a circuit may fill; the others are for blinding.
+/// Number of the first rows, which a circuit may fill. The others are for blinding.
 pub(crate) fn usable_rows(cs: &ConstraintSystem<Fr>, k: u32) -> usize {
     (1 << k) - (cs.blinding_factors() + 1)
 }
 
-fn cell(column: Column<Any>, row: usize) -> Cell {
-    Cell { kind: ColumnKind::from(column.column_type()), column: column.index(), row }
+const UNUSABLE: &str = "the row is beyond those that a circuit may use";
+
+/// Rows that a circuit may fill, and the first fault of its synthesis.
+#[derive(Debug)]
+struct RowGuard {
+    k: u32,
+    usable_rows: usize,
+    fault: Option<Error>,
+}
+
+impl RowGuard {
+    fn new(cs: &ConstraintSystem<Fr>, k: u32) -> Self {
+        Self { k, usable_rows: usable_rows(cs, k), fault: None }
+    }
+
+    fn is_usable(&self, row: usize) -> bool {
+        row < self.usable_rows
+    }
+
+    fn check(&self, row: usize) -> Result<(), plonk::Error> {
+        if self.is_usable(row) {
+            Ok(())
+        } else {
+            Err(plonk::Error::NotEnoughRowsAvailable { current_k: self.k })
+        }
+    }
+
+    /// Keeps the first fault, because the methods of `Assignment` that meet one return nothing.
+    fn fault(&mut self, column: impl Into<Column<Any>>, row: usize, reason: &'static str) {
+        let column = column.into();
+        let cell = Cell { kind: ColumnKind::from(column.column_type()), column: column.index(), row };
+        self.fault.get_or_insert(Error::Assignment { cell, reason });
+    }
+
+    /// Returns the error of a synthesis, if there is one.
+    fn outcome(&mut self, synthesised: Result<(), plonk::Error>) -> Result<(), Error> {
+        // The fault came first, and says more.
+        self.fault.take().map_or(Ok(()), Err)?;
+        synthesised.map_err(Error::Synthesis)
+    }
+}
+
+/// Methods of `Assignment` without an effect here: names for debugging, and challenges, which are refused before.
+macro_rules! ignored_methods {
+    () => {
+        fn enter_region<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
+
+        fn annotate_column<A: FnOnce() -> AR, AR: Into<String>>(&mut self, _: A, _: Column<Any>) {}
+
+        fn exit_region(&mut self) {}
+
+        fn get_challenge(&self, _: Challenge) -> Value<Fr> {
+            Value::unknown()
+        }
+
+        fn push_namespace<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
+
+        fn pop_namespace(&mut self, _: Option<String>) {}
+    };
 }
 
 /// Fixed columns, selectors and copy constraints of a circuit.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    k: u32,
-    usable_rows: usize,
-    pub(crate) fixed: Vec<Filling>,
+    guard: RowGuard,
+    pub(crate) fixed: Vec<ColumnBuilder>,
+    /// For each selector, the rows where it is on.
     pub(crate) selectors: Vec<Vec<bool>>,
-    pub(crate) copies: Copies,
-    fault: Option<Error>,
+    pub(crate) copies: CopyConstraints,
 }
 
 /// Synthesises a circuit without its witness.
@@ -70,44 +126,18 @@ pub(crate) fn layout<C: Circuit<Fr>>(
 ) -> Result<Layout, Error> {
     let n = 1 << k;
     let mut layout = Layout {
-        k,
-        usable_rows: usable_rows(cs, k),
-        fixed: vec![Filling::new(n); cs.num_fixed_columns()],
+        guard: RowGuard::new(cs, k),
+        fixed: vec![ColumnBuilder::new(n); cs.num_fixed_columns()],
         selectors: vec![vec![false; n]; cs.num_selectors()],
-        copies: Copies::new(k, cs.permutation().get_columns())?,
-        fault: None,
+        copies: CopyConstraints::new(k, cs.permutation().get_columns())?,
     };
     let synthesised = C::FloorPlanner::synthesize(&mut layout, circuit, config, cs.constants().clone());
-    // The fault came first, and says more.
-    layout.fault.take().map_or(Ok(()), Err)?;
-    synthesised.map_err(Error::Synthesis)?;
+    layout.guard.outcome(synthesised)?;
     Ok(layout)
 }
 
-impl Layout {
-    /// Keeps the first fault: the methods of `Assignment` that meet one return nothing.
-    fn fault(&mut self, column: impl Into<Column<Any>>, row: usize, reason: &'static str) {
-        let cell = cell(column.into(), row);
-        self.fault.get_or_insert(Error::Assignment { cell, reason });
-    }
-
-    fn check_row(&self, row: usize) -> Result<(), plonk::Error> {
-        if row < self.usable_rows {
-            Ok(())
-        } else {
-            Err(plonk::Error::NotEnoughRowsAvailable { current_k: self.k })
-        }
-    }
-}
-
-const UNUSABLE: &str = "the row is beyond those that a circuit may use";
-
 impl Assignment<Fr> for Layout {
-    fn enter_region<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
-
-    fn annotate_column<A: FnOnce() -> AR, AR: Into<String>>(&mut self, _: A, _: Column<Any>) {}
-
-    fn exit_region(&mut self) {}
+    ignored_methods!();
 
     fn enable_selector<A: FnOnce() -> AR, AR: Into<String>>(
         &mut self,
@@ -115,13 +145,13 @@ impl Assignment<Fr> for Layout {
         selector: &Selector,
         row: usize,
     ) -> Result<(), plonk::Error> {
-        self.check_row(row)?;
+        self.guard.check(row)?;
         self.selectors[selector.index()][row] = true;
         Ok(())
     }
 
     fn query_instance(&self, _: Column<Instance>, row: usize) -> Result<Value<Fr>, plonk::Error> {
-        self.check_row(row)?;
+        self.guard.check(row)?;
         Ok(Value::unknown())
     }
 
@@ -135,10 +165,10 @@ impl Assignment<Fr> for Layout {
     }
 
     fn assign_fixed(&mut self, column: Column<Fixed>, row: usize, to: Assigned<Fr>) {
-        if row < self.usable_rows {
+        if self.guard.is_usable(row) {
             self.fixed[column.index()].set(row, to);
         } else {
-            self.fault(column, row, UNUSABLE);
+            self.guard.fault(column, row, UNUSABLE);
         }
     }
 
@@ -153,13 +183,14 @@ impl Assignment<Fr> for Layout {
         for ((column, row), number) in
             [(left_column, left_row), (right_column, right_row)].into_iter().zip(&mut numbers)
         {
-            if row >= self.usable_rows {
-                return self.fault(column, row, UNUSABLE);
+            if !self.guard.is_usable(row) {
+                return self.guard.fault(column, row, UNUSABLE);
             }
             match self.copies.cell(column, row) {
                 Some(cell) => *number = cell,
                 None => {
-                    return self.fault(column, row, "a copied cell's column must be enabled for equality");
+                    let reason = "a copied cell's column must be enabled for equality";
+                    return self.guard.fault(column, row, reason);
                 }
             }
         }
@@ -172,31 +203,21 @@ impl Assignment<Fr> for Layout {
         row: usize,
         to: Value<Assigned<Fr>>,
     ) -> Result<(), plonk::Error> {
-        self.check_row(row)?;
-        let to = known(to).ok_or(plonk::Error::Synthesis)?;
-        (row..self.usable_rows).for_each(|row| self.fixed[column.index()].set(row, to));
+        self.guard.check(row)?;
+        let to = value_of(to).ok_or(plonk::Error::Synthesis)?;
+        (row..self.guard.usable_rows).for_each(|row| self.fixed[column.index()].set(row, to));
         Ok(())
     }
-
-    fn get_challenge(&self, _: Challenge) -> Value<Fr> {
-        Value::unknown()
-    }
-
-    fn push_namespace<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
-
-    fn pop_namespace(&mut self, _: Option<String>) {}
 }
 
 /// Advice columns of a circuit.
 struct Witness<'a> {
-    k: u32,
-    usable_rows: usize,
+    guard: RowGuard,
     instances: &'a [&'a [Fr]],
-    advice: Vec<Filling>,
-    fault: Option<Error>,
+    advice: Vec<ColumnBuilder>,
 }
 
-/// Synthesises a circuit's witness.
+/// Synthesises a circuit's witness: its advice columns, of n values each.
 pub(crate) fn witness<C: Circuit<Fr>>(
     circuit: &C,
     config: C::Config,
@@ -205,24 +226,17 @@ pub(crate) fn witness<C: Circuit<Fr>>(
     instances: &[&[Fr]],
 ) -> Result<Vec<Vec<Fr>>, Error> {
     let mut witness = Witness {
-        k,
-        usable_rows: usable_rows(cs, k),
+        guard: RowGuard::new(cs, k),
         instances,
-        advice: vec![Filling::new(1 << k); cs.num_advice_columns()],
-        fault: None,
+        advice: vec![ColumnBuilder::new(1 << k); cs.num_advice_columns()],
     };
     let synthesised = C::FloorPlanner::synthesize(&mut witness, circuit, config, cs.constants().clone());
-    witness.fault.take().map_or(Ok(()), Err)?;
-    synthesised.map_err(Error::Synthesis)?;
-    Ok(witness.advice.into_iter().map(Filling::finish).collect())
+    witness.guard.outcome(synthesised)?;
+    Ok(witness.advice.into_iter().map(ColumnBuilder::finish).collect())
 }
 
 impl Assignment<Fr> for Witness<'_> {
-    fn enter_region<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
-
-    fn annotate_column<A: FnOnce() -> AR, AR: Into<String>>(&mut self, _: A, _: Column<Any>) {}
-
-    fn exit_region(&mut self) {}
+    ignored_methods!();
 
     fn enable_selector<A: FnOnce() -> AR, AR: Into<String>>(
         &mut self,
@@ -234,30 +248,28 @@ impl Assignment<Fr> for Witness<'_> {
     }
 
     fn query_instance(&self, column: Column<Instance>, row: usize) -> Result<Value<Fr>, plonk::Error> {
-        if row >= self.usable_rows {
-            return Err(plonk::Error::NotEnoughRowsAvailable { current_k: self.k });
-        }
+        self.guard.check(row)?;
         let value = self.instances.get(column.index()).and_then(|column| column.get(row));
         value.map(|value| Value::known(*value)).ok_or(plonk::Error::BoundsFailure)
     }
 
-    /// Gives no reference back: one that outlives the borrow can't be had safely, and the circuits of halo2-base
-    /// keep their values themselves.
+    /// Assigns a value and returns no reference to it. A reference that outlives the borrow can't be had safely, and
+    /// the circuits of halo2-base keep their values themselves.
     fn assign_advice<'v>(
         &mut self,
         column: Column<Advice>,
         row: usize,
         to: Value<Assigned<Fr>>,
     ) -> Value<&'v Assigned<Fr>> {
-        let reason = match known(to) {
-            Some(value) if row < self.usable_rows => {
-                self.advice[column.index()].set(row, value);
-                return Value::unknown();
+        match value_of(to) {
+            Some(value) if self.guard.is_usable(row) => self.advice[column.index()].set(row, value),
+            Some(_) => self.guard.fault(column, row, UNUSABLE),
+            None => {
+                let reason =
+                    "the value is unknown; a circuit that reads back what it assigned isn't supported";
+                self.guard.fault(column, row, reason);
             }
-            Some(_) => UNUSABLE,
-            None => "the value is unknown; a circuit that reads back what it assigned isn't supported",
-        };
-        self.fault.get_or_insert(Error::Assignment { cell: cell(column.into(), row), reason });
+        }
         Value::unknown()
     }
 
@@ -273,12 +285,4 @@ impl Assignment<Fr> for Witness<'_> {
     ) -> Result<(), plonk::Error> {
         Ok(())
     }
-
-    fn get_challenge(&self, _: Challenge) -> Value<Fr> {
-        Value::unknown()
-    }
-
-    fn push_namespace<NR: Into<String>, N: FnOnce() -> NR>(&mut self, _: N) {}
-
-    fn pop_namespace(&mut self, _: Option<String>) {}
 }

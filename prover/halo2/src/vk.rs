@@ -13,11 +13,11 @@ use halo2curves::{
 };
 use zeno_srs::layout::G1_BYTES;
 
-/// The evaluation domain of a constraint system of this degree over 2^k rows.
+/// Evaluation domain of a constraint system of this degree over 2^k rows.
 ///
-/// It is the one that `EvaluationDomain::new` gives, but `fft_data` is empty: the tables would take 14 n elements
-/// for degree 4 (3.7 GB for k = 23), and neither verification nor this prover reads them. Halo2's own prover and
-/// transforms panic on this domain.
+/// It equals that of `EvaluationDomain::new`, except that `fft_data` is empty. The tables would take 14 n elements for
+/// degree 4 (3.7 GB for k = 23), and neither verification nor this prover reads them. Halo2's own prover and transforms
+/// panic on this domain.
 ///
 /// # Panics
 /// When the extended domain, of (degree - 1) n points or more, would have more than 2^28 points.
@@ -61,8 +61,8 @@ pub(crate) fn configure<C: Circuit<Fr>>(params: C::Params) -> (ConstraintSystem<
     (cs, config)
 }
 
-/// Reads what `VerifyingKey::to_bytes` gives in the format `RawBytes`, for a constraint system that still has its
-/// selectors. `None` when it is something else.
+/// Reads a key that `VerifyingKey::to_bytes` wrote in the format `RawBytes`, for a constraint system that still has its
+/// selectors. Returns `None` for anything else.
 pub(crate) fn read(mut bytes: &[u8], cs: ConstraintSystem<Fr>) -> Option<VerifyingKey<G1Affine>> {
     const VERSION: u8 = 2;
     let mut take = |count: usize| bytes.split_off(..count);
@@ -122,9 +122,9 @@ mod tests {
     fn the_domain_is_halo2s_but_for_the_tables() {
         for degree in 3..=9 {
             for k in [3, 6] {
-                let mut stock = EvaluationDomain::<Fr>::new(degree as u32, k);
-                stock.fft_data = HashMap::new();
-                assert_eq!(format!("{:?}", evaluation_domain(degree, k)), format!("{stock:?}"));
+                let mut reference = EvaluationDomain::<Fr>::new(degree as u32, k);
+                reference.fft_data = HashMap::new();
+                assert_eq!(format!("{:?}", evaluation_domain(degree, k)), format!("{reference:?}"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What is refused, and how it is named.
+//! Everything that is refused, with the names of the errors.
 
 mod common;
 
@@ -13,8 +13,8 @@ use halo2_proofs::{
 };
 use halo2curves::{bn256::Fr, ff::Field};
 use zeno_halo2::{
-    Cell, ColumnKind, Error, KeyFault, MemorySrs, ProvingKey, Srs, SrsError, Unsatisfied, keygen, prove,
-    synthesize,
+    Cell, ColumnKind, Error, KeyFault, MemorySrs, ProvingKey, SrsError, SrsPoints, Unsatisfied, keygen,
+    prove, synthesize,
 };
 
 #[test]
@@ -65,7 +65,7 @@ fn broken_copies_are_named() {
     let error = both.blake2b(advice.clone(), &other, 1).unwrap_err();
     let Error::Unsatisfied(Unsatisfied::Copy { left, right }) = error else { panic!("{error}") };
     assert!([left, right].contains(&cell(ColumnKind::Instance, 0, 4)), "{left}, {right}");
-    // A constant that isn't: row 3 of block 0 is equal to the fixed column's row 0 of the block.
+    // An altered constant: row 3 of block 0 is equal to the fixed column's row 0 of the block.
     let mut altered = advice;
     altered[2][4] += Fr::ONE;
     let error = both.blake2b(altered, &instances, 1).unwrap_err();
@@ -86,7 +86,7 @@ fn broken_lookups_are_named() {
     let error = both.blake2b(advice, &instances, 1).unwrap_err();
     let Error::Unsatisfied(found) = error else { panic!("{error}") };
     assert_eq!(found, Unsatisfied::Lookup { index: 0, name: "squares".into(), row: 12 });
-    // In halo2-base a looked-up cell is a copy, so that is what breaks first.
+    // In halo2-base a looked-up cell is a copy, so the copy constraint breaks first.
     let built = range(8, 12, 1, None);
     let both = common::both(8, &built.builder, false);
     let mut advice = both.advice(&built.builder, &built.instances);
@@ -126,7 +126,7 @@ fn wrong_shapes_are_refused() {
     assert!(matches!(error, Error::Assignment { .. } | Error::Synthesis(_)), "{error}");
 }
 
-/// Reads its key's verdict.
+/// Opens a key, which must fail, and returns the fault.
 fn fault(path: &Path, shape: Shape) -> KeyFault {
     match ProvingKey::open::<Mixed>(path, shape) {
         Err(Error::Key { path: named, reason }) => {
@@ -158,12 +158,12 @@ fn damaged_keys_are_refused() {
         fs::write(&damaged, &bytes[..length]).unwrap();
         assert!(matches!(fault(&damaged, circuit.shape), KeyFault::Foreign | KeyFault::Length { .. }));
     }
-    // Cut or lengthened in front of the table.
+    // Files that are cut or lengthened before the table.
     for altered in [[&bytes[1..]].concat(), [&[7], &bytes[..]].concat()] {
         fs::write(&damaged, altered).unwrap();
         assert!(matches!(fault(&damaged, circuit.shape), KeyFault::Length { .. }));
     }
-    // Any byte: the table and the verifying key are checked when the file is opened, the rest when it is read.
+    // Any altered byte. The table and the verifying key are checked when the file is opened, the rest when it is read.
     let advice = both.advice(&circuit, &instances);
     for position in (0..bytes.len()).step_by(bytes.len() / 60) {
         let mut altered = bytes.clone();
@@ -205,17 +205,17 @@ fn an_installed_reference_string_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let [installed] = zeno_srs::development(folder.path(), &[k], &()).unwrap().try_into().unwrap();
     let params = ParamsKZG::read_custom(&mut installed.reader(), SerdeFormat::RawBytes).unwrap();
-    let (file, memory): (&dyn Srs, _) = (&installed, MemorySrs::from(&params));
+    let (file, memory): (&dyn SrsPoints, _) = (&installed, MemorySrs::from(&params));
     assert_eq!(file.k(), memory.k());
     assert_eq!(file.g(3..17).unwrap(), memory.g(3..17).unwrap());
     assert_eq!(file.g_lagrange(0..64).unwrap(), memory.g_lagrange(0..64).unwrap());
     assert_eq!((file.g2(), file.s_g2()), (memory.g2(), memory.s_g2()));
-    let [ours, stock] = ["ours", "stock"].map(|name| folder.path().join(name));
-    let ours = keygen(file, &circuit, false, ours).unwrap();
-    let stock = keygen(&memory, &circuit, false, stock).unwrap();
-    assert_eq!(ours.verifying_key().transcript_repr(), stock.verifying_key().transcript_repr());
+    let [from_file, from_memory] = ["file", "memory"].map(|name| folder.path().join(name));
+    let from_file = keygen(file, &circuit, false, from_file).unwrap();
+    let from_memory = keygen(&memory, &circuit, false, from_memory).unwrap();
+    assert_eq!(from_file.verifying_key().transcript_repr(), from_memory.verifying_key().transcript_repr());
 
-    // Altered after it was opened: points off the curve, elements too large, infinity.
+    // A file that is altered after it was opened: points off the curve, elements too large, infinity.
     let bytes = fs::read(installed.path()).unwrap();
     let start = 4 + 64 * (64 + 5);
     for point in [[1; 64], [0xff; 64], [0; 64]] {
@@ -256,7 +256,7 @@ fn too_few_rows_are_refused() {
     assert!(!path.exists());
 }
 
-/// Circuits with what the prover leaves out, or that synthesise badly.
+/// Circuits that the prover doesn't support, or that synthesise badly.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Odd {
     #[default]

@@ -1,5 +1,5 @@
-//! How long it takes to make the development SRS, to open it, and to check and install it as a file from outside:
-//! `cargo bench -p zeno-srs -- 18 20`, with the degrees' logarithms; 16 without.
+//! Times of making the development SRS, of opening it, and of importing it as a file from outside:
+//! `cargo bench -p zeno-srs -- 18 20`, with the logarithms of the degrees; the default is 16.
 
 use std::{error::Error, time::Instant};
 

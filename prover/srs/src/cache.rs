@@ -1,74 +1,60 @@
-//! Where an SRS lies in the cache folder, and how it gets there.
+//! SRS files in the cache folder, their records, and their installation.
 
 use std::{
     fs,
     io::{self, Read, Write},
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
-use atomic_write_file::AtomicWriteFile;
 use blake2::{Blake2b512, Digest};
 use serde::{Deserialize, Serialize};
-
-use crate::{
-    Origin,
-    error::{Defect, SrsError},
-    layout::{self, MAX_K},
+use zeno_verifier::{
+    AtomicWriteFile, check_replaceable, make_private_folder, open_replacement, replace_file,
 };
 
-/// The version of [`Record`].
+use crate::{
+    error::{Defect, SrsError},
+    input_file::open_file,
+    layout,
+    origin::Origin,
+};
+
+/// Version of [`Record`].
 const RECORD_VERSION: u32 = 1;
-/// No record is longer.
+/// Limit on a record, in bytes.
 const MAX_RECORD_BYTES: u64 = 1 << 16;
 
-/// Where the SRS for `k` is. OpenVM looks for files of this name.
+/// Path of the SRS for `k`. OpenVM looks for files of this name.
 pub(crate) fn srs_path(cache: &Path, k: u32) -> PathBuf {
     cache.join("srs").join(format!("kzg_bn254_{k}.srs"))
 }
 
+/// Path of the record beside an SRS.
 fn record_path(srs: &Path) -> PathBuf {
     srs.with_extension("json")
 }
 
-/// The degrees in order and once each, if there are SRSs of them.
-pub(crate) fn check_degrees(ks: &[u32]) -> Result<Vec<u32>, SrsError> {
-    if let Some(k) = ks.iter().find(|k| !(1..=MAX_K).contains(*k)) {
-        return Err(SrsError::Degree(*k));
-    }
-    let mut ks = ks.to_vec();
-    ks.sort_unstable();
-    ks.dedup();
-    Ok(ks)
-}
-
-/// Opens a regular file. To open a pipe would be to wait for its writer.
-pub(crate) fn open_file(path: &Path) -> io::Result<fs::File> {
-    if fs::metadata(path)?.is_file() {
-        return fs::File::open(path);
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"))
-}
-
-/// What is known of an installed file.
+/// Description of an installed file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
     version: u32,
+    /// Logarithm of the degree.
     pub(crate) k: u32,
+    /// Size of the file, in bytes.
     pub(crate) bytes: u64,
-    /// The file's digest, in hexadecimal.
+    /// BLAKE2b-512 digest of the file, in hexadecimal.
     pub(crate) blake2b: String,
-    /// [`Origin::name`].
+    /// Name of the origin, [`Origin::name`].
     pub(crate) origin: String,
-    /// The file that it was read from, or how it was made.
+    /// Description of the imported file, or of the way in which this one was made.
     pub(crate) source: String,
-    /// The checks that it passed, in words.
+    /// Descriptions of the checks that the file passed.
     pub(crate) checks: Vec<String>,
 }
 
 impl Record {
-    /// The record beside the file `srs`.
+    /// Reads the record beside the file `srs`.
     pub(crate) fn read(srs: &Path) -> Result<Self, SrsError> {
         let path = record_path(srs);
         let file = match open_file(&path) {
@@ -90,7 +76,7 @@ impl Record {
     }
 }
 
-/// An SRS on its way into the cache: nothing of it is there before [`Installation::finish`].
+/// An SRS that is being written to the cache folder. It appears there at [`Installation::finish`], and not before.
 pub(crate) struct Installation {
     k: u32,
     path: PathBuf,
@@ -99,33 +85,34 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
+    /// Begins the installation of the SRS for `k`.
+    ///
+    /// # Errors
+    ///
+    /// [`SrsError::Io`] if the folder or the file can't be made, or if a file that is not regular is in the way.
     pub(crate) fn begin(cache: &Path, k: u32) -> Result<Self, SrsError> {
         let path = srs_path(cache, k);
         let folder = cache.join("srs");
-        // For this user alone: what lies there decides what proofs are made under.
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        made.map_err(SrsError::io(&folder))?;
-        for path in [&path, &record_path(&path)] {
-            if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
-                let error = io::Error::new(io::ErrorKind::AlreadyExists, "is not a regular file; remove it");
-                return Err(SrsError::io(path)(error));
-            }
-        }
-        let file = AtomicWriteFile::open(&path).map_err(SrsError::io(&path))?;
+        // For this user alone: the files decide which SRS proofs are made under.
+        make_private_folder(&folder).map_err(SrsError::io(&folder))?;
+        let record = record_path(&path);
+        check_replaceable(&record).map_err(SrsError::io(&record))?;
+        let file = open_replacement(&path).map_err(SrsError::io(&path))?;
         Ok(Self { k, path, file, hasher: Blake2b512::new() })
     }
 
+    /// Appends bytes to the file.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), SrsError> {
         self.hasher.update(bytes);
         self.file.write_all(bytes).map_err(SrsError::io(&self.path))
     }
 
-    /// The digest of what was written so far, in hexadecimal.
+    /// BLAKE2b-512 digest of the bytes that were written so far, in hexadecimal.
     pub(crate) fn digest(&self) -> String {
         hex::encode(self.hasher.clone().finalize())
     }
 
-    /// Puts the file and its record in place.
+    /// Moves the file and its record to their paths. `source` and `checks` are the record's.
     pub(crate) fn finish(self, origin: Origin, source: String, checks: &[&str]) -> Result<(), SrsError> {
         let record = Record {
             version: RECORD_VERSION,
@@ -146,11 +133,6 @@ impl Installation {
             _ => {}
         }
         self.file.commit().map_err(SrsError::io(&self.path))?;
-        let write_record = || {
-            let mut file = AtomicWriteFile::open(&record_path)?;
-            file.write_all(&record)?;
-            file.commit()
-        };
-        write_record().map_err(SrsError::io(&record_path))
+        replace_file(&record_path, &record).map_err(SrsError::io(&record_path))
     }
 }

@@ -1,21 +1,23 @@
-//! The checks that make an SRS from outside one to trust.
+//! Checks of an SRS from outside.
 //!
-//! That every point is in its group, [`curve`](crate::curve) checks while decoding. Here: that they are the right
-//! ones, which takes a random linear combination over all of them, with 128-bit coefficients `r_i` that are drawn
-//! after the file was chosen.
+//! [`curve`](crate::curve) checks, while decoding, that every point is in its group. This module checks that the points
+//! are the right ones. It uses a random linear combination of all of them, with 128-bit coefficients `r_i` that are
+//! drawn after the file was chosen.
 //!
-//! **Powers.** `g[0] = G`, `g2 = H`, and `e(sum r_i g[i], s_g2) = e(sum r_i g[i+1], g2)` over `0 <= i < n - 1`. Let
-//! `s_g2 = [tau] H`, and `D_i = [tau] g[i] - g[i+1]`. By bilinearity the equation says that `sum r_i D_i = 0`. If
-//! some `D_i` isn't zero, then, given the other coefficients, at most one `r_i` modulo the group's prime order
-//! satisfies it: it holds with probability at most `2^-128`. If all are zero, `g[i] = [tau^i] G` by induction.
+//! **Powers.** `g[0] = G`, `g2 = H`, and `e(sum r_i g[i], s_g2) = e(sum r_i g[i+1], g2)` over `0 <= i < n - 1`.
+//!
+//! Let `s_g2 = [tau] H`, and `D_i = [tau] g[i] - g[i+1]`. By bilinearity, the equation is `sum r_i D_i = 0`. If some
+//! `D_i` isn't zero, then, given the other coefficients, at most one `r_i` modulo the group's prime order satisfies it.
+//! So it holds with probability at most `2^-128`. If all `D_i` are zero, `g[i] = [tau^i] G` by induction.
 //!
 //! **Lagrange form.** Let `p` be the polynomial with the coefficients `r_0 .. r_(n-1)`, and `w` the domain's
-//! generator. The equation is `sum_i p(w^i) g_lagrange[i] = sum_j r_j g[j]`. With `p(w^i) = sum_j r_j w^(ij)` it
-//! says that `sum_j r_j E_j = 0` for `E_j = sum_i [w^(ij)] g_lagrange[i] - g[j]`, so, as above, all `E_j` are zero
-//! but with probability `2^-128`. Then `g` is the discrete Fourier transform of `g_lagrange`; as that can be
-//! inverted, `g_lagrange[i] = [1/n sum_j w^(-ij) tau^j] G = [L_i(tau)] G`.
+//! generator. The equation is `sum_i p(w^i) g_lagrange[i] = sum_j r_j g[j]`.
 //!
-//! Both use the same coefficients, so that an SRS that isn't one passes with probability at most `2^-127`.
+//! With `p(w^i) = sum_j r_j w^(ij)`, it is `sum_j r_j E_j = 0` for `E_j = sum_i [w^(ij)] g_lagrange[i] - g[j]`. As
+//! above, all `E_j` are zero except with probability `2^-128`. Then `g` is the discrete Fourier transform of
+//! `g_lagrange`. The transform is invertible, so `g_lagrange[i] = [1/n sum_j w^(-ij) tau^j] G = [L_i(tau)] G`.
+//!
+//! Both checks use the same coefficients. So false points pass with probability at most `2^-127`.
 
 use halo2curves::{
     bn256::{Bn256, Fr, G1, G1Affine, G2, G2Affine, G2Prepared},
@@ -33,7 +35,7 @@ use crate::{
     error::{Defect, Part},
 };
 
-/// What is checked, in words, for the record of an installation.
+/// Descriptions of the checks, for the record of an installation.
 pub(crate) const CHECKS: [&str; 5] = [
     "every point is canonical, on the curve, in the subgroup of prime order and not the identity",
     "g[0] and g2 are the generators",
@@ -42,11 +44,11 @@ pub(crate) const CHECKS: [&str; 5] = [
     "the installed file has the digest of what was checked",
 ];
 
-/// Secrets below this, and their negatives, are tried.
+/// One past the largest secret that is tried. The negatives are tried too.
 const SMALL_SECRETS: u32 = 1 << 16;
 
-/// Refuses a secret that everybody can find: a small one, or the negative of one. That a secret is none of these says little
-/// about who knows it, see [`Origin`](crate::Origin).
+/// Refuses a secret that everybody can find: a small one, or the negative of one. Passing says little about who knows
+/// the secret; see [`Origin`](crate::Origin).
 pub(crate) fn refuse_small_secret(s_g2: &G2Affine) -> Result<(), Defect> {
     let (secret, generator) = (s_g2.to_curve(), G2Affine::generator());
     let mut multiple = G2::identity();
@@ -59,20 +61,22 @@ pub(crate) fn refuse_small_secret(s_g2: &G2Affine) -> Result<(), Defect> {
     Ok(())
 }
 
-/// Checks the powers, as they come by.
+/// Check of the powers, which are fed in pieces.
 pub(crate) struct PowersCheck {
     k: u32,
     s_g2: G2Affine,
+    /// `r_0 .. r_(n-1)`.
     coefficients: Vec<u128>,
-    /// `sum r_i g[i]` so far.
+    /// `sum r_i g[i]` over the points that were fed.
     sum: G1,
-    /// `sum r_(i-1) g[i]` so far.
+    /// `sum r_(i-1) g[i]` over the points that were fed.
     shifted: G1,
+    /// The last point that was fed.
     last: G1Affine,
 }
 
 impl PowersCheck {
-    /// For the `2^k` powers of the secret in `s_g2`.
+    /// Begins the check of the `2^k` powers of the secret in `s_g2`, and draws the coefficients.
     pub(crate) fn new(k: u32, g2: &G2Affine, s_g2: &G2Affine) -> Result<Self, Defect> {
         if *g2 != G2Affine::generator() {
             return Err(Defect::Generator(Part::G2));
@@ -83,21 +87,21 @@ impl PowersCheck {
         Ok(Self { k, s_g2: *s_g2, coefficients, sum, shifted, last })
     }
 
-    /// The next points, the first of which is `g[start]`.
+    /// Feeds the points `g[start]`, `g[start + 1]`, …
     pub(crate) fn points(&mut self, start: usize, points: &[G1Affine]) -> Result<(), Defect> {
         if start == 0 && points.first() != Some(&G1Affine::generator()) {
             return Err(Defect::Generator(Part::G(0)));
         }
         let end = start + points.len();
         self.sum += combine(&self.coefficients[start..end], points);
-        // Nothing stands before g[0].
+        // g[0] has no predecessor.
         let skipped = usize::from(start == 0);
         self.shifted += combine(&self.coefficients[start + skipped - 1..end - 1], &points[skipped..]);
         self.last = *points.last().unwrap_or(&self.last);
         Ok(())
     }
 
-    /// All points have come by.
+    /// Ends the check, after all points were fed. Begins the one of the Lagrange form.
     pub(crate) fn finish(self) -> Result<LagrangeCheck, Defect> {
         let last = *self.coefficients.last().expect("there are 2^k coefficients");
         let without_last = (self.sum - self.last * Fr::from_u128(last)).to_affine();
@@ -117,20 +121,23 @@ impl PowersCheck {
     }
 }
 
-/// Checks the Lagrange form, as it comes by, against powers that were checked.
+/// Check of the Lagrange form, which is fed in pieces, against powers that were checked.
 pub(crate) struct LagrangeCheck {
+    /// `p(w^i)` for `i < n`.
     evaluations: Vec<Fr>,
+    /// `sum_j r_j g[j]`.
     expected: G1,
+    /// `sum_i p(w^i) g_lagrange[i]` over the points that were fed.
     sum: G1,
 }
 
 impl LagrangeCheck {
-    /// The next points, the first of which is `g_lagrange[start]`.
+    /// Feeds the points `g_lagrange[start]`, `g_lagrange[start + 1]`, …
     pub(crate) fn points(&mut self, start: usize, points: &[G1Affine]) {
         self.sum += msm_best(&self.evaluations[start..start + points.len()], points);
     }
 
-    /// All points have come by.
+    /// Ends the check, after all points were fed.
     pub(crate) fn finish(self) -> Result<(), Defect> {
         if self.sum == self.expected { Ok(()) } else { Err(Defect::Lagrange) }
     }
@@ -145,7 +152,7 @@ fn combine(coefficients: &[u128], points: &[G1Affine]) -> G1 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CEREMONIES, Origin, development};
+    use crate::origin::Origin;
 
     #[test]
     fn secrets_that_everybody_can_find_are_refused() {
@@ -156,10 +163,8 @@ mod tests {
                 assert_eq!(Origin::of(&point), Origin::Unknown);
             }
         }
-        for point in [point(Fr::from(65536)), point(Fr::from(u64::MAX)), development::s_g2()] {
-            assert_eq!(refuse_small_secret(&point), Ok(()));
+        for secret in [65536, u64::MAX] {
+            assert_eq!(refuse_small_secret(&point(Fr::from(secret))), Ok(()));
         }
-        assert_eq!(Origin::of(&development::s_g2()), Origin::Development);
-        assert_eq!(CEREMONIES.len(), 2);
     }
 }

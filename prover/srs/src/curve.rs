@@ -1,4 +1,4 @@
-//! Points and fields: raw bytes, roots of unity.
+//! Raw bytes of points, and roots of unity.
 
 use halo2curves::{
     bn256::{Fq, Fq2, Fr, G1Affine, G2Affine},
@@ -13,25 +13,29 @@ use crate::{
     layout::{G1_BYTES, G2_BYTES},
 };
 
-/// How many points are held in memory at a time: large enough for Pippenger's buckets to pay, 64 MiB of points.
-/// Tests have smaller pieces, so that small files have several.
+/// Number of points that are in memory at a time: 64 MiB, enough for Pippenger's buckets to pay off. Smaller in tests,
+/// so that small files have several chunks.
 pub(crate) const CHUNK_POINTS: usize = if cfg!(test) { 1 << 13 } else { 1 << 20 };
 
-/// The primitive `2^k`-th root of unity that halo2's domain has: a power of `7^((r - 1) / 2^28)`.
+/// The primitive `2^k`-th root of unity of halo2's domain: a power of `7^((r - 1) / 2^28)`.
 pub(crate) fn root_of_unity(k: u32) -> Fr {
     (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root * root)
 }
 
-/// Decodes points from outside. `part` names the one of an index, counted from the first of `bytes`.
+/// Decodes untrusted points of G1, 64 bytes each, and checks them. `part` names the point with an index in `bytes`.
 ///
-/// The curve's order is prime, so a point on it is in the right group.
+/// The curve's order is prime, so every point on it is in the right group.
+///
+/// # Errors
+///
+/// The [`Defect`] of the first bad point.
 pub(crate) fn decode_g1(bytes: &[u8], part: impl Fn(u64) -> Part) -> Result<Vec<G1Affine>, Defect> {
     let good = |bytes| G1Affine::from_raw_bytes(bytes).filter(|point| !bool::from(point.is_identity()));
     let mut points = vec![G1Affine::default(); bytes.len() / G1_BYTES];
     let bad = bytes.par_chunks_exact(G1_BYTES).zip(&mut points).enumerate().find_map_first(
-        |(index, (bytes, place))| match good(bytes) {
+        |(index, (bytes, decoded))| match good(bytes) {
             Some(point) => {
-                *place = point;
+                *decoded = point;
                 None
             }
             None => Some((index, bytes)),
@@ -43,7 +47,7 @@ pub(crate) fn decode_g1(bytes: &[u8], part: impl Fn(u64) -> Part) -> Result<Vec<
     }
 }
 
-/// Decodes a point of G2 from outside, and checks that its order is the right one.
+/// Decodes an untrusted point of G2, and checks that it is in the subgroup of prime order.
 pub(crate) fn decode_g2(bytes: &[u8; G2_BYTES], part: Part) -> Result<G2Affine, Defect> {
     let point = G2Affine::from_raw_bytes(bytes)
         .filter(|point| !bool::from(point.is_identity()))
@@ -51,7 +55,7 @@ pub(crate) fn decode_g2(bytes: &[u8; G2_BYTES], part: Part) -> Result<G2Affine, 
     if bool::from(point.to_curve().is_torsion_free()) { Ok(point) } else { Err(Defect::Subgroup(part)) }
 }
 
-/// Why these are not the bytes of a point with coordinates in `F`.
+/// The defect of bytes that are no point with coordinates in `F`.
 fn defect_of<F: SerdeObject>(bytes: &[u8], part: Part) -> Defect {
     let (x, y) = bytes.split_at(bytes.len() / 2);
     if bytes.iter().all(|byte| *byte == 0) {
@@ -65,7 +69,7 @@ fn defect_of<F: SerdeObject>(bytes: &[u8], part: Part) -> Defect {
     }
 }
 
-/// The raw bytes of points.
+/// Encodes points of G1, 64 bytes each.
 pub(crate) fn encode_g1(points: &[G1Affine]) -> Vec<u8> {
     let mut bytes = vec![0; points.len() * G1_BYTES];
     bytes.par_chunks_exact_mut(G1_BYTES).zip_eq(points).for_each(|(mut bytes, point)| {
@@ -74,7 +78,7 @@ pub(crate) fn encode_g1(points: &[G1Affine]) -> Vec<u8> {
     bytes
 }
 
-/// The raw bytes of a point of G2.
+/// Encodes a point of G2.
 pub(crate) fn encode_g2(point: &G2Affine) -> [u8; G2_BYTES] {
     let mut bytes = [0; G2_BYTES];
     point.write_raw(&mut bytes.as_mut_slice()).expect("128 bytes hold a point");
@@ -87,19 +91,12 @@ mod tests {
 
     use super::*;
 
-    const MODULUS: [u8; 32] = {
-        // q in little-endian bytes: limbs 0x3c208c16d87cfd47, 0x97816a916871ca8d, 0xb85045b68181585d,
-        // 0x30644e72e131a029.
-        let limbs =
-            [0x3c20_8c16_d87c_fd47_u64, 0x9781_6a91_6871_ca8d, 0xb850_45b6_8181_585d, 0x3064_4e72_e131_a029];
-        let mut bytes = [0; 32];
-        let mut index = 0;
-        while index < 32 {
-            bytes[index] = (limbs[index / 8] >> (8 * (index % 8))) as u8;
-            index += 1;
-        }
+    /// Modulus of the base field, little-endian.
+    fn modulus() -> Vec<u8> {
+        let mut bytes = hex::decode(Fq::MODULUS.trim_start_matches("0x")).unwrap();
+        bytes.reverse();
         bytes
-    };
+    }
 
     fn some_points() -> Vec<G1Affine> {
         (1..20).map(|scalar| (G1Affine::generator() * Fr::from(scalar * 0x1234_5678)).to_affine()).collect()
@@ -114,7 +111,7 @@ mod tests {
         let refused = |alter: &dyn Fn(&mut [u8])| {
             let mut bytes = bytes.clone();
             alter(&mut bytes[7 * G1_BYTES..8 * G1_BYTES]);
-            // A later bad point is not the one that is named.
+            // The error names the first bad point, not this later one.
             bytes[9 * G1_BYTES..10 * G1_BYTES].fill(0);
             decode_g1(&bytes, |index| Part::GLagrange(100 + index)).unwrap_err()
         };
@@ -122,7 +119,7 @@ mod tests {
         assert_eq!(refused(&|point| point.fill(0)), Defect::Identity(part));
         assert_eq!(refused(&|point| point[0] ^= 1), Defect::OffCurve(part));
         assert_eq!(
-            refused(&|point| point[..32].copy_from_slice(&MODULUS)),
+            refused(&|point| point[..32].copy_from_slice(&modulus())),
             Defect::Coordinate { part, coordinate: 'x' }
         );
         assert_eq!(refused(&|point| point[32..].fill(0xff)), Defect::Coordinate { part, coordinate: 'y' });
@@ -134,7 +131,7 @@ mod tests {
         assert_eq!(decode_g2(&encode_g2(&point), Part::SG2).unwrap(), point);
         assert_eq!(decode_g2(&[0; G2_BYTES], Part::SG2), Err(Defect::Identity(Part::SG2)));
 
-        // G2's cofactor is about 2^254, so a point that is found by its x is not in the subgroup.
+        // G2's cofactor is about 2^254, so a point that is found by its x is hardly in the subgroup.
         let outside = (1..)
             .find_map(|x| {
                 let x = Fq2::from(x);

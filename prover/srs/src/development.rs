@@ -1,6 +1,6 @@
-//! The insecure SRS for development.
+//! The insecure SRS for development, made from a public seed.
 
-use std::{cell::OnceCell, path::Path, sync::OnceLock};
+use std::{cell::OnceCell, path::Path};
 
 use blake2::{Blake2b512, Digest};
 use halo2curves::{
@@ -11,28 +11,31 @@ use halo2curves::{
 use rayon::prelude::*;
 
 use crate::{
-    Origin, SrsError,
-    cache::{Installation, check_degrees, srs_path},
+    cache::{Installation, srs_path},
     curve::{CHUNK_POINTS, encode_g1, encode_g2, root_of_unity},
-    fixed_base::Table,
+    degrees::check_degrees,
+    error::SrsError,
+    fixed_base::FixedBaseTable,
+    origin::Origin,
     progress::{Progress, Step},
     srs::Srs,
 };
 
-/// What the development SRS is made from: its secret is the BLAKE2b-512 digest of this sentence, as a little-endian
-/// number modulo the order of the group. **Everybody knows it, so everybody can forge proofs under this SRS.**
+/// Seed of the development SRS. Its secret is the BLAKE2b-512 digest of this sentence, as a little-endian number modulo
+/// the order of the group. **Everybody knows it, so everybody can forge proofs under this SRS.**
 pub const DEVELOPMENT_SEED: &str = "Zeno's SRS for development. Its secret is this sentence's digest, so a proof \
                                     under it proves nothing.";
 
-/// Scalars that are computed in one go.
+/// Number of consecutive scalars that one thread computes.
 const RUN: usize = 1024;
 
-/// Installs the development SRS for each degree of `ks`, unless it is there. The files are the same wherever they
-/// are made.
+/// Installs the development SRS for each `k` of `ks`, unless it is already installed. The files are the same on every
+/// host.
 ///
 /// # Errors
 ///
-/// When an SRS of another origin is there, which this one must not replace, or when a file can't be written.
+/// [`SrsError::Occupied`] if an SRS of another origin is installed, which this one must not replace. Another
+/// [`SrsError`] if a `k` is out of range, or if a file can't be written.
 pub fn development(cache: &Path, ks: &[u32], progress: &dyn Progress) -> Result<Vec<Srs>, SrsError> {
     let ks = check_degrees(ks)?;
     let table = OnceCell::new();
@@ -43,11 +46,11 @@ pub fn development(cache: &Path, ks: &[u32], progress: &dyn Progress) -> Result<
                 return Err(SrsError::Occupied { k, path: srs_path(cache, k), origin: srs.origin() });
             }
             Err(SrsError::Io { path, source }) => return Err(SrsError::Io { path, source }),
-            // Nothing is there, or nothing that could be used.
+            // No SRS is installed, or none that can be used.
             Err(_) => {}
         }
         let mut installation = Installation::begin(cache, k)?;
-        let table = table.get_or_init(|| Table::new(G1Affine::generator()));
+        let table = table.get_or_init(|| FixedBaseTable::new(G1Affine::generator()));
         write(k, tau(), &s_g2(), table, progress, |bytes| installation.write(bytes))?;
         installation.finish(Origin::Development, "made from the public seed".to_owned(), &[])?;
         Srs::open(cache, k)
@@ -55,29 +58,28 @@ pub fn development(cache: &Path, ks: &[u32], progress: &dyn Progress) -> Result<
     ks.into_iter().map(install).collect()
 }
 
-/// The secret that is none.
+/// The secret, which everybody can compute.
 fn tau() -> Fr {
     hash_to_scalar(DEVELOPMENT_SEED.as_bytes())
 }
 
-/// The secret in G2, by which the development SRS is recognised.
+/// The secret in G2, `[tau] H`. [`Origin`] recognises the development SRS by it.
 pub(crate) fn s_g2() -> G2Affine {
-    static S_G2: OnceLock<G2Affine> = OnceLock::new();
-    *S_G2.get_or_init(|| (G2Affine::generator() * tau()).to_affine())
+    (G2Affine::generator() * tau()).to_affine()
 }
 
-/// The BLAKE2b-512 digest as a little-endian number modulo the order of the group.
+/// The BLAKE2b-512 digest of bytes, as a little-endian number modulo the order of the group.
 pub(crate) fn hash_to_scalar(bytes: &[u8]) -> Fr {
     Fr::from_uniform_bytes(&Blake2b512::digest(bytes).into())
 }
 
-/// Writes the SRS with the secret `tau` in the layout of an `.srs` file. `tau` is no root of unity, and `table` is the
-/// generator's.
+/// Writes the SRS with the secret `tau` in the layout of an `.srs` file. `tau` must be no root of unity, and `table`
+/// must be that of the generator of G1.
 pub(crate) fn write<E>(
     k: u32,
     tau: Fr,
     s_g2: &G2Affine,
-    table: &Table,
+    table: &FixedBaseTable,
     progress: &dyn Progress,
     mut out: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -99,18 +101,18 @@ pub(crate) fn write<E>(
     out(&encode_g2(s_g2))
 }
 
-/// `base^start`, `base^(start + 1)`, ...
+/// Computes `base^start`, `base^(start + 1)`, …
 fn powers(base: Fr, start: usize, powers: &mut [Fr]) {
     powers.par_chunks_mut(RUN).enumerate().for_each(|(run, powers)| {
         let mut power = base.pow_vartime([(start + run * RUN) as u64]);
-        for place in powers {
-            *place = power;
+        for value in powers {
+            *value = power;
             power *= base;
         }
     });
 }
 
-/// `L_start(tau)`, `L_(start + 1)(tau)`, ...: `L_i(tau) = (tau^n - 1) w^i / (n (tau - w^i))`.
+/// Computes `L_start(tau)`, `L_(start + 1)(tau)`, …, where `L_i(tau) = (tau^n - 1) w^i / (n (tau - w^i))`.
 fn lagrange(k: u32, tau: Fr, start: usize, values: &mut [Fr]) {
     let n = 1_u64 << k;
     let w = root_of_unity(k);
@@ -132,11 +134,19 @@ mod tests {
 
     use super::*;
     use crate::{
+        check::refuse_small_secret,
         layout,
         testing::{FixedByte, srs_bytes},
     };
 
-    /// halo2's own setup, which draws its secret from an RNG, gives the same bytes for the same secret.
+    /// The verifier's constant belongs to the seed.
+    #[test]
+    fn the_secret_is_recognised() {
+        assert_eq!(Origin::of(&s_g2()), Origin::Development);
+        assert_eq!(refuse_small_secret(&s_g2()), Ok(()));
+    }
+
+    /// halo2's own setup draws its secret from an RNG. It gives the same bytes for the same secret.
     #[test]
     fn the_bytes_are_those_of_halo2() {
         for k in [1, 2, 5, 11] {
@@ -148,7 +158,7 @@ mod tests {
         }
     }
 
-    /// Everybody has the same file.
+    /// The file is the same on every host and in every version.
     #[test]
     fn the_file_does_not_change() {
         let digest = Blake2b512::digest(srs_bytes(9, tau()));

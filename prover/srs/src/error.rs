@@ -1,4 +1,4 @@
-//! Why an SRS is refused.
+//! Errors: missing SRSs, and defects of files.
 
 use std::{
     fmt, io,
@@ -7,9 +7,9 @@ use std::{
 
 use thiserror::Error;
 
-use crate::{Origin, layout::MAX_K};
+use crate::{layout::MAX_K, origin::Origin};
 
-/// Why there is no SRS.
+/// Reason why there is no SRS.
 #[derive(Debug, Error)]
 pub enum SrsError {
     /// A file can't be read or written.
@@ -17,27 +17,27 @@ pub enum SrsError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A file is not what it has to be.
+    /// A file has a defect.
     #[error("{}: {defect}", .path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The defect.
         defect: Defect,
     },
-    /// None is installed.
+    /// No SRS of this degree is installed.
     #[error(
         "{}: there is no SRS for k = {k}; `zeno srs import FILE` installs a ceremony's, `zeno srs dev` makes an \
          insecure one for development",
         .path.display()
     )]
     Absent {
-        /// The degree's logarithm.
+        /// Logarithm of the degree.
         k: u32,
-        /// Where it would be.
+        /// Path at which it would be.
         path: PathBuf,
     },
     /// The development SRS would replace another one.
@@ -47,14 +47,14 @@ pub enum SrsError {
         .path.display()
     )]
     Occupied {
-        /// The degree's logarithm.
+        /// Logarithm of the degree.
         k: u32,
-        /// Where it lies.
+        /// Path of the installed SRS.
         path: PathBuf,
-        /// Where it comes from.
+        /// Origin of the installed SRS.
         origin: Origin,
     },
-    /// There is no SRS of this degree.
+    /// There are no SRSs of this degree.
     #[error(
         "k = {0} is no degree of an SRS: 1 to {MAX_K} are, because BN254 has roots of unity of order 2^{MAX_K}"
     )]
@@ -62,99 +62,101 @@ pub enum SrsError {
 }
 
 impl SrsError {
+    /// The error of the system about a path.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path: path.to_owned(), source }
     }
 
+    /// The error of a defect of a file.
     pub(crate) fn file(path: &Path) -> impl FnOnce(Defect) -> Self {
         move |defect| Self::File { path: path.to_owned(), defect }
     }
 }
 
-/// What is wrong with a file, and where.
+/// Defect of a file, and the part that has it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Defect {
-    /// Neither of the two formats.
+    /// It has neither of the two formats.
     #[error(
         "is neither a snarkjs .ptau nor a raw halo2 .srs file: it is {bytes} bytes long and begins with {start:02x?}"
     )]
     Format {
-        /// The file's size.
+        /// Size of the file, in bytes.
         bytes: u64,
-        /// Its first bytes.
+        /// First bytes of the file.
         start: Vec<u8>,
     },
-    /// An `.srs` file with compressed points.
+    /// It is an `.srs` file with compressed points.
     #[error(
         "is an .srs file for k = {k} with compressed points; it has to be in the raw format \
          (halo2's SerdeFormat::RawBytes)"
     )]
     Compressed {
-        /// The degree's logarithm.
+        /// Logarithm of the degree.
         k: u32,
     },
-    /// Too short or too long.
+    /// It, or a part of it, has the wrong size.
     #[error(
         "{what} is {found} bytes long, but has to be {expected}: the file is truncated, or not what it says it is"
     )]
     Size {
-        /// What.
+        /// The file or the part.
         what: &'static str,
-        /// Its size by the file's own header.
+        /// Size that follows from the file's own header, in bytes.
         expected: u64,
-        /// Its size.
+        /// Actual size, in bytes.
         found: u64,
     },
-    /// A `.ptau` of another version.
+    /// It is a `.ptau` file of another version.
     #[error("is a .ptau file of version {0}; only version 1 is known")]
     Version(u32),
-    /// A `.ptau` that says it has absurdly many sections.
+    /// It is a `.ptau` file that claims more sections than the format has.
     #[error("says that it has {0} sections; a .ptau file has at most 15")]
     SectionCount(u32),
-    /// A section of a `.ptau` is not there.
+    /// A section of a `.ptau` file is missing.
     #[error("has no section {id} ({name})")]
     NoSection {
-        /// The section's number.
+        /// Number of the section.
         id: u32,
-        /// What it holds.
+        /// Content of the section.
         name: &'static str,
     },
-    /// A section of a `.ptau` is there twice.
+    /// A section of a `.ptau` file is present twice.
     #[error("has section {0} twice")]
     SectionTwice(u32),
-    /// A `.ptau` without the Lagrange form.
+    /// It is a `.ptau` file without the Lagrange form.
     #[error(
         "has no Lagrange form (section 12); make one with `snarkjs powersoftau prepare phase2`, or take a prepared \
          file (powersOfTau28_hez_final_*.ptau)"
     )]
     NotPrepared,
-    /// A `.ptau` for another curve.
+    /// It is a `.ptau` file for another curve.
     #[error("is for {curve}, whose base field has the modulus 0x{modulus}; only BN254 is supported")]
     OtherCurve {
-        /// The curve's name, or "another curve".
+        /// Name of the curve, or "another curve".
         curve: &'static str,
-        /// The modulus, in hexadecimal.
+        /// Modulus of the base field, in hexadecimal.
         modulus: String,
     },
-    /// The file's `k` is out of range.
+    /// Its `k` is out of range.
     #[error("is for k = {0}; 1 to {MAX_K} are possible")]
     Degree(u32),
-    /// An `.srs` file holds one degree, and another one was asked for.
+    /// It is an `.srs` file, which holds one degree, and another one was requested.
     #[error(
         "holds the SRS for k = {holds} only, not for k = {asked}: the Lagrange form is another one for each k"
     )]
     OtherDegree {
-        /// What was asked for.
+        /// Requested `k`.
         asked: u32,
-        /// What there is.
+        /// `k` of the file.
         holds: u32,
     },
-    /// A `.ptau` holds fewer powers than are asked for.
+    /// It is a `.ptau` file with fewer powers than were requested.
     #[error("holds the SRS for every k up to {power}, not for k = {asked}")]
     TooSmall {
-        /// What was asked for.
+        /// Requested `k`.
         asked: u32,
-        /// The largest there is.
+        /// Largest `k` of the file.
         power: u32,
     },
     /// A coordinate is not below the modulus.
@@ -177,7 +179,7 @@ pub enum Defect {
     /// A point of G2 is not in the subgroup of prime order.
     #[error("{0} is on the curve, but not in the subgroup of prime order")]
     Subgroup(Part),
-    /// The secret can be found by trying.
+    /// The secret is small, so that trial finds it.
     #[error(
         "the secret in s_g2 is {0}, or the group's order minus that: everybody can find it by trying, and forge proofs of \
          anything under this SRS"
@@ -198,7 +200,7 @@ pub enum Defect {
     /// The file differs from its record.
     #[error("differs from the record of what was installed ({what}); remove it, and import or make it again")]
     Altered {
-        /// What differs.
+        /// Subject of the difference.
         what: &'static str,
     },
 }
@@ -206,13 +208,13 @@ pub enum Defect {
 /// A point of an SRS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// A power.
+    /// The power with this index.
     G(u64),
-    /// A point of the Lagrange form.
+    /// The point of the Lagrange form with this index.
     GLagrange(u64),
     /// The generator of G2.
     G2,
-    /// The secret in G2.
+    /// The secret in G2, `[tau] H`.
     SG2,
 }
 

@@ -1,8 +1,8 @@
-//! Many multiples of one point.
+//! Fixed-base scalar multiplication: multiples of one point by many scalars.
 //!
-//! The point's multiples by every digit of every window are in a table, so that a multiple is a sum of one entry
-//! for each window. Digits have signs, so that half of them are there. The sums of a batch go on side by side, in affine
-//! coordinates ([`Adder`]).
+//! A table holds the point's multiples by every digit of every window, so that a multiple is a sum of one entry for
+//! each window. Digits are signed, which halves the table. The sums of a batch are computed side by side, in affine
+//! coordinates ([`BatchAdder`]).
 
 use halo2curves::{
     bn256::{Fr, G1, G1Affine},
@@ -10,21 +10,25 @@ use halo2curves::{
     group::{Curve, Group, prime::PrimeCurveAffine},
 };
 use rayon::prelude::*;
-use zeno_bn254::{Adder, Pairs, Point};
+use zeno_bn254::{BatchAdder, Pairs, Point};
 
-/// Bits of a digit. The table of 16 windows has 32 MiB.
+/// Size of a digit, in bits. The table of 16 windows has 32 MiB.
 const WINDOW_BITS: usize = 16;
-/// Windows, the last of which takes the carry of the one before as well: its digits are below a quarter of the others.
+/// Number of windows. The last one absorbs the carry of the one before, since its own digits are below a quarter of the
+/// others.
 const WINDOWS: usize = (Fr::NUM_BITS as usize).div_ceil(WINDOW_BITS);
-/// Sums that share an inversion: few enough that they, and what is computed on the way, fit the second-level cache.
+/// Number of sums that share an inversion: so few that they, and their intermediate results, fit the second-level
+/// cache.
 const BATCH: usize = 1024;
 
-/// The multiples of a point by `digit * 2^(WINDOW_BITS * window)`, for digits from 0 to `2^(WINDOW_BITS - 1)`.
-pub(crate) struct Table {
+/// Multiples of a point by `digit · 2^(WINDOW_BITS · window)`, `[WINDOWS × 2^(WINDOW_BITS − 1) + 1]`, with digits from
+/// 0 to `2^(WINDOW_BITS − 1)`.
+pub(crate) struct FixedBaseTable {
     windows: Vec<Vec<Point>>,
 }
 
-impl Table {
+impl FixedBaseTable {
+    /// Computes the table of a point.
     pub(crate) fn new(base: G1Affine) -> Self {
         let mut bases = vec![base.to_curve()];
         while bases.len() < WINDOWS {
@@ -43,18 +47,18 @@ impl Table {
         Self { windows: bases.par_iter().map(window).collect() }
     }
 
-    /// The multiples by `scalars`.
+    /// Computes the point's multiples by `scalars`, in their order.
     pub(crate) fn multiples(&self, scalars: &[Fr]) -> Vec<G1Affine> {
         let mut points = vec![G1Affine::identity(); scalars.len()];
         points.par_chunks_mut(BATCH).zip(scalars.par_chunks(BATCH)).for_each_init(
-            Adder::default,
+            BatchAdder::default,
             |adder, (points, scalars)| {
                 let digits: Vec<_> = scalars.iter().map(digits).collect();
                 let mut sums = vec![Point::INFINITY; scalars.len()];
                 let mut entries = sums.clone();
                 for (window, table) in self.windows.iter().enumerate() {
-                    // Copies alone first: they miss the cache, and with nothing between them, many are under way at
-                    // a time.
+                    // Copies come first, because they miss the cache: without work between them, many of the misses
+                    // overlap.
                     for (entry, digits) in entries.iter_mut().zip(&digits) {
                         *entry = table[digits[window].unsigned_abs() as usize];
                     }
@@ -74,7 +78,7 @@ impl Table {
     }
 }
 
-/// Adds a window's entries to the sums.
+/// One window's entries, which are added to the sums.
 struct Window<'a> {
     sums: &'a mut [Point],
     entries: &'a [Point],
@@ -92,7 +96,7 @@ impl Pairs for Window<'_> {
     }
 }
 
-/// The digits of a scalar, lowest first, from `-2^(WINDOW_BITS - 1)` to `2^(WINDOW_BITS - 1)`.
+/// The digits of a scalar, lowest first, each from `-2^(WINDOW_BITS - 1)` to `2^(WINDOW_BITS - 1)`.
 fn digits(scalar: &Fr) -> [i32; WINDOWS] {
     let bytes = scalar.to_repr();
     let mut carry = 0;
@@ -106,18 +110,23 @@ fn digits(scalar: &Fr) -> [i32; WINDOWS] {
 
 #[cfg(test)]
 mod tests {
-    use halo2curves::ff::Field;
+    use halo2curves::ff::{Field, FromUniformBytes};
     use rand::Rng;
 
     use super::*;
-    use crate::development::hash_to_scalar;
 
     #[test]
     fn multiples_are_those_of_double_and_add() {
         let base = (G1Affine::generator() * Fr::from(0xabcd)).to_affine();
-        let table = Table::new(base);
+        let table = FixedBaseTable::new(base);
         let mut rng = rand::rng();
-        let mut scalars: Vec<Fr> = (0..2500).map(|_| hash_to_scalar(&rng.random::<[u8; 32]>())).collect();
+        let mut scalars: Vec<Fr> = (0..2500)
+            .map(|_| {
+                let mut bytes = [0; 64];
+                rng.fill(&mut bytes);
+                Fr::from_uniform_bytes(&bytes)
+            })
+            .collect();
         // Zero, one, powers of the window, all digits zero but the last, the largest scalar.
         scalars.extend([Fr::ZERO, Fr::ONE, Fr::from(1 << WINDOW_BITS), Fr::from((1 << WINDOW_BITS) - 1)]);
         scalars.extend([-Fr::ONE, -Fr::from(2), Fr::from(2).pow_vartime([253]), Fr::from_u128(u128::MAX)]);

@@ -1,31 +1,35 @@
-//! Importing a ceremony's file.
+//! Import of a ceremony's file.
 
 use std::path::Path;
 
+use halo2curves::bn256::{G1Affine, G2Affine};
+
 use crate::{
-    Origin,
     cache::Installation,
     check::{CHECKS, PowersCheck, refuse_small_secret},
     curve::{CHUNK_POINTS, decode_g1, decode_g2},
-    error::{Part, SrsError},
-    known::{FILES_SOURCE, KnownFile},
-    layout::G1_BYTES,
+    error::{Defect, Part, SrsError},
+    layout::{G1_BYTES, G2_BYTES},
+    origin::{FILES_SOURCE, KnownFile, Origin},
     progress::{Progress, Step},
     source::Source,
     srs::Srs,
 };
 
-/// Checks a raw halo2 `.srs` or a prepared snarkjs `.ptau` file, and installs its SRS for each degree of `ks` in the
-/// cache folder, in place of the one that was there. Without `ks`: the one that an `.srs` file holds, or those of
-/// [`DEGREES`](crate::DEGREES) that a `.ptau` file holds, or else its largest.
+/// Checks a raw halo2 `.srs` file or a prepared snarkjs `.ptau` file, and installs its SRS for each `k` of `ks` in the
+/// cache folder. An SRS that is already installed is replaced.
 ///
-/// For each degree, nothing is installed before all of it was checked: `check.rs` says what
-/// and why. The points go by in pieces; for k = 23 there is about 1 GiB in memory at a time, most of it the
-/// Lagrange form of a `.ptau` file, which has to be put in order.
+/// If `ks` is empty, the degree of an `.srs` file is imported. Of a `.ptau` file, those of [`DEGREES`](crate::DEGREES)
+/// that it holds are imported, or else its largest.
+///
+/// Nothing of a degree is installed before all of it was checked. `check.rs` describes and derives the checks. The
+/// points are read in chunks. For k = 23, about 1 GiB is in memory at a time. Most of it is the Lagrange form of a
+/// `.ptau` file, which has to be reordered.
 ///
 /// # Errors
 ///
-/// When the file can't be read, isn't what it says it is, doesn't have one of the degrees, or fails a check.
+/// [`SrsError`] if the file can't be read, has a defect, lacks one of the degrees, or fails a check, or if the SRS
+/// can't be written.
 pub fn import(cache: &Path, file: &Path, ks: &[u32], progress: &dyn Progress) -> Result<Vec<Srs>, SrsError> {
     let source = Source::open(file)?;
     let ks = source.degrees(ks)?;
@@ -33,9 +37,9 @@ pub fn import(cache: &Path, file: &Path, ks: &[u32], progress: &dyn Progress) ->
     ks.into_iter().map(|k| install(cache, &source, k, description.as_deref(), progress)).collect()
 }
 
-/// What is said of a file of which only parts are installed: which published one it is, or its digest. That is a statement of
-/// its own, from reading all of it once, and not of what is read and checked afterwards. A raw file is installed as it is, so
-/// that the digest of what was checked is its digest.
+/// Describes a `.ptau` file, of which only parts are installed: by the name under which it was published, or else by
+/// its digest. The digest comes from a separate reading of the whole file, not from the bytes that are checked later. A
+/// raw file needs no description, since it is installed as it is: the digest of the checked bytes is its own.
 fn describe(source: &Source, progress: &dyn Progress) -> Result<Option<String>, SrsError> {
     let Source::Ptau(ptau) = source else { return Ok(None) };
     let input = &ptau.input;
@@ -47,6 +51,7 @@ fn describe(source: &Source, progress: &dyn Progress) -> Result<Option<String>, 
     }))
 }
 
+/// Checks the SRS for `k` of a file, and installs it.
 fn install(
     cache: &Path,
     source: &Source,
@@ -56,51 +61,37 @@ fn install(
 ) -> Result<Srs, SrsError> {
     let n = 1_usize << k;
     let refuse = |defect| source.input().refuse(defect);
-    let g2_bytes = source.g2()?;
-    let g2 = decode_g2(&g2_bytes[0], Part::G2).map_err(refuse)?;
-    let s_g2 = decode_g2(&g2_bytes[1], Part::SG2).map_err(refuse)?;
-    // Before memory is taken by the size that the file says it has: a sparse one has it for nothing.
-    for index in [0, n - 1] {
-        let mut point = [0; G1_BYTES];
-        source.powers(index, &mut point)?;
-        decode_g1(&point, |_| Part::G(index as u64)).map_err(refuse)?;
-    }
+    let (g2_bytes, [g2, s_g2]) = read_g2(source)?;
+    check_ends(source, n)?;
     let mut check = PowersCheck::new(k, &g2, &s_g2).map_err(refuse)?;
 
-    // What is checked is what is written: the same bytes in memory.
     let mut installation = Installation::begin(cache, k)?;
     installation.write(&k.to_le_bytes())?;
-    let mut bytes = vec![0; n.min(CHUNK_POINTS) * G1_BYTES];
-    let chunk = bytes.len() / G1_BYTES;
-    let advance = |step, done: usize| progress.advance(step, done as u64, n as u64);
-
-    let step = Step::ImportPowers { k };
-    advance(step, 0);
-    for start in (0..n).step_by(chunk) {
-        source.powers(start, &mut bytes)?;
-        let points = decode_g1(&bytes, |index| Part::G(start as u64 + index)).map_err(refuse)?;
-        check.points(start, &points).map_err(refuse)?;
-        installation.write(&bytes)?;
-        advance(step, start + chunk);
-    }
+    let mut copy = PointCopy { source, installation: &mut installation, progress, n };
+    copy.points(
+        Step::ImportPowers { k },
+        Part::G,
+        |start, bytes| source.powers(start, bytes),
+        |start, points| check.points(start, points),
+    )?;
     let mut check = check.finish().map_err(refuse)?;
 
-    let step = Step::ImportLagrange { k };
-    advance(step, 0);
     let lagrange = source.lagrange(k)?;
-    for start in (0..n).step_by(chunk) {
-        lagrange.read(start, &mut bytes)?;
-        // The identity would mean that the secret is a root of unity, which everybody can find out.
-        let points = decode_g1(&bytes, |index| Part::GLagrange(start as u64 + index)).map_err(refuse)?;
-        check.points(start, &points);
-        installation.write(&bytes)?;
-        advance(step, start + chunk);
-    }
+    // Decoding refuses the identity. It would mean that the secret is a root of unity, which everybody can find out.
+    copy.points(
+        Step::ImportLagrange { k },
+        Part::GLagrange,
+        |start, bytes| lagrange.read(start, bytes),
+        |start, points| {
+            check.points(start, points);
+            Ok(())
+        },
+    )?;
     check.finish().map_err(refuse)?;
     refuse_small_secret(&s_g2).map_err(refuse)?;
 
     installation.write(g2_bytes.as_flattened())?;
-    // In quotation marks: a name says what its maker likes.
+    // In quotation marks, because the file's maker chose the name.
     let name = source.input().path.file_name().unwrap_or_default().to_string_lossy();
     let description = match description {
         Some(description) => format!("the file {name:?}, {description} when it was read beforehand"),
@@ -108,4 +99,59 @@ fn install(
     };
     installation.finish(Origin::of(&s_g2), description, &CHECKS)?;
     Srs::open(cache, k)
+}
+
+/// Reads `g2` and `s_g2`: their raw bytes, and the points.
+fn read_g2(source: &Source) -> Result<([[u8; G2_BYTES]; 2], [G2Affine; 2]), SrsError> {
+    let bytes = source.g2()?;
+    let decode =
+        |index: usize, part| decode_g2(&bytes[index], part).map_err(|defect| source.input().refuse(defect));
+    let points = [decode(0, Part::G2)?, decode(1, Part::SG2)?];
+    Ok((bytes, points))
+}
+
+/// Checks that the first and the last of `n` powers are points. The memory of an import depends on the size that the
+/// file claims, and a sparse file has any size without content.
+fn check_ends(source: &Source, n: usize) -> Result<(), SrsError> {
+    for index in [0, n - 1] {
+        let mut point = [0; G1_BYTES];
+        source.powers(index, &mut point)?;
+        decode_g1(&point, |_| Part::G(index as u64)).map_err(|defect| source.input().refuse(defect))?;
+    }
+    Ok(())
+}
+
+/// The copy of a file's points to an installation. The checked bytes and the written ones are the same in memory.
+struct PointCopy<'a> {
+    source: &'a Source,
+    installation: &'a mut Installation,
+    progress: &'a dyn Progress,
+    /// Number of points of each form.
+    n: usize,
+}
+
+impl PointCopy<'_> {
+    /// Copies the `n` points of one form in chunks, and passes them to a check. `read` fills a buffer with the raw
+    /// bytes of the points that begin at an index, and `part` names the point with an index.
+    fn points(
+        &mut self,
+        step: Step,
+        part: impl Fn(u64) -> Part,
+        read: impl Fn(usize, &mut [u8]) -> Result<(), SrsError>,
+        mut check: impl FnMut(usize, &[G1Affine]) -> Result<(), Defect>,
+    ) -> Result<(), SrsError> {
+        let refuse = |defect| self.source.input().refuse(defect);
+        let chunk = self.n.min(CHUNK_POINTS);
+        let mut bytes = vec![0; chunk * G1_BYTES];
+        let advance = |done: usize| self.progress.advance(step, done as u64, self.n as u64);
+        advance(0);
+        for start in (0..self.n).step_by(chunk) {
+            read(start, &mut bytes)?;
+            let points = decode_g1(&bytes, |index| part(start as u64 + index)).map_err(refuse)?;
+            check(start, &points).map_err(refuse)?;
+            self.installation.write(&bytes)?;
+            advance(start + chunk);
+        }
+        Ok(())
+    }
 }

@@ -1,34 +1,40 @@
-//! The layout of an `.srs` file: what halo2's `ParamsKZG::write` writes.
+//! Layout of an `.srs` file, which is the one of halo2's `ParamsKZG::write`:
 //!
-//! `k` as a `u32`, the `2^k` points of `g`, the `2^k` points of `g_lagrange`, `g2`, `s_g2`. A point is its affine
-//! x and y, a coordinate of G2 is its `c0` and `c1`, and a field element is the four little-endian limbs of its
-//! Montgomery form with `R = 2^256`. Integers are little-endian.
+//! ```text
+//! k             u32
+//! g             2^k points of G1
+//! g_lagrange    2^k points of G1
+//! g2, s_g2      2 points of G2
+//! ```
+//!
+//! A point is its affine x and y, and a coordinate of G2 is its `c0` and `c1`. A field element is the four
+//! little-endian limbs of its Montgomery form with `R = 2^256`. Integers are little-endian.
 
-/// The bytes of a point of G1.
+/// Size of a point of G1, in bytes.
 pub const G1_BYTES: usize = 64;
-/// The bytes of a point of G2.
+/// Size of a point of G2, in bytes.
 pub const G2_BYTES: usize = 128;
-/// The bytes of `k`.
+/// Size of `k`, in bytes.
 pub const HEADER_BYTES: usize = 4;
-/// The largest `k`: the scalar field has roots of unity of order `2^28` and no more.
+/// Largest `k`: `2^28` is the largest power of two that divides the order of the scalar field's multiplicative group.
 pub const MAX_K: u32 = 28;
 
-/// Where `g[index]` lies, or just behind the array for `index = 2^k`.
+/// Offset of `g[index]`, in bytes. For `index = 2^k`, it is one past the end of `g`.
 pub const fn g_offset(index: u64) -> u64 {
     HEADER_BYTES as u64 + index * G1_BYTES as u64
 }
 
-/// Where `g_lagrange[index]` lies.
+/// Offset of `g_lagrange[index]`, in bytes.
 pub const fn g_lagrange_offset(k: u32, index: u64) -> u64 {
     g_offset((1 << k) + index)
 }
 
-/// Where `g2` lies; `s_g2` is behind it.
+/// Offset of `g2`, in bytes; `s_g2` follows it.
 pub const fn g2_offset(k: u32) -> u64 {
     g_offset(2 << k)
 }
 
-/// The size of the whole file.
+/// Size of the whole file, in bytes.
 pub const fn file_bytes(k: u32) -> u64 {
     g2_offset(k) + 2 * G2_BYTES as u64
 }

@@ -1,74 +1,16 @@
-//! A file that an SRS is imported from.
+//! A file that an SRS is imported from, in one of two formats.
 
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-};
-
-use blake2::{Blake2b512, Digest};
+use std::path::Path;
 
 use crate::{
-    DEGREES,
-    cache::{check_degrees, open_file},
+    degrees::{DEGREES, check_degrees},
     error::{Defect, SrsError},
+    input_file::Input,
     layout::{self, G1_BYTES, G2_BYTES, HEADER_BYTES, MAX_K},
     ptau::{MAGIC, Ptau},
 };
 
-/// A file to read, whose content is not to be trusted.
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub(crate) path: PathBuf,
-    pub(crate) bytes: u64,
-    file: File,
-}
-
-impl Input {
-    fn open(path: &Path) -> Result<Self, SrsError> {
-        let open = || {
-            // A pipe has no size and can't be read twice.
-            let file = open_file(path)?;
-            let bytes = file.metadata()?.len();
-            Ok((file, bytes))
-        };
-        let (file, bytes) = open().map_err(SrsError::io(path))?;
-        Ok(Self { path: path.to_owned(), bytes, file })
-    }
-
-    /// Fills `buffer` with the bytes from `offset` on.
-    pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), SrsError> {
-        self.file.read_exact_at(buffer, offset).map_err(SrsError::io(&self.path))
-    }
-
-    /// The digest of the whole file. `progress` is told how much was read.
-    pub(crate) fn digest(&self, progress: impl FnMut(u64)) -> Result<[u8; 64], SrsError> {
-        digest(&self.file, self.bytes, progress).map_err(SrsError::io(&self.path))
-    }
-
-    /// An error about this file.
-    pub(crate) fn refuse(&self, defect: Defect) -> SrsError {
-        SrsError::file(&self.path)(defect)
-    }
-}
-
-/// The BLAKE2b-512 digest of a file of that many bytes.
-pub(crate) fn digest(file: &File, bytes: u64, mut progress: impl FnMut(u64)) -> io::Result<[u8; 64]> {
-    let mut buffer = vec![0; 4 << 20];
-    let mut hasher = Blake2b512::new();
-    let mut position = 0;
-    while position < bytes {
-        let part = buffer.len().min(usize::try_from(bytes - position).unwrap_or(usize::MAX));
-        file.read_exact_at(&mut buffer[..part], position)?;
-        hasher.update(&buffer[..part]);
-        position += part as u64;
-        progress(position);
-    }
-    Ok(hasher.finalize().into())
-}
-
-/// A file in one of the two formats, whose header and sizes fit.
+/// A file in one of the two formats. Its header and sizes are checked, its points are not.
 #[derive(Debug)]
 pub(crate) enum Source {
     /// A halo2 `.srs` file for this `k`.
@@ -78,6 +20,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Opens a file, recognises its format, and checks its header and sizes.
     pub(crate) fn open(path: &Path) -> Result<Self, SrsError> {
         let input = Input::open(path)?;
         let mut start = vec![0; input.bytes.min(HEADER_BYTES as u64) as usize];
@@ -91,7 +34,7 @@ impl Source {
             return Err(input.refuse(defect));
         }
         let (expected, found) = (layout::file_bytes(k), input.bytes);
-        // Compressed points are half as long.
+        // Compressed points have half the size.
         if found == HEADER_BYTES as u64 + (expected - HEADER_BYTES as u64) / 2 {
             return Err(input.refuse(Defect::Compressed { k }));
         }
@@ -108,8 +51,8 @@ impl Source {
         }
     }
 
-    /// The degrees to import: those of `ks`, all of which have to be there, or, if it is empty, those of [`DEGREES`]
-    /// that the file has, or else its largest.
+    /// Selects the degrees to import, by their logarithms. These are those of `ks`, all of which the file must hold. If
+    /// `ks` is empty, they are those of [`DEGREES`] that the file holds, or else its largest.
     pub(crate) fn degrees(&self, ks: &[u32]) -> Result<Vec<u32>, SrsError> {
         let ks = check_degrees(ks)?;
         match self {
@@ -130,7 +73,7 @@ impl Source {
         }
     }
 
-    /// The raw bytes of `g[start..]`, as many as fill `buffer`.
+    /// Fills `buffer` with the raw bytes of the points `g[start]`, `g[start + 1]`, …, 64 bytes each.
     pub(crate) fn powers(&self, start: usize, buffer: &mut [u8]) -> Result<(), SrsError> {
         match self {
             Self::Srs { input, .. } => input.read(layout::g_offset(start as u64), buffer),
@@ -138,7 +81,7 @@ impl Source {
         }
     }
 
-    /// The raw bytes of `g2` and `s_g2`.
+    /// Reads the raw bytes of `g2` and `s_g2`.
     pub(crate) fn g2(&self) -> Result<[[u8; G2_BYTES]; 2], SrsError> {
         let (input, offset) = match self {
             Self::Srs { input, k } => (input, layout::g2_offset(*k)),
@@ -149,7 +92,8 @@ impl Source {
         Ok(points)
     }
 
-    /// Makes the Lagrange form for `2^k` ready to be read.
+    /// Prepares the `2^k` points of the Lagrange form for reading. Those of a `.ptau` file are loaded: `64 · 2^k`
+    /// bytes.
     pub(crate) fn lagrange(&self, k: u32) -> Result<Lagrange<'_>, SrsError> {
         Ok(match self {
             Self::Srs { input, k } => Lagrange::Srs { input, k: *k },
@@ -161,25 +105,25 @@ impl Source {
     }
 }
 
-/// The Lagrange form for one `k`.
+/// The Lagrange form for one `k`, `2^k` points.
 pub(crate) enum Lagrange<'a> {
-    /// In its place in an `.srs` file, in order.
+    /// Points in an `.srs` file, in order.
     Srs { input: &'a Input, k: u32 },
-    /// The points of a `.ptau` file, where `g_lagrange[i]` is the one at `i * step` modulo their number.
+    /// Raw points from a `.ptau` file: `g_lagrange[i]` has index `i · step mod 2^k`.
     Ptau { block: Vec<u8>, step: usize },
 }
 
 impl Lagrange<'_> {
-    /// The raw bytes of `g_lagrange[start..]`, as many as fill `buffer`.
+    /// Fills `buffer` with the raw bytes of the points `g_lagrange[start]`, `g_lagrange[start + 1]`, …, 64 bytes each.
     pub(crate) fn read(&self, start: usize, buffer: &mut [u8]) -> Result<(), SrsError> {
         match self {
             Self::Srs { input, k } => input.read(layout::g_lagrange_offset(*k, start as u64), buffer),
             Self::Ptau { block, step } => {
                 let mask = block.len() / G1_BYTES - 1;
                 let (points, _) = block.as_chunks::<G1_BYTES>();
-                let (places, _) = buffer.as_chunks_mut::<G1_BYTES>();
-                for (index, place) in places.iter_mut().enumerate() {
-                    *place = points[(start + index).wrapping_mul(*step) & mask];
+                let (ordered, _) = buffer.as_chunks_mut::<G1_BYTES>();
+                for (index, point) in ordered.iter_mut().enumerate() {
+                    *point = points[(start + index).wrapping_mul(*step) & mask];
                 }
                 Ok(())
             }

@@ -11,19 +11,20 @@ use std::{
 use halo2curves::bn256::{G1Affine, G2Affine};
 
 use crate::{
-    Origin,
-    cache::{Record, check_degrees, open_file, srs_path},
+    cache::{Record, srs_path},
     check::CHECKS,
     curve::{decode_g1, decode_g2},
+    degrees::check_degrees,
     error::{Defect, Part, SrsError},
+    input_file::{digest, open_file},
     layout::{self, G1_BYTES, G2_BYTES, HEADER_BYTES, MAX_K},
-    source::digest,
+    origin::Origin,
 };
 
-/// Points whose bytes are in memory at a time, 16 MiB of them. (Tests have few points.)
+/// Number of points whose raw bytes are in memory at a time: 16 MiB. Smaller in tests, which have few points.
 const PIECE: usize = if cfg!(test) { 100 } else { 1 << 18 };
 
-/// An SRS of the cache folder, whose file agrees with the record of its installation.
+/// An SRS in the cache folder. Its file agreed with the record of its installation when it was opened.
 #[derive(Debug)]
 pub struct Srs {
     path: PathBuf,
@@ -35,12 +36,12 @@ pub struct Srs {
 }
 
 impl Srs {
-    /// Opens the SRS for `2^k` rows. This reads the whole file once, for its digest: one or two seconds for a
-    /// gigabyte.
+    /// Opens the SRS for `2^k` rows. Reads the whole file once, for its digest: one or two seconds for a gigabyte.
     ///
     /// # Errors
     ///
-    /// When none is installed, or when the file, its record and what was installed don't agree.
+    /// [`SrsError::Absent`] if none is installed. Another [`SrsError`] if the file can't be read, or if the file, its
+    /// record and this program's checks don't agree.
     pub fn open(cache: &Path, k: u32) -> Result<Self, SrsError> {
         check_degrees(&[k])?;
         let path = srs_path(cache, k);
@@ -81,54 +82,56 @@ impl Srs {
         if record.origin != origin.name() {
             return altered("where it comes from");
         }
-        // Those that there are, and not what somebody else wrote there.
+        // The record may only claim checks of this program.
         if !record.checks.is_empty() && record.checks != CHECKS {
             return altered("the checks that it passed");
         }
         Ok(Self { path, file, record, origin, g2, s_g2 })
     }
 
-    /// The degree's logarithm.
+    /// Logarithm of the degree.
     pub fn k(&self) -> u32 {
         self.record.k
     }
 
-    /// The number of points of each form, `2^k`.
+    /// Number of points of each form, `2^k`.
     pub fn n(&self) -> usize {
         1 << self.record.k
     }
 
-    /// Where it comes from.
+    /// Origin, which follows from `s_g2`.
     pub fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// Whether everybody can forge proofs under it: it is the one for development.
+    /// Returns whether it is the development SRS, under which everybody can forge proofs.
     pub fn is_insecure(&self) -> bool {
         self.origin == Origin::Development
     }
 
-    /// The file.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file's size.
+    /// Size of the file, in bytes.
     pub fn bytes(&self) -> u64 {
         self.record.bytes
     }
 
-    /// The file's BLAKE2b-512 digest, in hexadecimal.
+    /// BLAKE2b-512 digest of the file, in hexadecimal.
     pub fn blake2b(&self) -> &str {
         &self.record.blake2b
     }
 
-    /// The file that it was imported from, or how it was made.
+    /// Description of the imported file, or of the way in which this one was made.
     pub fn source(&self) -> &str {
         &self.record.source
     }
 
-    /// The checks that it passed when it was imported, in words. None for one that was made here.
+    /// Descriptions of the checks that it passed when it was imported. Empty if it was made by [`development`].
+    ///
+    /// [`development`]: crate::development()
     pub fn checks(&self) -> &[String] {
         &self.record.checks
     }
@@ -138,43 +141,45 @@ impl Srs {
         self.g2
     }
 
-    /// The secret in G2.
+    /// The secret in G2, `[tau] H`.
     pub fn s_g2(&self) -> G2Affine {
         self.s_g2
     }
 
-    /// `g` in a range that ends at `2^k` or before. Every point is checked to be a finite one of the curve: the file
+    /// Reads a range of the `2^k` points of `g`. Checks that every point is a finite one of the curve, because the file
     /// may have changed since it was opened.
     ///
     /// # Errors
     ///
-    /// When the file can't be read, or was altered.
+    /// [`SrsError`] if the file can't be read, or has a bad point.
     ///
     /// # Panics
     ///
-    /// When there are not that many points.
+    /// If the range ends after `2^k`, or before it begins.
     pub fn g(&self, range: Range<usize>) -> Result<Vec<G1Affine>, SrsError> {
         self.read(layout::g_offset(range.start as u64), range, Part::G)
     }
 
-    /// `g_lagrange` in a range that ends at `2^k` or before, checked as in [`Srs::g`].
+    /// Reads a range of the `2^k` points of `g_lagrange`. Checks them like [`Srs::g`].
     ///
     /// # Errors
     ///
-    /// When the file can't be read, or was altered.
+    /// Same as [`Srs::g`].
     ///
     /// # Panics
     ///
-    /// When there are not that many points.
+    /// Same as [`Srs::g`].
     pub fn g_lagrange(&self, range: Range<usize>) -> Result<Vec<G1Affine>, SrsError> {
         self.read(layout::g_lagrange_offset(self.k(), range.start as u64), range, Part::GLagrange)
     }
 
-    /// The file's bytes from its beginning on, for halo2's `ParamsKZG::read`.
+    /// Reader of the whole file, for halo2's `ParamsKZG::read`.
     pub fn reader(&self) -> impl Read {
         BufReader::with_capacity(1 << 20, ReadAt { file: &self.file, position: 0 })
     }
 
+    /// Reads and decodes the points of a range, the first of which has the byte offset `offset`. `part` names the point
+    /// with an index.
     fn read(
         &self,
         offset: u64,
@@ -199,9 +204,10 @@ impl Srs {
     }
 }
 
-/// Reads a file without moving the position that others see.
+/// Reader with its own position, which leaves that of the file alone.
 struct ReadAt<'a> {
     file: &'a File,
+    /// Offset of the next read, in bytes.
     position: u64,
 }
 
@@ -213,20 +219,20 @@ impl Read for ReadAt<'_> {
     }
 }
 
-/// What lies in the cache folder for one degree.
+/// The installation for one degree.
 #[derive(Debug)]
 pub struct Installed {
-    /// The degree's logarithm.
+    /// Logarithm of the degree.
     pub k: u32,
-    /// The SRS, or why it can't be used.
+    /// The SRS, or the reason why it can't be used.
     pub srs: Result<Srs, SrsError>,
 }
 
-/// Every SRS in the cache folder, by rising `k`.
+/// Opens every SRS in the cache folder, in ascending order of `k`.
 ///
 /// # Errors
 ///
-/// When the folder can't be read.
+/// [`SrsError::Io`] if the folder can't be read.
 pub fn installed(cache: &Path) -> Result<Vec<Installed>, SrsError> {
     match fs::metadata(cache.join("srs")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

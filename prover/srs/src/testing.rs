@@ -1,9 +1,9 @@
-//! What tests share: files that are as they should be, made from a known secret.
+//! Fixtures of the tests: correct files, made from a known secret.
 
 use std::{convert::Infallible, sync::LazyLock};
 
 use halo2curves::{
-    bn256::{Fr, G1Affine, G2Affine},
+    bn256::{Fq, Fr, G1Affine, G2Affine},
     ff::{Field, PrimeField},
     group::Curve,
 };
@@ -12,10 +12,10 @@ use rand_core::{Error, RngCore};
 use crate::{
     curve::{encode_g1, encode_g2},
     development,
-    fixed_base::Table,
+    fixed_base::FixedBaseTable,
 };
 
-/// Gives this byte over and over.
+/// RNG that always gives the same byte.
 pub(crate) struct FixedByte(pub(crate) u8);
 
 impl RngCore for FixedByte {
@@ -37,14 +37,14 @@ impl RngCore for FixedByte {
     }
 }
 
-/// `[scalar] H` for the generator of G2.
+/// Raw bytes of `[scalar] H`, for the generator `H` of G2.
 pub(crate) fn g2_bytes(scalar: Fr) -> [u8; 128] {
     encode_g2(&(G2Affine::generator() * scalar).to_affine())
 }
 
 /// The `.srs` file for `2^k` with the secret `tau`.
 pub(crate) fn srs_bytes(k: u32, tau: Fr) -> Vec<u8> {
-    static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(G1Affine::generator()));
+    static TABLE: LazyLock<FixedBaseTable> = LazyLock::new(|| FixedBaseTable::new(G1Affine::generator()));
     let mut bytes = Vec::new();
     let s_g2 = (G2Affine::generator() * tau).to_affine();
     let Ok(()) = development::write(k, tau, &s_g2, &TABLE, &(), |part| -> Result<(), Infallible> {
@@ -54,30 +54,26 @@ pub(crate) fn srs_bytes(k: u32, tau: Fr) -> Vec<u8> {
     bytes
 }
 
-/// A `.ptau` file in the making.
+/// A `.ptau` file that a test may alter before it is written.
 #[derive(Clone)]
 pub(crate) struct PtauWriter {
     pub(crate) version: u32,
+    /// Number and content of each section.
     pub(crate) sections: Vec<(u32, Vec<u8>)>,
 }
 
 impl PtauWriter {
-    /// The file of power `power` with the secret `tau`. Each point is a scalar multiplication of its own.
+    /// The file of power `power` with the secret `tau`. Each point is computed by its own scalar multiplication.
     pub(crate) fn new(power: u32, tau: Fr) -> Self {
-        let header = [
-            &32_u32.to_le_bytes(),
-            hex::decode("47fd7cd8168c203c8dca7168916a81975d588181b64550b829a031e1724e6430")
-                .unwrap()
-                .as_slice(),
-            &power.to_le_bytes(),
-            &28_u32.to_le_bytes(),
-        ]
-        .concat();
+        let mut modulus = hex::decode(Fq::MODULUS.trim_start_matches("0x")).unwrap();
+        modulus.reverse();
+        let header =
+            [&32_u32.to_le_bytes(), modulus.as_slice(), &power.to_le_bytes(), &28_u32.to_le_bytes()].concat();
         let power_of_tau = |exponent: u64| tau.pow_vartime([exponent]);
         let tau_g1 = g1_bytes((0..(2 << power) - 1).map(power_of_tau));
         let tau_g2 = (0..1 << power).map(power_of_tau).flat_map(g2_bytes).collect();
         let lagrange = (0..=power + 1).flat_map(|k| g1_bytes(snarkjs_lagrange(k, tau).into_iter())).collect();
-        // What is not read: alphaTauG1, betaTauG1, betaG2, contributions.
+        // Sections that are not read: alphaTauG1, betaTauG1, betaG2, contributions.
         let other = vec![0x5a; 99];
         let sections = vec![
             (1, header),
@@ -98,6 +94,7 @@ impl PtauWriter {
         &mut self.sections.iter_mut().find(|section| section.0 == id).unwrap().1
     }
 
+    /// The file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = b"ptau".to_vec();
         bytes.extend(self.version.to_le_bytes());
@@ -116,7 +113,7 @@ fn g1_bytes(scalars: impl Iterator<Item = Fr>) -> Vec<u8> {
     encode_g1(&points)
 }
 
-/// `L_i(tau)` in snarkjs's order. Its generator of the domain for 2^28 is ffjavascript's `Fr.w[28]`.
+/// `L_i(tau)` in snarkjs's order. The generator of the domain for `2^28` is ffjavascript's `Fr.w[28]`.
 fn snarkjs_lagrange(k: u32, tau: Fr) -> Vec<Fr> {
     let mut generator =
         Fr::from_str_vartime("19103219067921713944291392827692070036145651957329286315305642004821462161904")

@@ -1,11 +1,11 @@
 //! Runs inputs of a fuzz target without a fuzzer.
 //!
 //! ```text
-//! replay TARGET PATH...            prints what came of each file, of those in folders as well, and counts
+//! replay TARGET PATH...            prints the answer to each file, also of those in folders, and counts them by kind
 //! replay --save FOLDER PATH...     writes the worlds of the target `evm` as inputs of Zeno, FOLDER/NAME.zeno
 //! ```
 //!
-//! What it prints is the same in every build for the same files, so two of them can be compared.
+//! The output for the same files is the same in every build, so two builds can be compared.
 
 use std::{
     collections::BTreeMap,
@@ -47,7 +47,7 @@ fn save(folder: &Path, files: &[PathBuf]) -> Result<(), Box<dyn Error>> {
     let mut saved = 0;
     for file in files {
         let Some(mut world) = World::new(&fs::read(file)?) else { continue };
-        // A block that is refused is an input as well.
+        // A refused block is an input as well.
         _ = world.complete();
         let mut name = file.file_name().unwrap_or_default().to_owned();
         name.push(".zeno");
@@ -58,7 +58,7 @@ fn save(folder: &Path, files: &[PathBuf]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The files, and those in the folders, by name.
+/// Files among the paths, and files directly in the folders among them, by name.
 fn files(paths: impl Iterator<Item = OsString>) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     for path in paths.map(PathBuf::from) {

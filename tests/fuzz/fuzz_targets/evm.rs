@@ -1,4 +1,4 @@
-//! Worlds of contracts: the guest's instruction loop agrees with revm's own instructions.
+//! Random contracts. The guest's interpreter loop agrees with revm's own instructions.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! The input decoder: it never panics, an input has one encoding, and every input comes back.
+//! Decoder of inputs. It never panics, every input has one encoding, and decoding is the inverse of encoding.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

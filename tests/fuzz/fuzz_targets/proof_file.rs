@@ -1,5 +1,5 @@
-//! The proof file: decoding and verification never panic, a proof file has one encoding, and nothing
-//! that is made up verifies.
+//! Proof files. Decoding and verification never panic, every proof file has one encoding, and no invented proof
+//! verifies.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

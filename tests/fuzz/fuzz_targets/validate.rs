@@ -1,5 +1,5 @@
-//! Validation of the example block, tampered with: never a panic, and no other claim while the block
-//! and the rules are what they were.
+//! Validation of tampered copies of the example block. It never panics, and gives no other claim as long as the block
+//! and the rules are unchanged.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

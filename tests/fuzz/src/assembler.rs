@@ -1,16 +1,16 @@
-//! Code from bytes: any bytes give code, most of whose instructions find what they need on the stack and succeed, and every
-//! byte of it can come of some bytes.
+//! Assembler that turns any bytes into code. Most of the instructions find their operands on the stack and succeed.
+//! Every byte of code can result from some input.
 
 use alloy_primitives::{Address, U256};
 use arbitrary::Unstructured;
 use revm::bytecode::opcode::{self, OpCode};
 use std::sync::LazyLock;
 
-/// Longest code that is made, but for what the last piece of it adds: EIP-170's bound.
+/// Length of the code, in bytes, from which on no piece is added: the limit of EIP-170.
 const MAX_LENGTH: usize = 0x6000;
 
-/// Where memory may end beside: the words, pages and bounds at which something changes.
-const EDGES: [u64; 24] = [
+/// Sizes of memory, in bytes, near which the behaviour changes: boundaries of words, pages and integer types.
+const BOUNDARIES: [u64; 24] = [
     0,
     1,
     31,
@@ -37,19 +37,19 @@ const EDGES: [u64; 24] = [
     u64::MAX,
 ];
 
-/// The instructions of the forks since the merge.
+/// Instructions of the forks from the merge to Osaka.
 static KNOWN: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let added = [opcode::SLOTNUM, opcode::DUPN, opcode::SWAPN, opcode::EXCHANGE];
     (0..=u8::MAX).filter(|code| OpCode::new(*code).is_some() && !added.contains(code)).collect()
 });
 
-/// What an instruction takes, from the top of the stack.
+/// Kind of an instruction's operand.
 #[derive(Clone, Copy)]
 enum Operand {
     Word,
-    /// A place in memory or in data, or a length.
+    /// Offset in memory or in data, or a length, in bytes.
     Number,
-    /// A length within what the last call returned.
+    /// Length within the data that the last call returned, in bytes.
     Returned,
     Address,
     Slot,
@@ -57,7 +57,7 @@ enum Operand {
     Gas,
 }
 
-/// Operands of the instructions for which any word won't do.
+/// Operands of an instruction, from the top of the stack, if random words would be useless.
 fn operands(code: u8) -> &'static [Operand] {
     use Operand::{Address, Gas, Number, Returned, Slot, Value, Word};
     const LOG: &[Operand] = &[Number, Number, Word, Word, Word, Word];
@@ -80,7 +80,7 @@ fn operands(code: u8) -> &'static [Operand] {
     }
 }
 
-/// Makes code of the bytes. The addresses are those to call.
+/// Assembles code from bytes. `addresses` are the accounts that the code may call.
 pub(crate) fn assemble(bytes: &[u8], addresses: &[Address]) -> Vec<u8> {
     let mut assembler = Assembler {
         bytes: Unstructured::new(bytes),
@@ -89,45 +89,47 @@ pub(crate) fn assemble(bytes: &[u8], addresses: &[Address]) -> Vec<u8> {
         height: 0,
         destinations: Vec::new(),
         jumps: Vec::new(),
-        is_wild: false,
+        is_unchecked: false,
     };
     let tail = assembler.byte();
-    assembler.is_wild = tail >= 224;
+    assembler.is_unchecked = tail >= 224;
     while !assembler.bytes.is_empty() && assembler.code.len() < MAX_LENGTH {
         assembler.piece();
     }
     assembler.finish(tail)
 }
 
-/// A jump, whose target is filled in when all are known.
+/// Jump whose target is filled in when all destinations are known.
 struct Jump {
-    /// Where its target lies, and how many bytes it has.
+    /// Position of the target's bytes in the code.
     at: usize,
+    /// Number of the target's bytes.
     length: usize,
     choice: u8,
-    /// Whether it may lead back. If not, code comes to its end.
+    /// True if the jump may lead back. Code without such jumps always ends.
     may_lead_back: bool,
 }
 
+/// Assembler of one code.
 struct Assembler<'a> {
     bytes: Unstructured<'a>,
     addresses: &'a [Address],
     code: Vec<u8>,
-    /// Words on the stack, if no jump has changed that.
+    /// Number of words on the stack, if no jump has been taken.
     height: usize,
     destinations: Vec<usize>,
     jumps: Vec<Jump>,
-    /// Whether instructions are left to find what they need.
-    is_wild: bool,
+    /// True if instructions are appended without their operands.
+    is_unchecked: bool,
 }
 
 impl Assembler<'_> {
-    /// The next byte; behind the last there are zeros.
+    /// The next byte of the input, or zero after its end.
     fn byte(&mut self) -> u8 {
         self.bytes.arbitrary().unwrap_or_default()
     }
 
-    /// Appends an instruction that takes nothing of the code.
+    /// Appends an instruction without immediate bytes.
     fn put(&mut self, code: u8) {
         if let Some(known) = OpCode::new(code) {
             self.height = self.height.saturating_sub(known.inputs().into()) + usize::from(known.outputs());
@@ -150,7 +152,7 @@ impl Assembler<'_> {
         let byte = self.byte();
         let word = match byte % 8 {
             0 | 1 => U256::from(byte / 8),
-            2 => U256::from(EDGES[usize::from(byte / 8) % EDGES.len()]),
+            2 => U256::from(BOUNDARIES[usize::from(byte / 8) % BOUNDARIES.len()]),
             3 => (U256::ONE << usize::from(self.byte())).wrapping_sub(U256::from(byte / 128)),
             4 => U256::MAX - U256::from(byte / 8),
             5 => {
@@ -168,7 +170,7 @@ impl Assembler<'_> {
         self.push(word);
     }
 
-    /// Pushes a place or a length: mostly a small one, or one beside the length of memory or of some data.
+    /// Pushes an offset or a length: mostly a small number, or one near the length of memory or of some data.
     fn push_number(&mut self) {
         let byte = self.byte();
         match byte % 16 {
@@ -180,7 +182,7 @@ impl Assembler<'_> {
             }
             8 => self.push(U256::from(256 * u32::from(byte / 16) + 31)),
             9..=11 => {
-                // So far below or above.
+                // Distance from the length, below or above it.
                 let distance = [0, 1, 2, 16, 31, 32, 33, 64][usize::from(byte / 32)];
                 self.push(U256::from(distance));
                 let data = [opcode::MSIZE, opcode::CALLDATASIZE, opcode::RETURNDATASIZE];
@@ -189,11 +191,11 @@ impl Assembler<'_> {
             }
             12 => {
                 let byte = self.byte();
-                self.push(U256::from(EDGES[usize::from(byte) % EDGES.len()]));
+                self.push(U256::from(BOUNDARIES[usize::from(byte) % BOUNDARIES.len()]));
             }
             13 => self.push(U256::ZERO),
             14 if self.height > 0 => self.put(opcode::DUP1 + byte / 16 % self.height.min(16) as u8),
-            // Whatever is there.
+            // The operand is the top of the stack.
             14 => {}
             _ => self.push_word(),
         }
@@ -201,8 +203,8 @@ impl Assembler<'_> {
 
     fn address(&self, choice: u8) -> Address {
         match usize::from(choice % 32) {
-            place @ 0..24 => self.addresses[place % self.addresses.len()],
-            // Precompiles, and what is none.
+            index @ 0..24 => self.addresses[index % self.addresses.len()],
+            // Addresses of precompiles, and the next ones.
             _ => Address::with_last_byte(choice / 8 % 0x14),
         }
     }
@@ -234,7 +236,7 @@ impl Assembler<'_> {
         }
     }
 
-    /// An instruction whose operands are pushed before it.
+    /// Appends an instruction after pushes of its operands.
     fn call(&mut self, code: u8) {
         for operand in operands(code).iter().rev() {
             self.push_operand(*operand);
@@ -242,9 +244,9 @@ impl Assembler<'_> {
         self.instruction(code);
     }
 
-    /// An instruction. What it lacks on the stack is pushed before it, and what it takes of the code comes behind it.
+    /// Appends an instruction with its immediate bytes, after pushes of the operands that the stack lacks.
     fn instruction(&mut self, code: u8) {
-        if self.is_wild {
+        if self.is_unchecked {
             return self.put(code);
         }
         match code {
@@ -271,19 +273,20 @@ impl Assembler<'_> {
         }
     }
 
+    /// Appends a jump destination.
     fn destination(&mut self) {
         self.destinations.push(self.code.len());
         self.put(opcode::JUMPDEST);
     }
 
-    /// Pushes the target of a jump, by so many bytes.
+    /// Pushes the target of a jump, with this number of bytes.
     fn push_target(&mut self, length: usize, choice: u8) {
         self.push_bytes(&[0; 4][..length]);
-        let may_lead_back = self.is_wild;
+        let may_lead_back = self.is_unchecked;
         self.jumps.push(Jump { at: self.code.len() - length, length, choice, may_lead_back });
     }
 
-    /// A jump, in one of the forms that compilers use, and in others.
+    /// Appends a jump in one of several forms, among them those of compilers.
     fn jump(&mut self, form: u8) {
         let choice = self.byte();
         match form % 8 {
@@ -322,7 +325,7 @@ impl Assembler<'_> {
                 self.put(opcode::JUMPI);
             }
             _ => {
-                // Around and around, as long as there is gas.
+                // A loop that ends when only this gas is left.
                 self.push(U256::from(4096 * (1 + u32::from(form / 8))));
                 self.put(opcode::GAS);
                 self.put(opcode::GT);
@@ -333,7 +336,7 @@ impl Assembler<'_> {
         }
     }
 
-    /// Instructions that make memory visible: in a log, or in storage.
+    /// Appends instructions that make memory visible, by its hash in a log or in storage.
     fn show(&mut self, how: u8) {
         self.put(opcode::MSIZE);
         self.push(U256::ZERO);
@@ -348,7 +351,7 @@ impl Assembler<'_> {
         }
     }
 
-    /// One or more instructions.
+    /// Appends one or more instructions.
     fn piece(&mut self) {
         let piece = self.byte();
         match piece {
@@ -370,16 +373,16 @@ impl Assembler<'_> {
                 self.jump(form);
             }
             156..166 => self.destination(),
-            // What is run at once with a `PUSH1`.
+            // The interpreter loop runs a `PUSH1` and the next instruction together.
             166..182 => {
                 let [byte, code] = [self.byte(), self.byte()];
                 self.push_bytes(&[byte]);
                 self.instruction(KNOWN[usize::from(code) % KNOWN.len()]);
             }
-            // Memory is read and written around its end.
+            // Instructions that read and write memory near its end.
             182..206 => {
-                let places = [opcode::MLOAD, opcode::MSTORE, opcode::MSTORE8, opcode::KECCAK256];
-                self.call(places[usize::from(piece % 4)]);
+                let accesses = [opcode::MLOAD, opcode::MSTORE, opcode::MSTORE8, opcode::KECCAK256];
+                self.call(accesses[usize::from(piece % 4)]);
             }
             206..222 => {
                 let calls = [opcode::CALL, opcode::CALLCODE, opcode::DELEGATECALL, opcode::STATICCALL];
@@ -396,19 +399,19 @@ impl Assembler<'_> {
                 self.call(copies[usize::from(piece) % copies.len()]);
             }
             230..236 => self.create(piece),
-            // The stack fills up, and beyond.
+            // Instructions that fill the stack, sometimes beyond its limit, or empty it.
             236..242 => {
                 let fills =
                     [opcode::ADDRESS, opcode::DUP1, opcode::MSIZE, opcode::GAS, opcode::DUP16, opcode::POP];
                 let count = 16 * usize::from(self.byte()) + usize::from(piece % 4);
                 let fill = fills[usize::from(piece - 236)];
-                let left = if self.is_wild { usize::MAX } else { self.left(fill) };
+                let left = if self.is_unchecked { usize::MAX } else { self.left(fill) };
                 for _ in 0..count.min(1040).min(left) {
                     self.put(fill);
                 }
             }
             242..246 => {
-                // What looks like instructions, and is what a `PUSH` takes.
+                // Bytes that look like instructions, but are the immediate bytes of a push.
                 let likes = [opcode::JUMPDEST, opcode::PUSH1, opcode::PUSH32, opcode::JUMP, opcode::PUSH2, 0];
                 let length = 1 + usize::from(self.byte() % 32);
                 let bytes =
@@ -425,7 +428,7 @@ impl Assembler<'_> {
         }
     }
 
-    /// How often an instruction may be repeated on a stack of 1024 words.
+    /// Number of times that an instruction can be repeated on a stack of 1024 words.
     fn left(&self, code: u8) -> usize {
         match code {
             opcode::POP => self.height,
@@ -435,7 +438,7 @@ impl Assembler<'_> {
         }
     }
 
-    /// A creation: of code in memory that comes from the own code, from another's, or from a word.
+    /// Appends a creation. The init code is a copy of the own code, a copy of another account's code, or a word.
     fn create(&mut self, how: u8) {
         let byte = self.byte();
         match how % 3 {
@@ -455,7 +458,7 @@ impl Assembler<'_> {
                 self.put(opcode::EXTCODECOPY);
             }
             _ => {
-                // Returns memory of some length, whose bytes it sets.
+                // Sets bytes of memory, and returns a region of it.
                 let code = [
                     opcode::PUSH1,
                     byte,
@@ -484,13 +487,13 @@ impl Assembler<'_> {
         self.put(if is_second { opcode::CREATE2 } else { opcode::CREATE });
     }
 
-    /// Ends the code in one way or another, and fills in where it jumps to.
+    /// Ends the code in one of several ways, and fills in the targets of its jumps.
     fn finish(mut self, tail: u8) -> Vec<u8> {
         self.destination();
         if !tail.is_multiple_of(4) {
-            // What is on the stack becomes visible.
-            for place in 0..self.height.min(usize::from(tail % 8)) {
-                self.push(U256::from(32 * place));
+            // Makes words of the stack visible.
+            for index in 0..self.height.min(usize::from(tail % 8)) {
+                self.push(U256::from(32 * index));
                 self.put(opcode::MSTORE);
             }
             self.show(tail / 2);
@@ -502,7 +505,7 @@ impl Assembler<'_> {
                 self.push(U256::ZERO);
                 self.put(if kind == 9 { opcode::REVERT } else { opcode::RETURN });
             }
-            // Each of these would go on behind the code's end.
+            // Each of these codes ends within an instruction, or without one that ends the run.
             10 => self.code.extend([opcode::ISZERO, opcode::PUSH2]),
             11 => self.code.extend([opcode::PUSH1, 0, opcode::SWAP1]),
             12 => self.push_target(2, tail / 16),
@@ -518,7 +521,7 @@ impl Assembler<'_> {
         let length = self.code.len();
         for Jump { at, length: bytes, choice, may_lead_back } in std::mem::take(&mut self.jumps) {
             let further = self.destinations.partition_point(|destination| *destination < at);
-            // The last is behind all pieces.
+            // The last destination follows all pieces.
             let ahead = (further + usize::from(choice % 8)).min(self.destinations.len() - 1);
             let any = usize::from(choice) % self.destinations.len();
             let mut target = self.destinations[if may_lead_back { any } else { ahead }];
@@ -527,8 +530,8 @@ impl Assembler<'_> {
                 248..252 => target += 1,
                 _ => {}
             }
-            if let Some(place) = self.code.get_mut(at..at + bytes) {
-                place.copy_from_slice(&(target as u32).to_be_bytes()[4 - bytes..]);
+            if let Some(operand) = self.code.get_mut(at..at + bytes) {
+                operand.copy_from_slice(&(target as u32).to_be_bytes()[4 - bytes..]);
             }
         }
         self.code

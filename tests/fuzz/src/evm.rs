@@ -1,9 +1,10 @@
-//! Worlds of contracts, each with one block.
+//! Random contracts in worlds with one block each.
 //!
-//! The world's block is executed by the guest's instruction loop, and its header is filled in with what comes of that. Then
-//! revm's own instructions, which note the jumps, must find the block valid; and the loop again, with those jumps as hints.
+//! The guest's interpreter loop executes the block, and the header gets the commitments of this execution. Then revm's
+//! own instructions, which record the jumps, must find the block valid. The loop must do so again, with the recorded
+//! jumps as hints.
 
-use crate::{Answer, assembler::assemble};
+use crate::{answer::Answer, assembler::assemble};
 use alloy_consensus::{
     BlockBody, EMPTY_OMMER_ROOT_HASH, Header, SignableTransaction, TxEip1559, TxReceipt,
     proofs::{calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root},
@@ -26,39 +27,40 @@ use zeno_guest_evm::{
     validate,
 };
 
-/// How many contracts a world has.
+/// Number of contracts of a world.
 const CONTRACTS: usize = 4;
-/// The gas limit of the block and its parent.
+/// Gas limit of the block and its parent.
 const GAS_LIMIT: u64 = 100_000_000;
-/// One who has a delegation to the first contract (EIP-7702), and one who has nothing.
+/// Account with a delegation to the first contract (EIP-7702).
 const DELEGATING: Address = Address::repeat_byte(0xd0);
+/// Address without an account.
 const NOBODY: Address = Address::repeat_byte(0x0b);
-/// The contracts that the block calls (EIP-4788, EIP-2935, EIP-7002, EIP-7251).
+/// System contracts, which every block calls (EIP-4788, EIP-2935, EIP-7002, EIP-7251).
 const SYSTEM: [Address; 4] = [
     BEACON_ROOTS_ADDRESS,
     HISTORY_STORAGE_ADDRESS,
     WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
     CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
 ];
-/// The x-coordinate of a point: with it every signature was made by some key.
+/// Value of r in all signatures. It is the x-coordinate of a point, so every signature has a public key.
 const X: U256 = uint!(0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798_U256);
 
-/// The parts of a world that have a fixed size.
+/// Parts of a world that have a fixed size.
 #[derive(Arbitrary, Debug)]
 struct Head {
     fork: u8,
     transactions: [Call; 2],
-    /// How the destinations of jumps are hinted at, a code each.
+    /// Kind of the hints to jump destinations, for each code.
     hints: [u8; CONTRACTS],
-    /// Which slots of the contracts have something.
+    /// Slots of the contracts that are not zero, as four bits for each contract.
     storage: u16,
-    /// Which code the contracts have that the block calls.
+    /// Code of the system contracts.
     system: u8,
-    /// How long the parts are of which the codes are made, but for the last, which is the first contract's.
+    /// Lengths in bytes of the parts that describe the codes. The first contract's part is the rest of the input.
     lengths: [u8; CONTRACTS],
 }
 
-/// A transaction.
+/// Description of a transaction.
 #[derive(Arbitrary, Debug)]
 struct Call {
     kind: u8,
@@ -68,14 +70,14 @@ struct Call {
     data_length: u8,
 }
 
-/// A block and all that it takes, but for what comes of its execution.
+/// Block with its chain, parent, state and witness. The header lacks the fields that depend on the block's execution.
 #[derive(Debug)]
 pub struct World {
     chain: ChainSpec,
     block: Block,
     senders: Vec<Address>,
     parent: Header,
-    /// Without the block.
+    /// Input, which lacks the block at first.
     input: StatelessInput,
 }
 
@@ -84,12 +86,12 @@ fn contract(index: usize) -> Address {
 }
 
 impl World {
-    /// The world that these bytes describe: each describes one, unless there are too few.
+    /// World that these bytes describe, or `None` if there are too few bytes.
     pub fn new(bytes: &[u8]) -> Option<Self> {
         let mut bytes = Unstructured::new(bytes);
         let head = bytes.arbitrary::<Head>().ok()?;
         let addresses = [contract(0), contract(1), contract(2), contract(3), DELEGATING, NOBODY];
-        // One part more than contracts: the code that creates one.
+        // There is one part more than there are contracts, for the code that creates a contract.
         let mut codes = Vec::new();
         for length in head.lengths {
             let length = usize::from(length).min(bytes.len() / CONTRACTS);
@@ -104,7 +106,7 @@ impl World {
         };
         let chain = chain(fork);
         let transactions = (head.transactions.iter().enumerate())
-            // The second is there by half.
+            // Half of the worlds have a second transaction.
             .filter(|(index, call)| *index == 0 || call.kind >= 128)
             .map(|(_, call)| call.transaction(chain.chain_id, &codes, &initcode))
             .collect::<Vec<_>>();
@@ -121,7 +123,7 @@ impl World {
             ommers_hash: EMPTY_OMMER_ROOT_HASH,
             state_root,
             gas_limit: GAS_LIMIT,
-            // So that the base fee stays what it is.
+            // The target of EIP-1559, so that the base fee does not change.
             gas_used: GAS_LIMIT / 2,
             timestamp: 1000,
             base_fee_per_gas: Some(7),
@@ -156,7 +158,8 @@ impl World {
         Some(Self { chain, block, senders, parent, input })
     }
 
-    /// Executes the block by the guest's loop, and fills in its header. Answers with whether its first transaction succeeds.
+    /// Executes the block by the guest's loop, and completes its header. Returns whether the first transaction
+    /// succeeds.
     ///
     /// # Errors
     /// [`ValidationError`] if no header makes the block valid.
@@ -184,13 +187,13 @@ impl World {
         done
     }
 
-    /// The input, whose block has its header if the world was [completed](Self::complete).
+    /// The input. Its block is empty until the world is [completed](Self::complete).
     pub const fn input(&self) -> &StatelessInput {
         &self.input
     }
 }
 
-/// Rules by which this fork is there from the beginning.
+/// Rules under which this fork is active from the genesis on.
 fn chain(fork: Fork) -> ChainSpec {
     let mut chain = ChainSpec::mainnet();
     chain.merge_block = Some(0);
@@ -209,7 +212,7 @@ impl Call {
             2..6 => (TxKind::Call(contract(usize::from(self.kind) % codes.len())), self.data()),
             _ => (TxKind::Call(contract(0)), self.data()),
         };
-        // What a transaction costs before it does anything, and more: at most 40 a byte since EIP-7623.
+        // Upper bound of the intrinsic gas, which includes at most 40 gas for a byte of data since EIP-7623.
         let least = 53_000 + 42 * input.len() as u64;
         let scale = [1, 1, 1, 4, 4, 4, 16, 64][usize::from(self.gas_scale % 8)];
         let transaction = TxEip1559 {
@@ -232,7 +235,7 @@ impl Call {
 }
 
 impl Head {
-    /// The state's root, and its nodes and codes.
+    /// Root of the state, and a witness with its nodes and codes.
     fn state(&self, codes: &[Vec<u8>], senders: &[Address]) -> (B256, Witness) {
         let mut none = Preimages::default();
         let mut witness = Witness::default();
@@ -257,7 +260,7 @@ impl Head {
         let delegation = [&[0xef, 1, 0][..], contract(0).as_slice()].concat();
         accounts.insert(DELEGATING, account(&delegation, 77));
         let system = match &codes[usize::from(self.system) % codes.len()] {
-            // The block calls these with gas that takes long to spend, unless it can't be spent again and again.
+            // System calls have much gas, so only code that can't run repeatedly ends in a short time.
             code if self.system >= 224 && !code.iter().any(|byte| repeats(*byte)) => code.clone(),
             _ => vec![opcode::STOP],
         };
@@ -279,19 +282,20 @@ impl Head {
     }
 }
 
-/// Whether what comes behind the instruction, or before it, may run more than once.
+/// Returns whether code with this instruction may run more than once.
 fn repeats(code: u8) -> bool {
     matches!(code, opcode::JUMP | opcode::JUMPI | opcode::CREATE..=opcode::CALLCODE | opcode::DELEGATECALL..)
 }
 
-/// Hints to the destinations of a code: none, all, some, with distances that are right or wrong; and to what is none.
+/// Hints to the jump destinations of a code: to none, some or all of them, with correct or wrong distances, and to
+/// other bytes.
 fn hints(code: &[u8], choice: u8) -> Bytes {
     let marks = (0..code.len()).filter(|at| code[*at] == opcode::JUMPDEST);
     let hint = |at: usize, distance: usize| (at as u32 | (distance as u32) << 24).to_le_bytes();
     let choice = usize::from(choice);
     match choice % 8 {
         0 | 1 => Bytes::new(),
-        // From the code's beginning, which is an instruction's for sure.
+        // Distances from the beginning of the code, where an instruction begins.
         2 => marks.flat_map(|at| hint(at, at.min(255))).collect(),
         3 => marks.flat_map(|at| hint(at, 0)).collect(),
         4 => marks
@@ -307,17 +311,17 @@ fn hints(code: &[u8], choice: u8) -> Bytes {
     }
 }
 
-/// Why a block is refused, but for how a call failed: all failures of a frame are alike, and what they are called is not the
-/// same where it could fail for two reasons.
+/// Error message without the reason for which a frame halted. All halts have the same effect, and a frame may halt for
+/// two reasons at once, of which the message names one.
 fn reason(error: &ValidationError) -> String {
     let error = error.to_string();
     error.split_inclusive("halted").next().unwrap_or_default().into()
 }
 
-/// Executes the world that the bytes describe in all ways.
+/// Executes the world that the bytes describe, by the guest's loop and by revm.
 ///
 /// # Panics
-/// If two of them differ.
+/// If the results differ.
 pub fn evm(bytes: &[u8]) -> Answer {
     let Some(mut world) = World::new(bytes) else { return Answer::nothing() };
     let done = world.complete();

@@ -1,6 +1,6 @@
-//! The input decoder: it never panics, an input has one encoding, and every input comes back.
+//! Decoder of inputs. It never panics, every input has one encoding, and decoding is the inverse of encoding.
 
-use crate::{Answer, case};
+use crate::{answer::Answer, case::case};
 use alloy_primitives::Bytes;
 use arbitrary::Arbitrary;
 use zeno_guest_evm::{
@@ -11,7 +11,7 @@ use zeno_guest_evm::{
 #[derive(Arbitrary, Debug)]
 enum Case {
     Bytes(Vec<u8>),
-    /// Bytes after the right magic and version.
+    /// Bytes after the correct magic and version.
     Body(Vec<u8>),
     Parts {
         chain: Vec<u8>,
@@ -21,10 +21,10 @@ enum Case {
     },
 }
 
-/// Decodes an input, or encodes one.
+/// Decodes bytes, or encodes an input and decodes it again.
 ///
 /// # Panics
-/// If an input has two encodings, or does not come back.
+/// If an input has two encodings, or if decoding is not the inverse of encoding.
 pub fn input_decoder(bytes: &[u8]) -> Answer {
     let Some(case) = case(bytes) else { return Answer::nothing() };
     match case {

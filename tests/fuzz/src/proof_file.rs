@@ -1,7 +1,7 @@
-//! The proof file: decoding and verification never panic, a proof file has one encoding, and nothing
-//! that is made up verifies.
+//! Proof files. Decoding and verification never panic, every proof file has one encoding, and no invented proof
+//! verifies.
 
-use crate::{Answer, case};
+use crate::{answer::Answer, case::case};
 use alloy_primitives::{B256, keccak256};
 use arbitrary::Arbitrary;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use zeno_verifier::{ChainClaim, PROOF_SYSTEM, ProofFile, ProofKind, VerifyingKey
 static KEY: LazyLock<VerifyingKey> =
     LazyLock::new(|| VerifyingKey::committed().expect("the committed verifying key decodes"));
 
-/// Any claim will do.
+/// Claim of the proof files. Its content does not matter.
 const CLAIM: ChainClaim = ChainClaim {
     chain_id: 1,
     chain_spec: B256::ZERO,
@@ -26,16 +26,16 @@ const CLAIM: ChainClaim = ChainClaim {
 #[derive(Arbitrary, Debug)]
 enum Case {
     Bytes(Vec<u8>),
-    /// Bytes after the right mark, version and kind, and before the right checksum.
+    /// Bytes after the correct magic, version and kind, and before the correct checksum.
     Body(Vec<u8>),
-    /// Proof bytes in a file that is right in all else.
+    /// Proof bytes in a file that is otherwise correct.
     Proof(Vec<u8>),
 }
 
-/// Decodes a proof file and verifies it.
+/// Decodes a proof file, and verifies it.
 ///
 /// # Panics
-/// If it verifies, or has two encodings.
+/// If the file verifies, or has two encodings.
 pub fn proof_file(bytes: &[u8]) -> Answer {
     let Some(case) = case(bytes) else { return Answer::nothing() };
     match case {

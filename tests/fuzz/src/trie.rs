@@ -1,19 +1,20 @@
-//! The trie: it agrees with a map, and with the roots that `alloy-trie` computes; over nodes of any
-//! form it answers or refuses, and never panics.
+//! Trie. It agrees with a map, and with the roots that `alloy-trie` computes. Over nodes of any form it gives a result
+//! or an error, and never panics.
 
-use crate::{Answer, case};
+use crate::{answer::Answer, case::case};
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use alloy_trie::root::storage_root_unsorted;
 use arbitrary::Arbitrary;
 use std::collections::BTreeMap;
 use zeno_guest_evm::trie::{Preimages, Trie};
 
-/// A key that shares most of its nibbles with others.
+/// Key that may share a prefix with other keys.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Key {
     seed: u8,
-    /// From here on it is its own.
+    /// Index of the first byte that depends on the seed, modulo 32.
     shared: u8,
+    /// Last byte of the key.
     last: u8,
 }
 
@@ -34,7 +35,7 @@ enum Change {
     Get(Key),
 }
 
-/// A node, well formed or not, whose children are nodes before it in the list.
+/// Node, well formed or not. Its children are earlier nodes of the list.
 #[derive(Arbitrary, Debug)]
 enum NodeForm {
     Raw(Vec<u8>),
@@ -47,7 +48,7 @@ enum NodeForm {
 enum Child {
     None,
     Hash(u8),
-    /// The child itself, however long.
+    /// The child's own encoding, whatever its length.
     Inline(u8),
     Bytes(Vec<u8>),
 }
@@ -61,7 +62,7 @@ enum Case {
 /// Changes a trie.
 ///
 /// # Panics
-/// If it disagrees with a map.
+/// If the trie disagrees with a map.
 pub fn trie(bytes: &[u8]) -> Answer {
     let Some(case) = case(bytes) else { return Answer::nothing() };
     match case {
@@ -70,7 +71,7 @@ pub fn trie(bytes: &[u8]) -> Answer {
     }
 }
 
-/// RLP of a positive number, as a storage trie holds it.
+/// Value of a storage trie: RLP of a positive number.
 fn value(number: u128) -> Bytes {
     let bytes = number.to_be_bytes();
     let start = bytes.iter().position(|byte| *byte != 0).expect("the number is positive");
@@ -107,7 +108,7 @@ fn agree_with_a_map(before: &[(Key, u128)], changes: &[Change]) -> Answer {
         map.insert(key, number);
         full.insert(&key, value(number), &mut none).expect("the trie is whole");
     }
-    // The same trie again, known by its root only, over its nodes.
+    // The same trie from its root alone, over its nodes.
     let mut nodes = Preimages::new(full.revealed());
     let mut trie = Trie::from_root(full.hash());
     for change in changes {
@@ -143,7 +144,7 @@ fn survive(forms: &[NodeForm], changes: &[Change]) -> Answer {
             Child::Hash(index) if !nodes.is_empty() => {
                 string(keccak256(&nodes[usize::from(*index) % nodes.len()]).as_slice())
             }
-            // Doubling may only go on for so long.
+            // A limit, because nested copies double the length.
             Child::Inline(index) if !nodes.is_empty() => {
                 let node = &nodes[usize::from(*index) % nodes.len()];
                 if node.len() < 1000 { node.clone() } else { vec![0x80] }
@@ -164,7 +165,7 @@ fn survive(forms: &[NodeForm], changes: &[Change]) -> Answer {
     let mut trie = Trie::from_root(root);
     let mut answers = Vec::new();
     for change in changes {
-        // Refused or not: what counts is that there is an answer.
+        // A result or an error: it must only not panic.
         let answer = match *change {
             Change::Insert(key, number) => trie.insert(&key.hash(), value(number.max(1)), &mut nodes),
             Change::Remove(key) => trie.remove(&key.hash(), &mut nodes),

@@ -1,7 +1,7 @@
-//! Validation of the example block, tampered with: never a panic, and no other claim while the block
-//! and the rules are what they were.
+//! Validation of tampered copies of the example block. It never panics, and gives no other claim as long as the block
+//! and the rules are unchanged.
 
-use crate::{Answer, case};
+use crate::{answer::Answer, case::case};
 use arbitrary::Arbitrary;
 use std::sync::LazyLock;
 use zeno_guest_evm::{ChainClaim, StatelessInput};
@@ -13,7 +13,7 @@ static HONEST: LazyLock<(StatelessInput, ChainClaim)> = LazyLock::new(|| {
     (input, claim)
 });
 
-/// A change of the encoding or of one part.
+/// Change of the encoding, or of one part of the input.
 #[derive(Arbitrary, Debug)]
 enum Edit {
     Encoding(Bytewise),
@@ -65,7 +65,7 @@ fn pick<T>(list: &mut [T], index: u8) -> Option<&mut T> {
 /// Validates the example with edits.
 ///
 /// # Panics
-/// If it has another claim and its block and rules are the same, or the same claim and they are not.
+/// If the claim differs although the block and the rules are the same, or if it is the same although they differ.
 pub fn validate(bytes: &[u8]) -> Answer {
     let Some(edits) = case::<Vec<Edit>>(bytes) else { return Answer::nothing() };
     let (honest, claim) = &*HONEST;

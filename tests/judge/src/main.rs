@@ -1,13 +1,13 @@
-//! The judge: validates inputs, one after the other, and says what came of each.
+//! Judge: validates inputs, one after another, and prints a verdict about each of them.
 //!
-//! An input comes on standard input as its length, four bytes in little endian, and its bytes. The answer is one line
-//! on standard output, written before the next input is read:
+//! Standard input has each input as its length in bytes, four bytes in little endian, and its bytes. The verdict is one
+//! line on standard output, which is written before the next input is read:
 //!
-//! - `valid 0xDIGEST`, the claim's digest;
-//! - `refused 0 TEXT` or `refused 1 TEXT`, the error in words; 1 if the block is at fault;
-//! - `panicked TEXT`, where and why. The process may end after that: some panics can't be caught.
+//! - `valid 0xDIGEST`: the claim's digest;
+//! - `refused 0 TEXT` or `refused 1 TEXT`: the error message, and 1 if the block itself breaks a rule;
+//! - `panicked TEXT`: location and message. The process may end after it, because some panics can't be caught.
 //!
-//! Before all answers there is a line on how the program was built, so that nobody takes one for another.
+//! The first line of the output says how the program was built, so that one build is not mistaken for another.
 
 use alloy_primitives::Bytes;
 use std::{
@@ -18,7 +18,7 @@ use std::{
 };
 use zeno_guest_evm::{StatelessInput, ValidationError, validate};
 
-/// What validation may use of the stack: more than it needs, so that its end is never what an answer is about.
+/// Size of the stack, in bytes. It is more than validation needs, so no verdict depends on it.
 const STACK: usize = 64 << 20;
 
 fn main() {
@@ -32,7 +32,7 @@ fn main() {
     let run = || {
         let mut input = io::stdin().lock();
         while let Some(bytes) = read_frame(&mut input) {
-            // A panic has been answered by the hook.
+            // The hook has answered if validation panicked.
             if let Ok(line) = panic::catch_unwind(AssertUnwindSafe(|| judge(bytes))) {
                 answer(&line);
             }
@@ -49,7 +49,7 @@ fn judge(bytes: Bytes) -> String {
     }
 }
 
-/// The next input; none at the end.
+/// Reads the next input. Returns `None` at the end.
 fn read_frame(from: &mut impl Read) -> Option<Bytes> {
     let mut length = [0; 4];
     match from.read_exact(&mut length) {
@@ -63,24 +63,24 @@ fn read_frame(from: &mut impl Read) -> Option<Bytes> {
 
 /// Writes one line.
 fn answer(text: &str) {
-    // The only line breaks are between answers.
+    // Line breaks separate answers only.
     let line = text.replace('\n', "\\n") + "\n";
     let mut out = io::stdout().lock();
     out.write_all(line.as_bytes()).and_then(|()| out.flush()).unwrap_or_else(|error| give_up(&error));
 }
 
-/// Ends the process: whoever asked is gone.
+/// Ends the process, because the other end of the pipe is closed.
 fn give_up(error: &io::Error) -> ! {
     eprintln!("zeno-judge: {error}");
     exit(2)
 }
 
 fn describe(panic: &PanicHookInfo<'_>) -> String {
-    let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
-    format!("at {place}: {}", panic.payload_as_str().unwrap_or("no message"))
+    let location = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
+    format!("at {location}: {}", panic.payload_as_str().unwrap_or("no message"))
 }
 
-/// Whether sums are checked, which no `cfg` of stable Rust says.
+/// Returns whether overflow checks are on, for which stable Rust has no `cfg`.
 fn overflow_checks() -> bool {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));

@@ -1,64 +1,66 @@
-//! Codes with structure: bytes by chance would fail at their first instructions.
+//! Generator of EVM code with structure, because random bytes would fail at their first instructions.
 //!
-//! A program is a list of statements, each of which leaves the stack as high as it found it; what an
-//! expression in it gives is stored, logged or returned, so that a wrong one changes a commitment.
-//! Whoever has 2^63 gas never comes to the end of it, so each *tame* program ends by itself: its loops
-//! are counted, it jumps back nowhere else, and it gives all its gas only to tame programs that
-//! cannot come back to it. All others are *wild*, and get little gas.
+//! A program is a list of statements. Each of them leaves the height of the stack unchanged. The results of its
+//! expressions are stored, logged or returned, so that a wrong result changes a commitment of the block.
+//!
+//! A block may have 2^63 gas, which no run can spend. So a *terminating* program ends by itself: its loops have
+//! counters, it jumps back nowhere else, and it passes a share of all its gas only to terminating programs that can't
+//! call it. All other programs are *arbitrary*, and get little gas.
 
 use super::dice::Dice;
 use alloy_primitives::{Address, U256};
 use revm::bytecode::opcode as op;
 use zeno_guest_evm::chain::Fork;
 
-/// Somebody to be called.
+/// Account that a program may call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callee {
     pub(super) address: Address,
-    /// Whether it ends by itself, whatever gas it has.
-    pub(super) tame: bool,
+    /// True if its code ends by itself, however much gas it has.
+    pub(super) terminates: bool,
 }
 
-/// What a program is written for.
+/// Parameters of a program.
 #[derive(Clone, Debug)]
 pub(super) struct Setting {
     pub(super) fork: Fork,
-    /// Logarithm of the gas that it may have.
+    /// Binary logarithm of the gas that the program may have.
     pub(super) gas_bits: u32,
-    /// Logarithm of the memory in bytes that its gas may buy.
-    pub(super) reach: u32,
-    /// Chance in percent that an operand is more than that, or that something else ends the frame.
+    /// Binary logarithm of the memory, in bytes, that the gas may buy.
+    pub(super) memory_bits: u32,
+    /// Chance, in percent, that an operand exceeds this memory, or that another error ends the frame.
     pub(super) risk: u64,
-    /// Whom it may call.
+    /// Accounts that the program may call.
     pub(super) callees: Vec<Callee>,
-    /// Whose balances and codes it may look at.
+    /// Accounts whose balances and codes the program may read.
     pub(super) known: Vec<Address>,
-    /// Whether it must not fail: no end by an error.
-    pub(super) must_end_well: bool,
+    /// True if no error may end the program.
+    pub(super) must_succeed: bool,
 }
 
-/// Topic of the log in which a program tells the size of its memory.
+/// Topic of the log in which a program reports the size of its memory.
 pub(super) const MEMORY_TOPIC: U256 = U256::from_limbs([0x6d65_6d6f_7279, 0, 0, 0]);
 
-/// The most gas that a wild program gets.
-pub(super) const WILD_GAS: u64 = 400_000;
+/// Greatest gas of an arbitrary program.
+pub(super) const MAX_ARBITRARY_GAS: u64 = 400_000;
 
-/// Logarithm of the memory in bytes that so many bits of gas buy one frame: linear at first, then
-/// by the square root.
-pub(super) const fn reach(gas_bits: u32) -> u32 {
+/// Binary logarithm of the memory, in bytes, that a frame can buy for 2^`gas_bits` gas. The price is linear at first,
+/// and then quadratic.
+pub(super) const fn memory_bits(gas_bits: u32) -> u32 {
     let (linear, root) = (gas_bits + 3, gas_bits / 2 + 9);
     if linear < root { linear } else { root }
 }
 
-/// A program that ends by itself.
-pub(super) fn tame(dice: &mut Dice, setting: &Setting) -> Vec<u8> {
+/// Terminating program.
+pub(super) fn terminating(dice: &mut Dice, setting: &Setting) -> Vec<u8> {
     let mut writer = Writer::new(dice, setting, 0);
     writer.body();
     writer.finish()
 }
 
-/// A tame program at the end of a code of this length, behind what may or may not be destinations.
-pub(super) fn padded(dice: &mut Dice, setting: &Setting, length: usize) -> Vec<u8> {
+/// Code of this length that ends with a terminating program, after a pattern of bytes of which some are jump
+/// destinations.
+pub(super) fn long(dice: &mut Dice, setting: &Setting, length: usize) -> Vec<u8> {
     let pattern: &[u8] = match dice.below(5) {
         0 => &[0],
         1 => &[op::JUMPDEST],
@@ -83,7 +85,7 @@ pub(super) fn padded(dice: &mut Dice, setting: &Setting, length: usize) -> Vec<u
     code
 }
 
-/// A program that calls itself, at this address, so often as it says; each frame has memory.
+/// Program at the address `own` that calls itself to a fixed depth. Each frame has memory.
 pub(super) fn recursive(dice: &mut Dice, setting: &Setting, own: Address) -> Vec<u8> {
     let depth = match dice.weighted([60, 25, 15]) {
         0 => 1 + dice.below(8),
@@ -91,12 +93,12 @@ pub(super) fn recursive(dice: &mut Dice, setting: &Setting, own: Address) -> Vec
         _ => 1000 + dice.below(30),
     };
     let mut writer = Writer::new(dice, setting, 0);
-    writer.calls = 0;
-    // All frames together, or each of them, near what can be bought.
+    writer.calls_left = 0;
+    // Either all frames together or each of them has about as much memory as the gas can buy.
     let share = if writer.dice.percent(70) { 64 - depth.leading_zeros() } else { 0 };
-    let place = writer.dice.edge(setting.reach.saturating_sub(share));
-    // What each frame does besides must not take too long.
-    writer.reach = setting.reach.saturating_sub(share).min(if depth > 100 { 14 } else { 20 });
+    let target = writer.dice.near_power_of_two(setting.memory_bits.saturating_sub(share));
+    // The other statements of each frame must not take too long.
+    writer.memory_bits = setting.memory_bits.saturating_sub(share).min(if depth > 100 { 14 } else { 20 });
     writer.push_small(0);
     writer.op(op::CALLDATALOAD);
     writer.push(U256::from(depth));
@@ -104,7 +106,7 @@ pub(super) fn recursive(dice: &mut Dice, setting: &Setting, own: Address) -> Vec
     let end = writer.push_label();
     writer.op(op::JUMPI);
     writer.ops(&[op::DUP1, op::PUSH1, 1, op::ADD]);
-    writer.push(place);
+    writer.push(target);
     writer.op(op::MSTORE);
     let call = writer.dice.pick(&[op::CALL, op::CALL, op::DELEGATECALL, op::STATICCALL, op::CALLCODE]);
     let (out, out_length) = writer.region();
@@ -112,15 +114,15 @@ pub(super) fn recursive(dice: &mut Dice, setting: &Setting, own: Address) -> Vec
     writer.push(out);
     let data_length = 32 + writer.dice.pick(&[0, 0, 1, 32, 1000]);
     writer.push_small(data_length);
-    writer.push(place);
+    writer.push(target);
     if matches!(call, op::CALL | op::CALLCODE) {
         writer.push_small(0);
     }
     writer.push(U256::from_be_bytes(own.into_word().0));
     writer.ops(&[op::GAS, call]);
     writer.height = 2;
-    writer.pure |= call == op::STATICCALL;
-    writer.sink();
+    writer.is_static |= call == op::STATICCALL;
+    writer.consume();
     for _ in 0..writer.dice.below(3) {
         writer.statement();
     }
@@ -128,13 +130,13 @@ pub(super) fn recursive(dice: &mut Dice, setting: &Setting, own: Address) -> Vec
     writer.height = 1;
     writer.op(op::POP);
     writer.height = 0;
-    writer.report_memory();
+    writer.log_memory_size();
     writer.end();
     writer.finish()
 }
 
-/// A program that may do anything.
-pub(super) fn wild(dice: &mut Dice, setting: &Setting) -> Vec<u8> {
+/// Arbitrary program.
+pub(super) fn arbitrary(dice: &mut Dice, setting: &Setting) -> Vec<u8> {
     let mut writer = Writer::new(dice, setting, 0);
     for _ in 0..10 + writer.dice.below(120) {
         match writer.dice.weighted([40, 44, 6, 5, 5]) {
@@ -143,7 +145,7 @@ pub(super) fn wild(dice: &mut Dice, setting: &Setting) -> Vec<u8> {
                 writer.push(value);
             }
             1 => {
-                // What is defined, by and large.
+                // Mostly instructions that a fork defines.
                 let byte = writer.dice.pick(DEFINED);
                 writer.op(byte);
             }
@@ -161,12 +163,12 @@ pub(super) fn wild(dice: &mut Dice, setting: &Setting) -> Vec<u8> {
     writer.code
 }
 
-/// A program that spends whatever it has.
-pub(super) fn burner(dice: &mut Dice) -> Vec<u8> {
+/// Program that spends all its gas.
+pub(super) fn gas_burner(dice: &mut Dice) -> Vec<u8> {
     match dice.below(4) {
         0 => vec![op::JUMPDEST, op::PUSH1, 0, op::JUMP],
         1 => vec![op::INVALID],
-        // Keccak of ever more memory.
+        // Hashes more and more memory.
         2 => vec![
             op::JUMPDEST,
             op::MSIZE,
@@ -202,8 +204,8 @@ pub(super) fn burner(dice: &mut Dice) -> Vec<u8> {
     }
 }
 
-/// A program that answers with so many zeros, by returning or by reverting.
-pub(super) fn answerer(length: U256, from: U256, how: u8) -> Vec<u8> {
+/// Program that returns or reverts with `length` bytes of fresh memory. `how` is the instruction.
+pub(super) fn zero_returner(length: U256, from: U256, how: u8) -> Vec<u8> {
     let mut code = Vec::new();
     push_to(&mut code, length);
     push_to(&mut code, from);
@@ -211,8 +213,8 @@ pub(super) fn answerer(length: U256, from: U256, how: u8) -> Vec<u8> {
     code
 }
 
-/// A program that makes a deposit's log as EIP-6110 has it; its lengths are those of the contract.
-pub(super) fn depositor(dice: &mut Dice) -> Vec<u8> {
+/// Program that emits the log of a deposit (EIP-6110). The lengths of its fields are those of the deposit contract.
+pub(super) fn deposit_logger(dice: &mut Dice) -> Vec<u8> {
     const LENGTHS: [usize; 5] = [48, 32, 8, 96, 8];
     let mut data = Vec::new();
     let mut offset = 32 * LENGTHS.len();
@@ -229,16 +231,16 @@ pub(super) fn depositor(dice: &mut Dice) -> Vec<u8> {
         data[at] ^= 1 << dice.below(8);
     }
     let topic = alloy_primitives::keccak256("DepositEvent(bytes,bytes,bytes,bytes,bytes)");
-    let place = U256::from(dice.pick(&[0_u64, 1, 31, 4096]));
+    let target = U256::from(dice.pick(&[0_u64, 1, 31, 4096]));
     let mut code = Vec::new();
     let length = U256::from(data.len());
     push_to(&mut code, topic.into());
     push_to(&mut code, length);
-    push_to(&mut code, place);
+    push_to(&mut code, target);
     push_to(&mut code, length);
-    // What is left: this push, the place, the copy, the log, the end.
+    // The rest of the code: the push of its own length, the target, the copy, the log, and the end.
     let mut rest = Vec::new();
-    push_to(&mut rest, place);
+    push_to(&mut rest, target);
     rest.extend([op::CODECOPY, op::LOG1, op::STOP]);
     let start = code.len() + 2 + rest.len();
     code.extend([op::PUSH1, start as u8]);
@@ -247,7 +249,7 @@ pub(super) fn depositor(dice: &mut Dice) -> Vec<u8> {
     code
 }
 
-/// Instructions that some fork defines, the stack's own more often.
+/// Instructions that some fork defines. Those that access memory, call or end a frame occur more often.
 const DEFINED: &[u8] = &{
     let mut list = [0; 200];
     let mut length = 0;
@@ -295,34 +297,36 @@ const DEFINED: &[u8] = &{
     list
 };
 
-/// A place of which the code's position is not known yet.
+/// Operand of a push that will be the position of a later part of the code.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 struct Label {
     at: usize,
 }
 
+/// Writer of one program.
 #[derive(Debug)]
 struct Writer<'a> {
     dice: &'a mut Dice,
     setting: &'a Setting,
     code: Vec<u8>,
-    /// How much code there is before this program.
+    /// Length of the code before this program, in bytes.
     base: usize,
-    /// Words on the stack.
+    /// Number of words on the stack.
     height: usize,
-    /// Logarithm of the memory that the next statements may buy.
-    reach: u32,
-    /// Whether the frame may be one that must not write.
-    pure: bool,
-    /// Calls and creations that may still be written.
-    calls: u32,
-    /// Data behind the program, and where its position goes.
-    tails: Vec<(Label, Vec<u8>)>,
-    /// Whether its instructions may be those of later forks.
-    anachronistic: bool,
+    /// Binary logarithm of the memory, in bytes, that the next statements may buy.
+    memory_bits: u32,
+    /// True if the program writes no state, because its frame may be a static call.
+    is_static: bool,
+    /// Number of calls and creations that may still be written.
+    calls_left: u32,
+    /// Data after the program, each with the operand that will be its position.
+    data: Vec<(Label, Vec<u8>)>,
+    /// True if the program may use instructions of later forks.
+    uses_later_forks: bool,
 }
 
+/// Appends the shortest push of a word.
 fn push_to(code: &mut Vec<u8>, value: U256) {
     let length = value.byte_len().max(1);
     code.push(op::PUSH0 + length as u8);
@@ -331,25 +335,25 @@ fn push_to(code: &mut Vec<u8>, value: U256) {
 
 impl<'a> Writer<'a> {
     fn new(dice: &'a mut Dice, setting: &'a Setting, base: usize) -> Self {
-        let pure = dice.percent(20);
-        let calls = dice.below(3) as u32;
-        let anachronistic = !setting.must_end_well && dice.below(200) < setting.risk;
+        let is_static = dice.percent(20);
+        let calls_left = dice.below(3) as u32;
+        let uses_later_forks = !setting.must_succeed && dice.below(200) < setting.risk;
         Self {
             dice,
             setting,
             code: Vec::new(),
             base,
             height: 0,
-            reach: setting.reach,
-            pure,
-            calls,
-            tails: Vec::new(),
-            anachronistic,
+            memory_bits: setting.memory_bits,
+            is_static,
+            calls_left,
+            data: Vec::new(),
+            uses_later_forks,
         }
     }
 
     fn since(&self, fork: Fork) -> bool {
-        self.setting.fork >= fork || self.anachronistic
+        self.setting.fork >= fork || self.uses_later_forks
     }
 
     fn op(&mut self, byte: u8) {
@@ -360,10 +364,10 @@ impl<'a> Writer<'a> {
         self.code.extend_from_slice(bytes);
     }
 
-    /// Takes words from the stack, and puts one there if `gives` says so.
-    fn takes(&mut self, byte: u8, words: usize, gives: bool) {
+    /// Appends an instruction with this number of inputs on the stack, and with one output or none.
+    fn op_with_stack(&mut self, byte: u8, inputs: usize, has_output: bool) {
         self.op(byte);
-        self.height = self.height - words + usize::from(gives);
+        self.height = self.height - inputs + usize::from(has_output);
     }
 
     fn push(&mut self, value: U256) {
@@ -383,7 +387,7 @@ impl<'a> Writer<'a> {
     }
 
     fn push_label(&mut self) -> Label {
-        // Long enough for every code.
+        // Four bytes, which are enough for every position.
         self.op(op::PUSH4);
         let label = Label { at: self.code.len() };
         self.code.extend([0; 4]);
@@ -396,16 +400,16 @@ impl<'a> Writer<'a> {
         self.code[label.at..label.at + 4].copy_from_slice(&position.to_be_bytes());
     }
 
-    /// The destination of a jump.
+    /// Appends a jump destination, which is the label's position.
     fn label(&mut self, label: Label) {
         self.resolve(label, self.code.len());
         self.op(op::JUMPDEST);
     }
 
     fn finish(mut self) -> Vec<u8> {
-        for (label, tail) in std::mem::take(&mut self.tails) {
+        for (label, data) in std::mem::take(&mut self.data) {
             self.resolve(label, self.code.len());
-            self.code.extend(tail);
+            self.code.extend(data);
         }
         self.code
     }
@@ -418,16 +422,16 @@ impl<'a> Writer<'a> {
         match self.dice.weighted([50, 30, 15, 5]) {
             0 => U256::from(32 * self.dice.below(8)),
             1 => U256::from(self.dice.below(200)),
-            2 => U256::from(self.dice.below(1 << self.reach.min(11))),
-            _ => self.dice.edge(self.reach.min(13)),
+            2 => U256::from(self.dice.below(1 << self.memory_bits.min(11))),
+            _ => self.dice.near_power_of_two(self.memory_bits.min(13)),
         }
     }
 
-    /// A number that no gas may buy.
+    /// Number that is mostly greater than any memory that gas can buy.
     fn huge(&mut self) -> U256 {
         match self.dice.below(3) {
-            0 => self.dice.edge(70),
-            1 => self.dice.critical(),
+            0 => self.dice.near_power_of_two(70),
+            1 => self.dice.near_integer_limit(),
             _ => self.dice.interesting(),
         }
     }
@@ -436,29 +440,30 @@ impl<'a> Writer<'a> {
         if self.risky() {
             return self.huge();
         }
-        if self.dice.percent(78) { self.small() } else { self.dice.edge(self.reach) }
+        if self.dice.percent(78) { self.small() } else { self.dice.near_power_of_two(self.memory_bits) }
     }
 
-    /// A part of the memory: where it begins, and how long it is.
+    /// Region of the memory: its offset and its length, in bytes.
     fn region(&mut self) -> (U256, U256) {
         if self.risky() {
-            // The sum goes just beyond a limit, or up to it.
+            // The region ends near a limit: before it, at it or after it.
             let limit = U256::ONE << self.dice.pick(&[32_usize, 32, 64, 64, 255, 63, 31, 27]);
-            let length = U256::from(self.dice.magnitude(34));
-            let beside = U256::from(self.dice.pick(&[0_u64, 1, 31, 32, 33, 64]));
-            let place = limit.saturating_sub(length);
-            let place = if self.dice.percent(50) { place.saturating_sub(beside) } else { place + beside };
-            return if self.dice.percent(80) { (place, length) } else { (length, place) };
+            let length = U256::from(self.dice.up_to_bits(34));
+            let distance = U256::from(self.dice.pick(&[0_u64, 1, 31, 32, 33, 64]));
+            let offset = limit.saturating_sub(length);
+            let offset =
+                if self.dice.percent(50) { offset.saturating_sub(distance) } else { offset + distance };
+            return if self.dice.percent(80) { (offset, length) } else { (length, offset) };
         }
         match self.dice.weighted([45, 18, 20, 12, 5]) {
             0 => (self.small(), self.small()),
-            // Free, wherever it is.
+            // An empty region costs nothing at any offset.
             1 => (self.huge(), U256::ZERO),
-            2 => (self.dice.edge(self.reach), U256::from(self.dice.below(70))),
-            3 => (self.small(), self.dice.edge(self.reach.saturating_sub(1))),
+            2 => (self.dice.near_power_of_two(self.memory_bits), U256::from(self.dice.below(70))),
+            3 => (self.small(), self.dice.near_power_of_two(self.memory_bits.saturating_sub(1))),
             _ => {
-                let reach = self.reach.saturating_sub(1);
-                (self.dice.edge(reach), self.dice.edge(reach))
+                let memory_bits = self.memory_bits.saturating_sub(1);
+                (self.dice.near_power_of_two(memory_bits), self.dice.near_power_of_two(memory_bits))
             }
         }
     }
@@ -470,7 +475,7 @@ impl<'a> Writer<'a> {
             _ => Address::with_last_byte(self.dice.byte()),
         };
         let word = U256::from_be_bytes(address.into_word().0);
-        // The upper bytes don't count.
+        // The EVM ignores the upper 12 bytes.
         if self.dice.percent(4) { word | self.dice.word() << 160 } else { word }
     }
 
@@ -478,7 +483,7 @@ impl<'a> Writer<'a> {
         if self.dice.percent(93) { U256::from(self.dice.below(6)) } else { self.dice.interesting() }
     }
 
-    /// Puts one word on the stack.
+    /// Pushes the value of an expression. `depth` bounds the nesting of its operands.
     fn expression(&mut self, depth: u32) {
         let kind = if depth == 0 { 0 } else { self.dice.weighted([25, 18, 27, 5, 8, 7, 4, 3, 3]) };
         match kind {
@@ -516,54 +521,54 @@ impl<'a> Writer<'a> {
                         self.expression(depth - 1);
                         let unary = if self.since(Fork::Osaka) { op::CLZ } else { op::NOT };
                         let byte = self.dice.pick(&[op::ISZERO, op::NOT, unary]);
-                        self.takes(byte, 1, true);
+                        self.op_with_stack(byte, 1, true);
                     }
                     1 => {
                         (0..3).for_each(|_| self.expression(depth - 1));
                         let byte = self.dice.pick(&[op::ADDMOD, op::MULMOD]);
-                        self.takes(byte, 3, true);
+                        self.op_with_stack(byte, 3, true);
                     }
                     _ => {
                         (0..2).for_each(|_| self.expression(depth - 1));
                         let byte = self.dice.pick(BINARY);
-                        self.takes(byte, 2, true);
+                        self.op_with_stack(byte, 2, true);
                     }
                 }
             }
             3 => {
                 let offset = if self.dice.percent(60) { self.small() } else { self.huge() };
                 self.push(offset);
-                self.takes(op::CALLDATALOAD, 1, true);
+                self.op_with_stack(op::CALLDATALOAD, 1, true);
             }
             4 => {
                 let offset = self.offset();
                 self.push(offset);
-                self.takes(op::MLOAD, 1, true);
+                self.op_with_stack(op::MLOAD, 1, true);
             }
             5 => {
                 let slot = self.slot();
                 self.push(slot);
                 let transient = self.since(Fork::Cancun) && self.dice.percent(40);
-                self.takes(if transient { op::TLOAD } else { op::SLOAD }, 1, true);
+                self.op_with_stack(if transient { op::TLOAD } else { op::SLOAD }, 1, true);
             }
             6 => {
                 let (offset, length) = self.region();
                 self.push(length);
                 self.push(offset);
-                self.takes(op::KECCAK256, 2, true);
+                self.op_with_stack(op::KECCAK256, 2, true);
             }
             7 => {
                 let address = self.address();
                 self.push(address);
                 let byte = self.dice.pick(&[op::BALANCE, op::EXTCODESIZE, op::EXTCODEHASH]);
-                self.takes(byte, 1, true);
+                self.op_with_stack(byte, 1, true);
             }
             _ => {
                 if self.since(Fork::Cancun) && self.dice.percent(40) {
                     let index =
                         if self.dice.percent(60) { U256::from(self.dice.below(3)) } else { self.huge() };
                     self.push(index);
-                    self.takes(op::BLOBHASH, 1, true);
+                    self.op_with_stack(op::BLOBHASH, 1, true);
                 } else if self.dice.percent(50) {
                     let back = 1 + self.dice.below(2);
                     self.push_small(back);
@@ -572,7 +577,7 @@ impl<'a> Writer<'a> {
                 } else {
                     let number = self.dice.interesting();
                     self.push(number);
-                    self.takes(op::BLOCKHASH, 1, true);
+                    self.op_with_stack(op::BLOCKHASH, 1, true);
                 }
             }
         }
@@ -611,12 +616,12 @@ impl<'a> Writer<'a> {
         if self.height > 0 && self.dice.percent(15) {
             byte = op::DUP1 + self.dice.index(self.height.min(16)) as u8;
         }
-        self.takes(byte, 0, true);
+        self.op_with_stack(byte, 0, true);
     }
 
-    /// Takes the word on the stack's top to where it counts.
-    fn sink(&mut self) {
-        let kind = if self.pure {
+    /// Pops the top of the stack into storage, memory or a log, or drops it.
+    fn consume(&mut self) {
+        let kind = if self.is_static {
             self.dice.weighted([0, 0, 70, 30, 0])
         } else {
             self.dice.weighted([40, 10, 25, 13, 12])
@@ -625,25 +630,25 @@ impl<'a> Writer<'a> {
             0 => {
                 let slot = self.slot();
                 self.push(slot);
-                self.takes(op::SSTORE, 2, false);
+                self.op_with_stack(op::SSTORE, 2, false);
             }
             1 if self.since(Fork::Cancun) => {
                 let slot = self.slot();
                 self.push(slot);
-                self.takes(op::TSTORE, 2, false);
+                self.op_with_stack(op::TSTORE, 2, false);
             }
             4 => {
                 let (offset, length) = self.region();
                 self.push(length);
                 self.push(offset);
-                self.takes(op::LOG1, 3, false);
+                self.op_with_stack(op::LOG1, 3, false);
             }
             2 => {
-                let place = self.small();
-                self.push(place);
-                self.takes(op::MSTORE, 2, false);
+                let target = self.small();
+                self.push(target);
+                self.op_with_stack(op::MSTORE, 2, false);
             }
-            _ => self.takes(op::POP, 1, false),
+            _ => self.op_with_stack(op::POP, 1, false),
         }
     }
 
@@ -656,19 +661,19 @@ impl<'a> Writer<'a> {
         for _ in 0..count {
             self.statement();
         }
-        self.report_memory();
+        self.log_memory_size();
         self.end();
     }
 
-    /// Logs the memory's size, mostly: the program that counts worlds reads it from the receipts.
-    fn report_memory(&mut self) {
-        if !self.pure && self.dice.percent(60) {
+    /// Logs the memory's size, in most cases. The statistics read it from the receipts.
+    fn log_memory_size(&mut self) {
+        if !self.is_static && self.dice.percent(60) {
             self.op(op::MSIZE);
             self.height += 1;
             self.push(MEMORY_TOPIC);
             self.push(U256::ZERO);
             self.push(U256::ZERO);
-            self.takes(op::LOG2, 4, false);
+            self.op_with_stack(op::LOG2, 4, false);
         }
     }
 
@@ -676,26 +681,26 @@ impl<'a> Writer<'a> {
         match self.dice.weighted([22, 22, 12, 12, 5, 10, 4, 2]) {
             0 => {
                 self.expression(2);
-                self.sink();
+                self.consume();
             }
             1 => self.write_memory(),
             2 => self.copy(),
-            3 if self.calls > 0 => {
-                self.calls -= 1;
+            3 if self.calls_left > 0 => {
+                self.calls_left -= 1;
                 match self.dice.weighted([75, 25]) {
                     0 => self.call(),
-                    _ if self.pure => self.call_precompile(),
+                    _ if self.is_static => self.call_precompile(),
                     _ => self.create(),
                 }
             }
             3 | 4 => self.call_precompile(),
-            5 => self.flow(),
+            5 => self.control_flow(),
             6 => {
-                // What is seen of the memory and the gas, at once.
+                // The sizes of memory and of returned data, and the gas.
                 for byte in [op::MSIZE, op::GAS, op::RETURNDATASIZE] {
                     self.op(byte);
                     self.height += 1;
-                    self.sink();
+                    self.consume();
                 }
             }
             _ => self.fill_stack(),
@@ -708,93 +713,93 @@ impl<'a> Writer<'a> {
                 self.expression(1);
                 let offset = self.offset();
                 self.push(offset);
-                self.takes(op::MSTORE, 2, false);
+                self.op_with_stack(op::MSTORE, 2, false);
             }
             1 => {
                 self.expression(1);
                 let offset = self.offset();
                 self.push(offset);
-                self.takes(op::MSTORE8, 2, false);
+                self.op_with_stack(op::MSTORE8, 2, false);
             }
             2 => {
                 let offset = self.offset();
                 self.push(offset);
-                self.takes(op::MLOAD, 1, true);
-                self.sink();
+                self.op_with_stack(op::MLOAD, 1, true);
+                self.consume();
             }
-            _ if self.pure => {
+            _ if self.is_static => {
                 let (offset, length) = self.region();
                 self.push(length);
                 self.push(offset);
-                self.takes(op::KECCAK256, 2, true);
-                self.sink();
+                self.op_with_stack(op::KECCAK256, 2, true);
+                self.consume();
             }
             _ => {
                 let topics = self.dice.index(5);
                 (0..topics).for_each(|_| self.expression(1));
                 let (offset, length) = self.region();
-                // Each byte costs 8.
+                // Each byte costs 8 gas.
                 let length = if self.dice.percent(80) { length.min(self.small()) } else { length };
                 self.push(length);
                 self.push(offset);
-                self.takes(op::LOG0 + topics as u8, 2 + topics, false);
+                self.op_with_stack(op::LOG0 + topics as u8, 2 + topics, false);
             }
         }
     }
 
     fn copy(&mut self) {
-        let (place, length) = self.region();
+        let (target, length) = self.region();
         let source = match self.dice.weighted([60, 40]) {
             0 => self.small(),
             _ => self.huge(),
         };
         match self.dice.weighted([22, 22, 22, 17, 17]) {
-            0 => self.copy_of(op::CALLDATACOPY, place, source, length),
-            1 => self.copy_of(op::CODECOPY, place, source, length),
+            0 => self.copy_of(op::CALLDATACOPY, target, source, length),
+            1 => self.copy_of(op::CODECOPY, target, source, length),
             2 => {
                 self.push(length);
                 self.push(source);
-                self.push(place);
+                self.push(target);
                 let address = self.address();
                 self.push(address);
-                self.takes(op::EXTCODECOPY, 4, false);
+                self.op_with_stack(op::EXTCODECOPY, 4, false);
             }
             3 if self.since(Fork::Cancun) => {
                 let (from, _) = self.region();
                 let from = if length.is_zero() || self.setting.risk > 5 { from } else { self.small() };
-                self.copy_of(op::MCOPY, place, from, length);
+                self.copy_of(op::MCOPY, target, from, length);
             }
-            _ if self.risky() => self.copy_of(op::RETURNDATACOPY, place, source, length),
-            // More than there is ends the frame.
+            _ if self.risky() => self.copy_of(op::RETURNDATACOPY, target, source, length),
+            // A copy of more data than there is would end the frame.
             _ => {
                 self.op(op::RETURNDATASIZE);
                 self.height += 1;
                 self.push(U256::ZERO);
-                let place = self.small();
-                self.push(place);
-                self.takes(op::RETURNDATACOPY, 3, false);
+                let target = self.small();
+                self.push(target);
+                self.op_with_stack(op::RETURNDATACOPY, 3, false);
             }
         }
         if self.dice.percent(40) {
-            let place = if length.is_zero() { self.small() } else { place };
-            self.push(place);
-            self.takes(op::MLOAD, 1, true);
-            self.sink();
+            let target = if length.is_zero() { self.small() } else { target };
+            self.push(target);
+            self.op_with_stack(op::MLOAD, 1, true);
+            self.consume();
         }
     }
 
-    fn copy_of(&mut self, byte: u8, place: U256, source: U256, length: U256) {
+    fn copy_of(&mut self, byte: u8, target: U256, source: U256, length: U256) {
         self.push(length);
         self.push(source);
-        self.push(place);
-        self.takes(byte, 3, false);
+        self.push(target);
+        self.op_with_stack(byte, 3, false);
     }
 
-    fn flow(&mut self) {
+    fn control_flow(&mut self) {
         match self.dice.weighted([25, 40, 35]) {
             0 => {
                 let label = self.push_label();
-                self.takes(op::JUMP, 1, false);
+                self.op_with_stack(op::JUMP, 1, false);
                 let data = self.dice.pick(&[
                     &[op::INVALID][..],
                     &[op::PUSH2, op::JUMPDEST, op::JUMPDEST],
@@ -807,44 +812,44 @@ impl<'a> Writer<'a> {
             1 => {
                 self.expression(1);
                 let label = self.push_label();
-                self.takes(op::JUMPI, 2, false);
-                let calls = std::mem::take(&mut self.calls);
-                self.statement_without_flow();
-                self.calls = calls;
+                self.op_with_stack(op::JUMPI, 2, false);
+                let calls_left = std::mem::take(&mut self.calls_left);
+                self.statement_without_control_flow();
+                self.calls_left = calls_left;
                 self.label(label);
             }
             _ => {
-                let rounds = 1 + self.dice.magnitude(6);
+                let rounds = 1 + self.dice.up_to_bits(6);
                 self.push_small(rounds);
                 let start = self.code.len();
                 self.op(op::JUMPDEST);
-                // Neither calls nor much memory: all of it is done as often as the loop says.
-                let (calls, reach) = (std::mem::take(&mut self.calls), self.reach);
-                self.reach = reach.min(16);
-                self.statement_without_flow();
-                (self.calls, self.reach) = (calls, reach);
+                // Neither calls nor much memory, because every round pays for them.
+                let (calls_left, memory_bits) = (std::mem::take(&mut self.calls_left), self.memory_bits);
+                self.memory_bits = memory_bits.min(16);
+                self.statement_without_control_flow();
+                (self.calls_left, self.memory_bits) = (calls_left, memory_bits);
                 self.ops(&[op::PUSH1, 1, op::SWAP1, op::SUB, op::DUP1]);
                 self.height += 1;
                 let label = self.push_label();
                 self.resolve(label, start);
-                self.takes(op::JUMPI, 2, false);
-                self.takes(op::POP, 1, false);
+                self.op_with_stack(op::JUMPI, 2, false);
+                self.op_with_stack(op::POP, 1, false);
             }
         }
     }
 
-    fn statement_without_flow(&mut self) {
+    fn statement_without_control_flow(&mut self) {
         match self.dice.weighted([40, 35, 25]) {
             0 => {
                 self.expression(1);
-                self.sink();
+                self.consume();
             }
             1 => self.write_memory(),
             _ => self.copy(),
         }
     }
 
-    /// Fills the stack up to its limit, or one beyond it.
+    /// Fills the stack up to its limit of 1024 words, or to one word more.
     fn fill_stack(&mut self) {
         self.push(U256::from(7));
         let more = 1024 - self.height + usize::from(self.risky()) - self.dice.index(2);
@@ -854,18 +859,18 @@ impl<'a> Writer<'a> {
         self.height -= 1;
     }
 
-    /// Puts an amount of gas on the stack that leaves the caller some.
-    fn gas(&mut self, tame: bool) {
-        if tame {
+    /// Pushes the gas of a call. A terminating callee gets a share of all gas, and any other callee a small amount.
+    fn gas(&mut self, terminates: bool) {
+        if terminates {
             let share = 1 + self.dice.below(5);
             self.op(op::GAS);
             self.height += 1;
             self.push_small(share);
-            self.takes(op::SHR, 2, true);
+            self.op_with_stack(op::SHR, 2, true);
         } else {
             let gas = match self.dice.below(3) {
-                0 => self.dice.magnitude(18),
-                _ => 20_000 + self.dice.below(WILD_GAS - 20_000),
+                0 => self.dice.up_to_bits(18),
+                _ => 20_000 + self.dice.below(MAX_ARBITRARY_GAS - 20_000),
             };
             let gas = gas.min(1 << self.setting.gas_bits.saturating_sub(3));
             self.push_small(gas);
@@ -877,25 +882,25 @@ impl<'a> Writer<'a> {
             return self.call_precompile();
         }
         let callee = self.dice.pick(&self.setting.callees);
-        let call = if self.pure {
+        let call = if self.is_static {
             op::STATICCALL
         } else {
             self.dice.pick(&[op::CALL, op::CALL, op::CALL, op::CALLCODE, op::DELEGATECALL, op::STATICCALL])
         };
         self.call_of(call, callee);
-        self.sink();
+        self.consume();
         if self.dice.percent(60) {
             self.op(op::RETURNDATASIZE);
             self.height += 1;
-            self.sink();
+            self.consume();
         }
         if self.dice.percent(50) {
             self.op(op::RETURNDATASIZE);
             self.height += 1;
             self.push(U256::ZERO);
-            let place = self.small();
-            self.push(place);
-            self.takes(op::RETURNDATACOPY, 3, false);
+            let target = self.small();
+            self.push(target);
+            self.op_with_stack(op::RETURNDATACOPY, 3, false);
         }
     }
 
@@ -908,29 +913,29 @@ impl<'a> Writer<'a> {
         self.push(data);
         let valued = matches!(call, op::CALL | op::CALLCODE);
         if valued {
-            let value = if self.dice.percent(80) { 0 } else { self.dice.magnitude(12) };
+            let value = if self.dice.percent(80) { 0 } else { self.dice.up_to_bits(12) };
             self.push_small(value);
         }
         self.push(U256::from_be_bytes(callee.address.into_word().0));
-        self.gas(callee.tame);
-        self.takes(call, if valued { 7 } else { 6 }, true);
+        self.gas(callee.terminates);
+        self.op_with_stack(call, if valued { 7 } else { 6 }, true);
     }
 
     fn call_precompile(&mut self) {
         let address = precompile(self.dice);
         if address == Address::with_last_byte(5) {
-            // MODEXP's lengths of base, exponent and modulus.
-            for place in [0, 32, 64] {
+            // Lengths of MODEXP's base, exponent and modulus.
+            for offset in [0, 32, 64] {
                 let length =
                     if self.dice.percent(75) { U256::from(self.dice.below(80)) } else { self.huge() };
                 self.push(length);
-                self.push_small(place);
-                self.takes(op::MSTORE, 2, false);
+                self.push_small(offset);
+                self.op_with_stack(op::MSTORE, 2, false);
             }
         } else if self.dice.percent(50) {
             let data = self.dice.pick(&[213, 128, 192, 96, 64, 160, 256]);
             let data = self.dice.bytes(data);
-            self.tail(data, U256::ZERO);
+            self.append_data(data, U256::ZERO);
         }
         let (out, out_length) = self.region();
         self.push(out_length);
@@ -944,34 +949,35 @@ impl<'a> Writer<'a> {
         self.push(data);
         let call = self.dice.pick(&[op::STATICCALL, op::STATICCALL, op::DELEGATECALL]);
         self.push(U256::from_be_bytes(address.into_word().0));
-        // Copying costs nothing that gas does not buy; the others' work must be bounded.
+        // The precompile IDENTITY does no work that its gas does not pay for. The work of the others must be bounded.
         self.gas(address == Address::with_last_byte(4));
-        self.takes(call, 6, true);
-        self.sink();
+        self.op_with_stack(call, 6, true);
+        self.consume();
     }
 
-    /// Copies data from behind the program into memory; answers with its length.
-    fn tail(&mut self, data: Vec<u8>, place: U256) -> U256 {
+    /// Adds data after the program, and copies it into memory. Returns its length, in bytes.
+    fn append_data(&mut self, data: Vec<u8>, target: U256) -> U256 {
         let length = U256::from(data.len());
         self.push(length);
         let label = self.push_label();
-        self.push(place);
-        self.takes(op::CODECOPY, 3, false);
-        self.tails.push((label, data));
+        self.push(target);
+        self.op_with_stack(op::CODECOPY, 3, false);
+        self.data.push((label, data));
         length
     }
 
     fn create(&mut self) {
         let second = self.dice.percent(50);
-        let (place, length) = if self.dice.percent(65) {
-            let place = self.offset();
+        let (target, length) = if self.dice.percent(65) {
+            let target = self.offset();
             let setting =
                 Setting { callees: Vec::new(), risk: self.setting.risk.min(2), ..self.setting.clone() };
             let init = if self.dice.percent(30) {
-                let (length, from) = (U256::from(self.dice.below(300)), self.dice.edge(self.reach));
-                answerer(length, from, op::RETURN)
+                let (length, from) =
+                    (U256::from(self.dice.below(300)), self.dice.near_power_of_two(self.memory_bits));
+                zero_returner(length, from, op::RETURN)
             } else if self.dice.percent(20) {
-                // What EIP-3541 refuses, or a delegation that nobody signed.
+                // Code that EIP-3541 forbids, or that looks like a delegation (EIP-7702).
                 let first = self.dice.pick(&[[0xef, 0], [0xef, 1], [0, 0xef]]);
                 let mut code = Vec::new();
                 push_to(&mut code, U256::from_be_slice(&first) << 240);
@@ -979,44 +985,46 @@ impl<'a> Writer<'a> {
                 code
             } else {
                 let mut writer = Writer::new(self.dice, &setting, 0);
-                writer.calls = 0;
+                writer.calls_left = 0;
                 writer.statement();
                 writer.statement();
                 writer.end();
                 writer.finish()
             };
-            let length = self.tail(init, place);
-            (place, length)
+            let length = self.append_data(init, target);
+            (target, length)
         } else {
-            // Whatever is there: nothing, if nobody wrote there; else it would be wild.
-            let (place, length) = (self.dice.edge(self.reach), U256::from(self.dice.magnitude(16)));
-            if place < U256::from(20_000) { (place, U256::ZERO) } else { (place, length) }
+            // The init code is existing memory at a great offset, which is zero. At a small offset it could be an
+            // arbitrary program, so its length is zero there.
+            let (target, length) =
+                (self.dice.near_power_of_two(self.memory_bits), U256::from(self.dice.up_to_bits(16)));
+            if target < U256::from(20_000) { (target, U256::ZERO) } else { (target, length) }
         };
         if second {
             let salt = self.slot();
             self.push(salt);
         }
         self.push(length);
-        self.push(place);
+        self.push(target);
         let value = if self.dice.percent(85) { 0 } else { self.dice.below(9) };
         self.push_small(value);
-        self.takes(if second { op::CREATE2 } else { op::CREATE }, if second { 4 } else { 3 }, true);
+        self.op_with_stack(if second { op::CREATE2 } else { op::CREATE }, if second { 4 } else { 3 }, true);
         if self.dice.percent(50) {
             (0..5).for_each(|_| self.push(U256::ZERO));
-            self.takes(op::DUP6, 0, true);
+            self.op_with_stack(op::DUP6, 0, true);
             self.gas(false);
-            self.takes(op::CALL, 7, true);
-            self.sink();
+            self.op_with_stack(op::CALL, 7, true);
+            self.consume();
         }
-        self.sink();
+        self.consume();
     }
 
     fn end(&mut self) {
-        if self.risky() && !self.setting.must_end_well {
+        if self.risky() && !self.setting.must_succeed {
             match self.dice.below(4) {
                 0 => self.op(op::INVALID),
                 1 => {
-                    // Into push data, or behind the end.
+                    // A jump into push data, or past the end of the code.
                     let label = self.push_label();
                     self.op(op::JUMP);
                     let beyond = self.dice.percent(30);
@@ -1035,25 +1043,25 @@ impl<'a> Writer<'a> {
         }
         match self.dice.weighted([30, 36, 14, 4, 12, 4]) {
             0 => self.op(op::STOP),
-            2 if !self.setting.must_end_well => {
+            2 if !self.setting.must_succeed => {
                 let (offset, length) = self.region();
                 self.push(length);
                 self.push(offset);
                 self.op(op::REVERT);
             }
-            3 if !self.pure => {
+            3 if !self.is_static => {
                 let address = self.address();
                 self.push(address);
                 self.op(op::SELFDESTRUCT);
             }
-            // All of the memory.
+            // Returns all of the memory.
             4 => {
                 self.op(op::MSIZE);
                 self.push(U256::ZERO);
                 self.op(op::RETURN);
             }
-            // Off the end, if no data follows.
-            5 if self.tails.is_empty() => {}
+            // Runs past the end of the code, if no data follows.
+            5 if self.data.is_empty() => {}
             _ => {
                 let (offset, length) = self.region();
                 self.push(length);
@@ -1064,7 +1072,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// One of the precompiles, up to Osaka's, or what would be the next.
+/// Address of a precompile of some fork up to Osaka, or the next address after them.
 pub(super) fn precompile(dice: &mut Dice) -> Address {
     match dice.below(20) {
         0 => Address::from_word(U256::from(0x100).into()),

@@ -1,9 +1,9 @@
-//! Chance, with a liking for numbers that break arithmetic.
+//! Random numbers, with a preference for those near the limits of arithmetic.
 
 use alloy_primitives::{B256, U256};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-/// Throws of dice that one number determines.
+/// Random generator whose numbers are a function of its seed.
 #[derive(Debug)]
 pub(super) struct Dice(StdRng);
 
@@ -12,26 +12,27 @@ impl Dice {
         Self(StdRng::seed_from_u64(seed))
     }
 
-    /// A number below another, which is not zero.
+    /// Number below `end`, which must not be zero.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0.random_range(0..end)
     }
 
-    /// An index below a length, which is not zero.
+    /// Index below `length`, which must not be zero.
     pub(super) fn index(&mut self, length: usize) -> usize {
         self.0.random_range(0..length)
     }
 
+    /// Returns true with this chance, in percent.
     pub(super) fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
 
-    /// One of a list that is not empty.
+    /// Entry of a list, which must not be empty.
     pub(super) fn pick<T: Clone>(&mut self, list: &[T]) -> T {
         list[self.index(list.len())].clone()
     }
 
-    /// The place at which a throw falls among weights.
+    /// Index of one of the weights, with a chance in proportion to it.
     pub(super) fn weighted<const N: usize>(&mut self, weights: [u64; N]) -> usize {
         let mut throw = self.below(weights.iter().sum());
         for (index, weight) in weights.into_iter().enumerate() {
@@ -43,16 +44,16 @@ impl Dice {
         unreachable!("a throw is below the sum of the weights")
     }
 
-    /// A number of at most so many bits, every length as likely as another.
-    pub(super) fn magnitude(&mut self, bits: u32) -> u64 {
+    /// Number of at most this many bits, at most 64. Every length in bits has the same chance.
+    pub(super) fn up_to_bits(&mut self, bits: u32) -> u64 {
         match self.0.random_range(0..=bits.min(64)) {
             0 => 0,
             length => self.0.random::<u64>() >> (64 - length) | 1 << (length - 1),
         }
     }
 
-    /// A number of exactly so many bits, sometimes the least or the greatest of them; 1 to 64.
-    pub(super) fn of_bits(&mut self, bits: u32) -> u64 {
+    /// Number of exactly this many bits, from 1 to 64. Sometimes it is the least or the greatest such number.
+    pub(super) fn with_bits(&mut self, bits: u32) -> u64 {
         let least = 1 << (bits - 1);
         match self.below(10) {
             0 => least,
@@ -73,35 +74,36 @@ impl Dice {
         self.0.random()
     }
 
+    /// Bytes of this length, which are sometimes all zero.
     pub(super) fn bytes(&mut self, length: usize) -> Vec<u8> {
         let zeros = self.percent(30);
         (0..length).map(|_| if zeros { 0 } else { self.byte() }).collect()
     }
 
-    /// A power of two of at most so many bits, or what lies beside it.
-    pub(super) fn edge(&mut self, bits: u32) -> U256 {
+    /// Power of two up to 2^`bits`, or a number near it.
+    pub(super) fn near_power_of_two(&mut self, bits: u32) -> U256 {
         let power = U256::ONE << self.0.random_range(0..=bits as usize);
-        let beside = U256::from(self.pick(&[0_u64, 0, 1, 1, 31, 32, 33, 63, 64, 95]));
-        if self.percent(60) { power.saturating_sub(beside) } else { power.wrapping_add(beside) }
+        let distance = U256::from(self.pick(&[0_u64, 0, 1, 1, 31, 32, 33, 63, 64, 95]));
+        if self.percent(60) { power.saturating_sub(distance) } else { power.wrapping_add(distance) }
     }
 
-    /// A number that sums and products of 32 or 64 bits may not survive.
-    pub(super) fn critical(&mut self) -> U256 {
-        let edge = U256::ONE << self.pick(&[31_usize, 32, 32, 32, 33, 63, 64, 64, 255, 37, 27, 24]);
-        let beside = U256::from(self.pick(&[0_u64, 1, 2, 31, 32, 33, 63, 64, 65, 95, 96, 127, 4096]));
-        if self.percent(75) { edge - beside } else { edge + beside }
+    /// Number near a limit of integer types, at which sums and products of 32 or 64 bits may overflow.
+    pub(super) fn near_integer_limit(&mut self) -> U256 {
+        let limit = U256::ONE << self.pick(&[31_usize, 32, 32, 32, 33, 63, 64, 64, 255, 37, 27, 24]);
+        let distance = U256::from(self.pick(&[0_u64, 1, 2, 31, 32, 33, 63, 64, 65, 95, 96, 127, 4096]));
+        if self.percent(75) { limit - distance } else { limit + distance }
     }
 
-    /// Any number, most often one that is near a limit of something.
+    /// Number of any size, most often near a limit.
     pub(super) fn interesting(&mut self) -> U256 {
         match self.weighted([20, 10, 20, 15, 10, 10, 15]) {
             0 => U256::from(self.below(70)),
             1 => U256::from(self.below(1200)),
-            2 => self.edge(255),
-            3 => self.critical(),
+            2 => self.near_power_of_two(255),
+            3 => self.near_integer_limit(),
             4 => U256::MAX - U256::from(self.below(65)),
             5 => self.word(),
-            _ => U256::from(self.magnitude(64)),
+            _ => U256::from(self.up_to_bits(64)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who judges an input, and what they must agree about.
+//! Judges of an input, and the condition under which two of their verdicts agree.
 
 use crate::judge::{Judges, Verdict};
 use alloy_primitives::Bytes;
@@ -9,28 +9,29 @@ use std::{
 };
 use zeno_guest_evm::{ChainClaim, StatelessInput, ValidationError, minimize, validate};
 
-/// Somebody who judges encoded inputs.
+/// Implementation of validation that judges encoded inputs.
 pub trait Judge {
-    /// Its name, to be printed.
+    /// Name for messages.
     fn name(&self) -> &'static str;
 
-    /// What it says of an input.
+    /// Judges an encoded input.
     fn judge(&mut self, input: &[u8]) -> Verdict;
 
-    /// How it refuses an input.
-    fn manner(&self) -> Manner {
-        Manner::TheSameWords
+    /// The way in which the judge refuses an input.
+    fn refusal(&self) -> Refusal {
+        Refusal::SameReason
     }
 }
 
-/// How a judge refuses an input that another refuses, too.
+/// Way in which a judge refuses an input that the first judge refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// For the same reason.
-    TheSameWords,
-    /// For this or another reason: all failures of a frame are alike, and its words may name any.
-    OtherWords,
-    /// By a panic: the guest knows no other way. It should be for the same reason, but may be for lack of memory.
+pub enum Refusal {
+    /// An error with the same message.
+    SameReason,
+    /// An error with any message. A frame may fail for several reasons at once, and the message names one of them.
+    AnyReason,
+    /// A panic, which is the guest's only way to refuse. Its message is mostly the same, but the VM's memory may end
+    /// before.
     Panic,
 }
 
@@ -44,25 +45,25 @@ impl Judge for Native {
     }
 
     fn judge(&mut self, input: &[u8]) -> Verdict {
-        within(|| validate(&decode(input)?))
+        catch_panic(|| validate(&decode(input)?))
     }
 }
 
-/// Validation in this process with revm's instructions alone, as whoever makes inputs runs it.
+/// Validation in this process by revm's own instructions, which a fetcher uses.
 #[derive(Clone, Copy, Debug)]
-pub struct Tracing;
+pub struct Revm;
 
-impl Judge for Tracing {
+impl Judge for Revm {
     fn name(&self) -> &'static str {
         "revm's instructions"
     }
 
     fn judge(&mut self, input: &[u8]) -> Verdict {
-        within(|| minimize(&decode(input)?).map(|(_, claim)| claim))
+        catch_panic(|| minimize(&decode(input)?).map(|(_, claim)| claim))
     }
 
-    fn manner(&self) -> Manner {
-        Manner::OtherWords
+    fn refusal(&self) -> Refusal {
+        Refusal::AnyReason
     }
 }
 
@@ -80,67 +81,68 @@ fn decode(input: &[u8]) -> Result<StatelessInput, ValidationError> {
     Ok(StatelessInput::decode(&Bytes::copy_from_slice(input))?)
 }
 
-fn within(judge: impl FnOnce() -> Result<ChainClaim, ValidationError>) -> Verdict {
+/// Verdict of a result, or of a panic.
+fn catch_panic(judge: impl FnOnce() -> Result<ChainClaim, ValidationError>) -> Verdict {
     match catch_unwind(AssertUnwindSafe(judge)) {
         Ok(answer) => Verdict::of(answer.as_ref()),
-        Err(payload) => Verdict::Panicked(words(&*payload)),
+        Err(payload) => Verdict::Panicked(panic_message(&*payload)),
     }
 }
 
-/// What somebody who panicked said.
-pub(super) fn words(payload: &(dyn Any + Send)) -> String {
+/// Message of a panic.
+pub(super) fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
 }
 
-/// A judge's verdict.
+/// Verdict with the judge that gave it.
 #[derive(Clone, Debug)]
-pub struct Said {
-    /// The judge's name.
+pub struct Judgement {
+    /// Name of the judge.
     pub judge: &'static str,
-    /// Its verdict.
+    /// Verdict of the judge.
     pub verdict: Verdict,
-    /// How it refuses.
-    pub manner: Manner,
+    /// The way in which the judge refuses an input.
+    pub refusal: Refusal,
 }
 
-impl Said {
-    /// Has an input judged.
+impl Judgement {
+    /// Asks a judge about an encoded input.
     pub fn by(judge: &mut dyn Judge, input: &[u8]) -> Self {
         let verdict = judge.judge(input);
-        Self { judge: judge.name(), verdict, manner: judge.manner() }
+        Self { judge: judge.name(), verdict, refusal: judge.refusal() }
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.judge, self.verdict)
     }
 }
 
-/// How two judges agree.
+/// Agreement of two judgements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreement {
-    /// The same digest, or the same reason to refuse.
+    /// Both have the same digest, or the same error message.
     Same,
-    /// Both refuse, for other reasons, and may.
-    OtherWords,
+    /// Both refuse the input for different reasons, which [`Refusal`] allows.
+    OtherReason,
 }
 
-/// Compares a judge with the first one: the same claim, or a refusal by both, for the same reason. None if they don't
-/// agree, or if one of them failed to judge.
-pub fn compare(first: &Said, other: &Said) -> Option<Agreement> {
+/// Compares a judgement with that of the first judge. Returns `None` if they disagree, or if one of them is no verdict
+/// about the input.
+pub fn compare(first: &Judgement, other: &Judgement) -> Option<Agreement> {
     match (&first.verdict, &other.verdict) {
         (Verdict::Valid(one), Verdict::Valid(another)) if one == another => Some(Agreement::Same),
         (Verdict::Refused { .. }, Verdict::Refused { .. }) if first.verdict == other.verdict => {
             Some(Agreement::Same)
         }
-        (Verdict::Refused { .. }, Verdict::Refused { .. }) if other.manner == Manner::OtherWords => {
-            Some(Agreement::OtherWords)
+        (Verdict::Refused { .. }, Verdict::Refused { .. }) if other.refusal == Refusal::AnyReason => {
+            Some(Agreement::OtherReason)
         }
-        (Verdict::Refused { text, .. }, Verdict::Panicked(said)) if other.manner == Manner::Panic => {
+        (Verdict::Refused { text, .. }, Verdict::Panicked(said)) if other.refusal == Refusal::Panic => {
             let same = said.contains(&text.replace("\\n", "\n"));
-            Some(if same { Agreement::Same } else { Agreement::OtherWords })
+            Some(if same { Agreement::Same } else { Agreement::OtherReason })
         }
         _ => None,
     }
@@ -151,30 +153,30 @@ mod tests {
     use super::*;
     use alloy_primitives::B256;
 
-    fn said(verdict: Verdict, manner: Manner) -> Said {
-        Said { judge: "somebody", verdict, manner }
+    fn judgement(verdict: Verdict, refusal: Refusal) -> Judgement {
+        Judgement { judge: "a judge", verdict, refusal }
     }
 
     #[test]
     fn judges_agree_about_claims_and_refusals() {
-        use Manner::{Panic, TheSameWords};
+        use Refusal::{AnyReason, Panic, SameReason};
         let valid = |byte| Verdict::Valid(B256::repeat_byte(byte));
         let refused = |text: &str| Verdict::Refused { blames_block: true, text: text.into() };
         let panicked = |text: &str| Verdict::Panicked(text.into());
-        let both = |one, other, manner| compare(&said(one, TheSameWords), &said(other, manner));
-        assert_eq!(both(valid(1), valid(1), TheSameWords), Some(Agreement::Same));
+        let both = |one, other, refusal| compare(&judgement(one, SameReason), &judgement(other, refusal));
+        assert_eq!(both(valid(1), valid(1), SameReason), Some(Agreement::Same));
         assert_eq!(both(valid(1), valid(2), Panic), None);
-        assert_eq!(both(valid(1), refused("no"), TheSameWords), None);
+        assert_eq!(both(valid(1), refused("no"), SameReason), None);
         assert_eq!(both(valid(1), panicked("no"), Panic), None);
         assert_eq!(both(refused("no"), valid(1), Panic), None);
-        assert_eq!(both(refused("no"), refused("no"), TheSameWords), Some(Agreement::Same));
-        assert_eq!(both(refused("no"), refused("never"), TheSameWords), None);
+        assert_eq!(both(refused("no"), refused("no"), SameReason), Some(Agreement::Same));
+        assert_eq!(both(refused("no"), refused("never"), SameReason), None);
         assert_eq!(both(refused("no"), panicked("because: no"), Panic), Some(Agreement::Same));
-        assert_eq!(both(refused("no"), panicked("memory"), Panic), Some(Agreement::OtherWords));
-        assert_eq!(both(refused("no"), panicked("no"), TheSameWords), None);
+        assert_eq!(both(refused("no"), panicked("memory"), Panic), Some(Agreement::OtherReason));
+        assert_eq!(both(refused("no"), panicked("no"), SameReason), None);
         assert_eq!(both(panicked("no"), panicked("no"), Panic), None);
-        assert_eq!(both(refused("no"), refused("never"), Manner::OtherWords), Some(Agreement::OtherWords));
-        assert_eq!(both(refused("no"), valid(1), Manner::OtherWords), None);
-        assert_eq!(both(refused("no"), panicked("no"), Manner::OtherWords), None);
+        assert_eq!(both(refused("no"), refused("never"), AnyReason), Some(Agreement::OtherReason));
+        assert_eq!(both(refused("no"), valid(1), AnyReason), None);
+        assert_eq!(both(refused("no"), panicked("no"), AnyReason), None);
     }
 }

@@ -1,18 +1,18 @@
-//! Made-up worlds: whatever a prover may invent around a block, to find where the guest, its code in
-//! 32 bits and its code natively differ.
+//! Worlds: random blocks with everything that a prover may invent around them. They serve to find differences between
+//! native validation, the same code with 32 bits, and the guest in the VM.
 //!
-//! A [`World`] follows from its seed alone: rules with any fork at any time, a parent with any gas
-//! limit, accounts with codes that look for the limits of arithmetic, and a block over them that is
-//! executed here, so that its commitments are right and it is valid, unless it is refused already
-//! then. [`judges`] has who judges it, and what they must agree about.
+//! A [`World`] is a function of its seed. It has rules with any fork at any time, a parent with any gas limit, accounts
+//! with codes that look for the limits of arithmetic, and a block over them. The block is executed when the world is
+//! generated, and its commitments are those of the execution. So it is valid, unless the execution refuses it.
+//! [`judges`] has the implementations that judge a world, and [`comparison`] compares their verdicts.
 
 mod code;
+pub mod comparison;
 mod dice;
 pub mod judges;
-pub mod tally;
 
 use self::{
-    code::{Callee, Setting, WILD_GAS},
+    code::{Callee, MAX_ARBITRARY_GAS, Setting},
     dice::Dice,
 };
 use crate::{devchain::DevAccount, example::signed};
@@ -50,13 +50,13 @@ use zeno_guest_evm::{
 
 /// Greatest gas limit of a block (yellow paper, equation 56).
 const MAX_GAS_LIMIT: u64 = (1 << 63) - 1;
-/// EIP-7825.
+/// Greatest gas limit of a transaction (EIP-7825).
 const MAX_TRANSACTION_GAS: u64 = 1 << 24;
-/// Transactions are signed by the first accounts, authorizations by the others.
+/// Number of development accounts that sign transactions. The other accounts sign authorizations.
 const SENDERS: usize = 3;
 
-/// The judge with 32 bits: `$ZENO_JUDGE_32`, or else the one that `scripts/test-32 --build` makes, if
-/// it is there.
+/// Program of the judge with 32 bits: `$ZENO_JUDGE_32`, or by default the one that `scripts/test-32 --build` makes, if
+/// it exists.
 pub fn default_judge() -> Option<PathBuf> {
     if let Some(named) = env::var_os("ZENO_JUDGE_32").filter(|value| !value.is_empty()) {
         return Some(named.into());
@@ -66,50 +66,50 @@ pub fn default_judge() -> Option<PathBuf> {
     built.is_file().then_some(built)
 }
 
-/// A block and all that is invented around it.
+/// Random block with its chain, parent, state and witness.
 #[derive(Clone, Debug)]
 pub struct World {
-    /// The number that it follows from.
+    /// Seed of which the world is a function.
     pub seed: u64,
-    /// Whose rules the block follows.
+    /// Fork whose rules the block follows.
     pub fork: Fork,
     /// The block's gas limit.
     pub gas_limit: u64,
-    /// The block and its witness, minimal in half of the worlds.
+    /// The block and its witness, which is minimal in half of the worlds.
     pub input: StatelessInput,
-    /// What executing the block gave.
+    /// Result of executing the block.
     pub built: Built,
 }
 
-/// What executing a world's block gave while the world was made.
+/// Result of executing a world's block while the world was generated.
 #[derive(Clone, Debug)]
 pub enum Built {
-    /// The header has what was computed.
+    /// The block was executed, and its header has the commitments.
     Executed {
-        /// Transactions of the block.
+        /// Number of transactions.
         transactions: usize,
-        /// Those of them that succeeded.
+        /// Number of transactions that succeeded.
         succeeded: usize,
-        /// Gas that they used.
+        /// Gas that the transactions used.
         gas_used: u64,
-        /// Greatest memory of a frame that the block's logs tell of, in bytes.
+        /// Greatest memory of a frame that the block's logs report, in bytes.
         memory: u64,
     },
-    /// Nothing: the header has no right commitments, and the world is to be refused.
+    /// The execution refused the block. Its header lacks the commitments, so validation must refuse it as well.
     Refused,
 }
 
 impl World {
-    /// The world that follows from this number.
+    /// Generates the world of a seed.
     ///
     /// # Panics
-    /// If execution does.
+    /// If the block's execution panics.
     pub fn new(seed: u64) -> Self {
-        Maker::new(Dice::new(seed)).make(seed)
+        WorldBuilder::new(Dice::new(seed)).build(seed)
     }
 }
 
-/// An account that is made up.
+/// Account of a world's state.
 #[derive(Clone, Debug, Default)]
 struct Account {
     nonce: u64,
@@ -118,35 +118,37 @@ struct Account {
     storage: Vec<(U256, U256)>,
 }
 
-struct Maker {
+/// Generator of one world.
+struct WorldBuilder {
     dice: Dice,
     fork: Fork,
     spec: ChainSpec,
     timestamp: u64,
     gas_limit: u64,
-    /// Gas that one transaction may have, and its logarithm.
+    /// Binary logarithm of the gas that one transaction may have.
     gas_bits: u32,
     accounts: Vec<(Address, Account)>,
     callees: Vec<Callee>,
     /// Addresses that codes and transactions name.
     known: Vec<Address>,
-    /// Whether an account has storage only. Its world keeps the whole witness: validation notices such an account when it is
-    /// read, and runs the transaction again, while the minimal witness is that of a run that knows it from the start.
-    collides: bool,
+    /// True if an account has storage, but neither a nonce nor code (EIP-7610). Such a world keeps the complete
+    /// witness. Validation notices the account when it is read, and runs the transaction again. The minimal witness is
+    /// that of a run that knows the account from the start.
+    has_storage_only_account: bool,
 }
 
-impl Maker {
+impl WorldBuilder {
     fn new(mut dice: Dice) -> Self {
         let fork = Fork::ALL[dice.weighted([14, 14, 22, 22, 16, 6, 6])];
         let digits = if dice.percent(90) { 34 } else { 64 };
-        let timestamp = dice.magnitude(digits).clamp(1, u64::MAX - 1);
+        let timestamp = dice.up_to_bits(digits).clamp(1, u64::MAX - 1);
         let bits = match dice.weighted([15, 40, 20, 25]) {
             0 => 13 + dice.below(9) as u32,
             1 => 22 + dice.below(8) as u32,
             2 => 29 + dice.below(7) as u32,
             _ => 34 + dice.below(30) as u32,
         };
-        let gas_limit = dice.of_bits(bits).max(5001);
+        let gas_limit = dice.with_bits(bits).max(5001);
         let transaction = if fork >= Fork::Osaka { gas_limit.min(MAX_TRANSACTION_GAS) } else { gas_limit };
         let spec = chain(&mut dice, fork, timestamp);
         Self {
@@ -159,14 +161,14 @@ impl Maker {
             accounts: Vec::new(),
             callees: Vec::new(),
             known: Vec::new(),
-            collides: false,
+            has_storage_only_account: false,
         }
     }
 
-    fn make(mut self, seed: u64) -> World {
+    fn build(mut self, seed: u64) -> World {
         self.contracts();
         self.system_contracts();
-        self.others();
+        self.other_accounts();
         let (state_root, nodes, codes) = self.state();
         let (parent, ancestors) = self.parent(state_root);
         let chain = Bytes::from(self.spec.encode());
@@ -178,28 +180,28 @@ impl Maker {
 
         let mut block = Block { header: self.header(&parent), body: BlockBody::default() };
         block.body.withdrawals = block.header.withdrawals_root.map(|_| Withdrawals::default());
-        follow_parent(&mut block, &mut input);
+        fill_from_parent(&mut block, &mut input);
         block.body.withdrawals = block.header.withdrawals_root.map(|_| self.withdrawals());
         block.body.transactions = self.transactions(&block.header);
         let built = complete(&self.spec, &parent, &mut block, &mut input);
-        if !self.collides
+        if !self.has_storage_only_account
             && self.dice.percent(50)
             && let Ok((minimal, _)) = minimize(&input)
         {
             input = minimal;
         }
         if self.dice.percent(10) {
-            // False hints do no harm.
+            // Wrong hints must change nothing.
             let hints = |dice: &mut Dice| (0..4 * dice.below(6)).map(|_| dice.byte()).collect::<Bytes>();
             input.destinations = input.witness.codes.iter().map(|_| hints(&mut self.dice)).collect();
         }
         World { seed, fork: self.fork, gas_limit: self.gas_limit, input, built }
     }
 
-    /// What a program is written for that has so many bits of gas.
+    /// Parameters of a program with at most 2^`gas_bits` gas.
     fn setting(&mut self, gas_bits: u32, risk: u64) -> Setting {
-        let most = code::reach(gas_bits.saturating_sub(2));
-        // Near the bound of what is supported, sometimes; mostly well below it.
+        let most = code::memory_bits(gas_bits.saturating_sub(2));
+        // Mostly far below the memory that the guest supports, and sometimes near it.
         let cap = match self.dice.weighted([38, 27, 15, 12, 8]) {
             0 => 14,
             1 => 21,
@@ -210,33 +212,36 @@ impl Maker {
         Setting {
             fork: self.fork,
             gas_bits,
-            reach: most.min(cap).max(8),
+            memory_bits: most.min(cap).max(8),
             risk,
             callees: self.callees.clone(),
             known: self.known.clone(),
-            must_end_well: false,
+            must_succeed: false,
         }
     }
 
-    /// Contracts that call those that were made before them, and so never come back to themselves.
+    /// Adds contracts. Each of them calls only earlier ones, so no chain of calls returns to the same contract.
     fn contracts(&mut self) {
         let count = 2 + self.dice.below(8) as usize;
         let addresses = (0..count).map(|_| Address::from_slice(&self.dice.hash()[..20])).collect::<Vec<_>>();
         self.known.extend(&addresses);
         self.known.extend((0..5).map(|index| DevAccount::new(index).address()));
         for (index, address) in addresses.into_iter().enumerate() {
-            let (code, tame) = self.contract(address, index);
+            let (code, terminates) = self.contract(address, index);
             let storage = self.storage();
             let balance = self.balance();
             let nonce = if self.dice.percent(95) { 1 } else { u64::MAX - self.dice.below(3) };
-            self.add(address, Account { nonce, balance, code: code.into(), storage }, tame);
+            self.add(address, Account { nonce, balance, code: code.into(), storage }, terminates);
         }
-        // Delegations to contracts, to precompiles and to nobody, and what only looks like one.
+        // Delegations to contracts, precompiles and empty accounts, and codes that resemble a delegation.
         for _ in 0..self.dice.below(3) {
             let address = Address::from_slice(&self.dice.hash()[..20]);
             let target = match self.dice.below(5) {
-                0 => Callee { address: Address::with_last_byte(1 + self.dice.below(10) as u8), tame: false },
-                1 => Callee { address: Address::from_slice(&self.dice.hash()[..20]), tame: true },
+                0 => Callee {
+                    address: Address::with_last_byte(1 + self.dice.below(10) as u8),
+                    terminates: false,
+                },
+                1 => Callee { address: Address::from_slice(&self.dice.hash()[..20]), terminates: true },
                 _ => self.dice.pick(&self.callees),
             };
             let account = Account {
@@ -245,7 +250,7 @@ impl Maker {
                 code: delegation(target.address),
                 storage: self.storage(),
             };
-            self.add(address, account, target.tame);
+            self.add(address, account, target.terminates);
         }
         if self.dice.percent(10) {
             let address = Address::from_slice(&self.dice.hash()[..20]);
@@ -256,48 +261,51 @@ impl Maker {
                 2 => code.truncate(2 + self.dice.index(2)),
                 _ => code[2] = 1,
             }
-            // Revm's own reader of codes takes those that begin so and are no delegations for corrupt.
+            // Revm's decoder refuses a code as corrupt if it has a delegation's prefix and is none.
             self.add(address, Account { nonce: 1, code: code.into(), ..Account::default() }, false);
         }
     }
 
     fn contract(&mut self, address: Address, index: usize) -> (Vec<u8>, bool) {
-        // Of what its callers leave it.
+        // The callers keep a share of the gas.
         let gas_bits = self.gas_bits.saturating_sub(self.dice.below(4) as u32 + 1).max(12);
         let risk = self.dice.pick(&[0, 0, 1, 1, 2, 20]);
         let mut setting = self.setting(gas_bits, risk);
         let kind = if index == 0 { 0 } else { self.dice.weighted([62, 10, 9, 6, 4, 3, 3, 3]) };
         match kind {
-            0 => (code::tame(&mut self.dice, &setting), true),
+            0 => (code::terminating(&mut self.dice, &setting), true),
             1 => (code::recursive(&mut self.dice, &setting, address), true),
             2 => {
                 setting.risk = 60;
-                setting.reach = 12;
-                (code::wild(&mut self.dice, &setting), false)
+                setting.memory_bits = 12;
+                (code::arbitrary(&mut self.dice, &setting), false)
             }
             3 => {
                 let length = match self.dice.weighted([40, 30, 27, 3]) {
                     0 => 24_576 + self.dice.below(3) - 1,
-                    1 => 100 + self.dice.magnitude(16),
-                    2 => self.dice.magnitude(19).max(5000),
-                    // What hints can name, and more.
+                    1 => 100 + self.dice.up_to_bits(16),
+                    2 => self.dice.up_to_bits(19).max(5000),
+                    // Around the greatest position that a hint can name.
                     _ => (1 << 24) + self.dice.pick(&[0, 1, 33, 4096]) - self.dice.below(40),
                 };
-                (code::padded(&mut self.dice, &setting, length as usize), true)
+                (code::long(&mut self.dice, &setting, length as usize), true)
             }
-            4 => (code::burner(&mut self.dice), false),
+            4 => (code::gas_burner(&mut self.dice), false),
             5 => {
-                let (length, from) = (self.dice.edge(setting.reach), self.dice.edge(setting.reach));
+                let (length, from) = (
+                    self.dice.near_power_of_two(setting.memory_bits),
+                    self.dice.near_power_of_two(setting.memory_bits),
+                );
                 let how = self.dice.pick(&[opcode::RETURN, opcode::REVERT]);
-                (code::answerer(length, from, how), true)
+                (code::zero_returner(length, from, how), true)
             }
-            6 => (code::depositor(&mut self.dice), true),
+            6 => (code::deposit_logger(&mut self.dice), true),
             _ => (Vec::new(), true),
         }
     }
 
-    fn add(&mut self, address: Address, account: Account, tame: bool) {
-        self.callees.push(Callee { address, tame });
+    fn add(&mut self, address: Address, account: Account, terminates: bool) {
+        self.callees.push(Callee { address, terminates });
         self.known.push(address);
         self.accounts.push((address, account));
     }
@@ -319,13 +327,13 @@ impl Maker {
     fn balance(&mut self) -> U256 {
         match self.dice.weighted([40, 30, 25, 5]) {
             0 => U256::ZERO,
-            1 => U256::from(self.dice.magnitude(64)),
+            1 => U256::from(self.dice.up_to_bits(64)),
             2 => self.dice.word() >> 130,
             _ => self.dice.word() >> 4,
         }
     }
 
-    /// The contracts of EIPs 4788, 2935, 7002 and 7251: as they are, others, or none.
+    /// Adds the contracts of EIPs 4788, 2935, 7002 and 7251: with their own code, with other code, or not at all.
     fn system_contracts(&mut self) {
         let contracts = [
             (BEACON_ROOTS_ADDRESS, &BEACON_ROOTS_CODE, false),
@@ -334,47 +342,48 @@ impl Maker {
             (CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &CONSOLIDATION_REQUEST_PREDEPLOY_CODE, true),
         ];
         for (address, code, must_succeed) in contracts {
-            // 30,000,000 gas.
+            // System calls have 30,000,000 gas.
             let mut setting = self.setting(24, 1);
             let kind = if must_succeed {
                 self.dice.weighted([700, 5, 195, 90, 3, 3, 4])
             } else {
                 self.dice.weighted([430, 150, 290, 60, 15, 25, 30])
             };
-            let made_up = match kind {
+            let code = match kind {
                 0 => code.to_vec(),
                 1 => continue,
                 2 => {
                     if must_succeed {
-                        (setting.risk, setting.must_end_well) = (0, true);
+                        (setting.risk, setting.must_succeed) = (0, true);
                     }
-                    code::tame(&mut self.dice, &setting)
+                    code::terminating(&mut self.dice, &setting)
                 }
                 3 => {
-                    let (length, from) = (U256::from(self.dice.magnitude(20)), self.dice.edge(20));
-                    code::answerer(length, from, opcode::RETURN)
+                    let (length, from) =
+                        (U256::from(self.dice.up_to_bits(20)), self.dice.near_power_of_two(20));
+                    code::zero_returner(length, from, opcode::RETURN)
                 }
-                4 => code::burner(&mut self.dice),
-                5 => code::answerer(U256::from(self.dice.magnitude(20)), U256::ZERO, opcode::REVERT),
-                _ => code::wild(&mut self.dice, &setting),
+                4 => code::gas_burner(&mut self.dice),
+                5 => code::zero_returner(U256::from(self.dice.up_to_bits(20)), U256::ZERO, opcode::REVERT),
+                _ => code::arbitrary(&mut self.dice, &setting),
             };
-            // Those of the queues count in the first four.
+            // The contracts with queues keep their counters in the first four slots.
             let storage = if self.dice.percent(70) { Vec::new() } else { self.storage() };
             let storage =
                 if kind == 0 && must_succeed && self.dice.percent(80) { Vec::new() } else { storage };
             let balance = self.balance();
-            self.add(address, Account { nonce: 1, balance, code: made_up.into(), storage }, false);
+            self.add(address, Account { nonce: 1, balance, code: code.into(), storage }, false);
         }
     }
 
-    /// Senders, authorities, and accounts that stand where something is to be created.
-    fn others(&mut self) {
+    /// Adds senders and authorities, and sometimes an account at an address where a contract will be created.
+    fn other_accounts(&mut self) {
         let ample = U256::ONE << 250;
         for index in 0..5 {
             let address = DevAccount::new(index).address();
             let nonce = match self.dice.weighted([60, 35, 5]) {
                 0 => 0,
-                1 => self.dice.magnitude(20),
+                1 => self.dice.up_to_bits(20),
                 _ => u64::MAX - 2 - self.dice.below(6),
             };
             let delegated = self.fork >= Fork::Prague && self.dice.percent(10);
@@ -388,7 +397,7 @@ impl Maker {
             let storage = if delegated { self.storage() } else { Vec::new() };
             self.accounts.push((address, Account { nonce, balance, code, storage }));
             if delegated {
-                self.callees.push(Callee { address, tame: false });
+                self.callees.push(Callee { address, terminates: false });
             }
         }
         if self.dice.percent(20) {
@@ -399,13 +408,13 @@ impl Maker {
             if self.dice.percent(30) {
                 occupant.nonce = 1;
             } else {
-                self.collides = true;
+                self.has_storage_only_account = true;
             }
             self.accounts.push((address, occupant));
         }
     }
 
-    /// The state's root, trie nodes and codes.
+    /// Root, trie nodes and codes of the state.
     fn state(&self) -> (B256, Vec<Bytes>, Vec<Bytes>) {
         let mut none = Preimages::default();
         let (mut state, mut nodes, mut codes) = (Trie::default(), BTreeSet::new(), BTreeSet::new());
@@ -432,10 +441,10 @@ impl Maker {
         (state.hash(), nodes.into_iter().collect(), codes.into_iter().collect())
     }
 
-    /// The parent, and the headers of it and of some of its ancestors.
+    /// Parent of the block, and RLP of the headers of some ancestors and the parent.
     fn parent(&mut self, state_root: B256) -> (Header, Vec<Bytes>) {
         let dice = &mut self.dice;
-        let number = if dice.percent(95) { dice.magnitude(40) + 4 } else { u64::MAX - 1 };
+        let number = if dice.percent(95) { dice.up_to_bits(40) + 4 } else { u64::MAX - 1 };
         let mut ancestors = Vec::new();
         let mut parent_hash = dice.hash();
         for back in (1..=dice.below(4)).rev() {
@@ -445,11 +454,11 @@ impl Maker {
         }
         let blobs = self.spec.blob_params_at(self.timestamp);
         let digits = if dice.percent(92) { 40 } else { 64 };
-        let base_fee = dice.magnitude(digits);
+        let base_fee = dice.up_to_bits(digits);
         let target = self.gas_limit / 2;
         let gas_used = match dice.weighted([60, 20, 10, 10]) {
             0 => target,
-            1 => dice.magnitude(63).min(self.gas_limit),
+            1 => dice.up_to_bits(63).min(self.gas_limit),
             2 => 0,
             _ => self.gas_limit,
         };
@@ -458,7 +467,7 @@ impl Maker {
             match dice.weighted([50, 40, 10]) {
                 0 => 0,
                 1 => fraction.saturating_mul(dice.below(30)).saturating_add(dice.below(1000)),
-                _ => dice.magnitude(22),
+                _ => dice.up_to_bits(22),
             }
         });
         let has_blobs = blobs.is_some() && dice.percent(95);
@@ -469,7 +478,7 @@ impl Maker {
             number,
             gas_limit: self.gas_limit,
             gas_used,
-            timestamp: dice.magnitude(64) % self.timestamp,
+            timestamp: dice.up_to_bits(64) % self.timestamp,
             base_fee_per_gas: Some(base_fee),
             withdrawals_root: (self.fork >= Fork::Shanghai).then_some(B256::ZERO),
             blob_gas_used: has_blobs.then(|| dice.pick(&[0, 1 << 17, 6 << 17, 21 << 17])),
@@ -477,7 +486,7 @@ impl Maker {
             parent_beacon_block_root: has_blobs.then_some(B256::ZERO),
             ..Header::default()
         };
-        // A number that is not known does not matter where no block did work.
+        // The parent has no difficulty, so an unknown number of the merge block does not matter.
         self.spec.merge_block = match dice.below(3) {
             0 => None,
             1 => Some(0),
@@ -487,7 +496,7 @@ impl Maker {
         (parent, ancestors)
     }
 
-    /// What the block's header has before anything of the block is known.
+    /// Header of the block, without the fields that depend on its body and its execution.
     fn header(&mut self, parent: &Header) -> Header {
         let step = parent.gas_limit / 1024;
         let gas_limit = match self.dice.weighted([80, 10, 10]) {
@@ -516,7 +525,7 @@ impl Maker {
             excess_blob_gas: since(Fork::Cancun).then_some(0),
             parent_beacon_block_root: since(Fork::Cancun).then(|| self.dice.hash()),
             requests_hash: since(Fork::Prague).then_some(B256::ZERO),
-            // Never right: checking ends before execution.
+            // A wrong root, so that validation ends before the execution.
             transactions_root: B256::ZERO,
             ..Header::default()
         }
@@ -525,14 +534,14 @@ impl Maker {
     fn withdrawals(&mut self) -> Withdrawals {
         let count = self.dice.pick(&[0, 0, 1, 4]);
         let withdrawal = |dice: &mut Dice, known: &[Address]| Withdrawal {
-            index: dice.magnitude(64),
-            validator_index: dice.magnitude(64),
+            index: dice.up_to_bits(64),
+            validator_index: dice.up_to_bits(64),
             address: if dice.percent(70) {
                 dice.pick(known)
             } else {
                 Address::from_slice(&dice.hash()[..20])
             },
-            amount: dice.magnitude(64),
+            amount: dice.up_to_bits(64),
         };
         (0..count).map(|_| withdrawal(&mut self.dice, &self.known)).collect::<Vec<_>>().into()
     }
@@ -548,9 +557,9 @@ impl Maker {
             self.spec.blob_params_at(header.timestamp).map_or(0, |params| params.max_blob_count);
         let mut transactions = Vec::new();
         let count = 1 + self.dice.below(5);
-        for place in 0..count {
+        for index in 0..count {
             let sender = self.dice.index(SENDERS);
-            let most = gas_left / (count - place);
+            let most = gas_left / (count - index);
             let Some((transaction, gas, blobs)) =
                 self.transaction(header, sender, nonces[sender], most, blobs_left)
             else {
@@ -564,7 +573,7 @@ impl Maker {
         transactions
     }
 
-    /// A transaction with the gas and the blobs that it asks for; none if so much gas is not enough.
+    /// Transaction with its gas limit and its number of blobs, or `None` if `most` gas is not enough for it.
     fn transaction(
         &mut self,
         header: &Header,
@@ -584,54 +593,54 @@ impl Maker {
             since(Fork::Prague, 25),
         ]);
         let creates = kind < 3 && self.dice.percent(20);
-        let (to, tame) = match self.dice.weighted([85, 5, 10]) {
+        let (to, terminates) = match self.dice.weighted([85, 5, 10]) {
             0 => {
-                // The last of the contracts call the others.
+                // Prefers later contracts, because they call the earlier ones.
                 let contracts = self.callees.len();
                 let index = self.dice.index(contracts).max(self.dice.index(contracts));
                 let callee = self.callees[index];
-                (callee.address, callee.tame)
+                (callee.address, callee.terminates)
             }
             1 => (code::precompile(&mut self.dice), false),
             _ => (self.dice.pick(&self.known), false),
         };
-        let mut tame = tame || creates;
+        let mut terminates = terminates || creates;
         let input = if creates {
             let risk = self.dice.pick(&[0, 1, 5]);
             let setting = self.setting(self.gas_bits.saturating_sub(1), risk);
-            code::tame(&mut self.dice, &setting)
+            code::terminating(&mut self.dice, &setting)
         } else {
             let length = match self.dice.weighted([40, 40, 17, 3]) {
                 0 => 0,
                 1 => self.dice.below(200),
-                2 => self.dice.magnitude(12),
-                _ => self.dice.magnitude(16),
+                2 => self.dice.up_to_bits(12),
+                _ => self.dice.up_to_bits(16),
             };
             self.dice.bytes(length as usize)
         };
         let access_list = if kind > 0 { self.access_list() } else { AccessList::default() };
         let authorizations = if kind == 4 { self.authorizations(chain_id) } else { Vec::new() };
         if authorizations.iter().any(|it| it.recover_authority().is_ok_and(|authority| authority == to)) {
-            tame = false;
+            terminates = false;
         }
 
-        let least = least_gas(&input, creates, &access_list, authorizations.len());
+        let least = intrinsic_gas_bound(&input, creates, &access_list, authorizations.len());
         let cap = if self.fork >= Fork::Osaka { MAX_TRANSACTION_GAS } else { u64::MAX };
-        let cap = if tame { cap } else { cap.min(least + WILD_GAS) };
+        let cap = if terminates { cap } else { cap.min(least + MAX_ARBITRARY_GAS) };
         let most = most.min(cap);
         if most < least {
             return None;
         }
         let gas_limit = match self.dice.weighted([75, 15, 10]) {
             0 => most,
-            1 => least.max(self.dice.magnitude(64).min(most)),
+            1 => least.max(self.dice.up_to_bits(64).min(most)),
             _ => least + self.dice.below((most - least).min(200_000) + 1),
         };
 
         let base_fee = u128::from(header.base_fee_per_gas.unwrap_or_default());
-        let max_fee = base_fee + u128::from(self.dice.magnitude(30));
-        let priority = if self.dice.percent(50) { 0 } else { max_fee.min(self.dice.magnitude(30).into()) };
-        let value = U256::from(if self.dice.percent(60) { 0 } else { self.dice.magnitude(64) });
+        let max_fee = base_fee + u128::from(self.dice.up_to_bits(30));
+        let priority = if self.dice.percent(50) { 0 } else { max_fee.min(self.dice.up_to_bits(30).into()) };
+        let value = U256::from(if self.dice.percent(60) { 0 } else { self.dice.up_to_bits(64) });
         let account = DevAccount::new(sender);
         let kind_of_call = if creates { TxKind::Create } else { TxKind::Call(to) };
         let input = Bytes::from(input);
@@ -757,12 +766,12 @@ impl Maker {
     }
 }
 
-/// Rules by which a block of this time is of this fork.
+/// Rules under which a block with this timestamp belongs to this fork.
 fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
     let mut forks = Vec::new();
     let mut from = 0;
     for later in Fork::ALL.into_iter().skip(1) {
-        // The forks of blob parameters need not be there.
+        // A chain may lack the forks that change blob parameters only.
         if later > Fork::Osaka && later != fork && dice.percent(50) {
             continue;
         }
@@ -782,20 +791,20 @@ fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
         let blobs = later.has_blobs().then(|| {
             let max = match dice.weighted([60, 30, 10]) {
                 0 => 1 + dice.below(21),
-                1 => 1 + dice.magnitude(10),
-                _ => dice.magnitude(32).max(1),
+                1 => 1 + dice.up_to_bits(10),
+                _ => dice.up_to_bits(32).max(1),
             };
             let fraction = match dice.weighted([75, 20, 5]) {
                 0 => 3_338_477,
-                1 => dice.magnitude(64).max(1 << 20),
-                _ => dice.magnitude(64).max(1),
+                1 => dice.up_to_bits(64).max(1 << 20),
+                _ => dice.up_to_bits(64).max(1),
             };
             BlobSchedule { target: dice.below(max + 1), max, base_fee_update_fraction: fraction }
         });
         forks.push(ForkActivation { fork: later, timestamp: from, blobs });
     }
     let spec = ChainSpec {
-        chain_id: if dice.percent(70) { 1 } else { dice.magnitude(63) },
+        chain_id: if dice.percent(70) { 1 } else { dice.up_to_bits(63) },
         terminal_total_difficulty: dice.interesting(),
         merge_block: None,
         deposit_contract: match dice.below(3) {
@@ -806,17 +815,17 @@ fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
         forks,
         unsupported_from: None,
     };
-    spec.check().expect("the rules keep their promises");
+    spec.check().expect("the rules are consistent");
     spec
 }
 
-/// EIP-7702's designator.
+/// Delegation designator (EIP-7702).
 fn delegation(to: Address) -> Bytes {
     [&[0xef, 0x01, 0x00], &to[..]].concat().into()
 }
 
-/// More gas than any rule takes before a transaction begins.
-fn least_gas(input: &[u8], creates: bool, access_list: &AccessList, authorizations: usize) -> u64 {
+/// Upper bound of a transaction's intrinsic gas under the rules of all forks.
+fn intrinsic_gas_bound(input: &[u8], creates: bool, access_list: &AccessList, authorizations: usize) -> u64 {
     let keys = access_list.iter().map(|item| item.storage_keys.len()).sum::<usize>();
     let words = input.len().div_ceil(32);
     let create = if creates { 32_000 + 2 * words } else { 0 };
@@ -824,8 +833,8 @@ fn least_gas(input: &[u8], creates: bool, access_list: &AccessList, authorizatio
         as u64
 }
 
-/// Puts in what the header must have after its parent.
-fn follow_parent(block: &mut Block, input: &mut StatelessInput) {
+/// Sets the header's fields that follow from the parent: the base fee and the excess blob gas.
+fn fill_from_parent(block: &mut Block, input: &mut StatelessInput) {
     for _ in 0..2 {
         input.block = alloy_rlp::encode(&*block).into();
         let Err(ValidationError::Mismatch { subject, expected: Value::Number(expected), .. }) =
@@ -842,7 +851,7 @@ fn follow_parent(block: &mut Block, input: &mut StatelessInput) {
     }
 }
 
-/// Executes the block, and puts what that gives into its header.
+/// Executes the block, and sets the header's fields that depend on its body and its execution.
 fn complete(spec: &ChainSpec, parent: &Header, block: &mut Block, input: &mut StatelessInput) -> Built {
     let header = &mut block.header;
     header.transactions_root = calculate_transaction_root(&block.body.transactions);
@@ -862,15 +871,16 @@ fn complete(spec: &ChainSpec, parent: &Header, block: &mut Block, input: &mut St
     let built = match result {
         Err(_) => Built::Refused,
         Ok((outcome, root)) => {
-            commit(&mut block.header, &outcome, root);
-            tell(&outcome)
+            fill_commitments(&mut block.header, &outcome, root);
+            executed(&outcome)
         }
     };
     input.block = alloy_rlp::encode(&*block).into();
     built
 }
 
-fn commit(header: &mut Header, outcome: &Outcome, root: B256) {
+/// Sets the header's commitments to the outcome of the execution.
+fn fill_commitments(header: &mut Header, outcome: &Outcome, root: B256) {
     let receipts = outcome.receipts.iter().map(TxReceipt::with_bloom_ref).collect::<Vec<_>>();
     header.receipts_root = calculate_receipt_root(&receipts);
     header.logs_bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
@@ -879,7 +889,8 @@ fn commit(header: &mut Header, outcome: &Outcome, root: B256) {
     header.state_root = root;
 }
 
-fn tell(outcome: &Outcome) -> Built {
+/// Statistics of an executed block.
+fn executed(outcome: &Outcome) -> Built {
     let logs = outcome.receipts.iter().flat_map(|receipt| &receipt.logs);
     let memory = logs
         .filter_map(|log| match log.topics() {

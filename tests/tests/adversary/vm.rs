@@ -1,17 +1,20 @@
-//! The guest in the virtual machine as a judge.
+//! Guest in the VM as a judge.
 
 use std::path::Path;
 use zeno_prover::{Guest, Prover, ProverError, default_cache_folder};
 use zeno_tests::{
     judge::Verdict,
-    worlds::judges::{Judge, Manner},
+    worlds::judges::{Judge, Refusal},
 };
 
-/// A guest, run in the virtual machine.
+/// Judge that runs a guest in the VM.
 pub(crate) struct Vm(Prover);
 
 impl Vm {
-    /// The committed guest, or the one of this ELF file; fails if it can't be read, or is no program.
+    /// Judge with the committed guest, or with the guest of an ELF file.
+    ///
+    /// # Errors
+    /// If the file can't be read, or is no program.
     pub(crate) fn new(elf: Option<&Path>) -> Result<Self, String> {
         let guest = match elf {
             None => Guest::committed(),
@@ -35,13 +38,13 @@ impl Judge for Vm {
     fn judge(&mut self, input: &[u8]) -> Verdict {
         match self.0.execute(input) {
             Ok(execution) => Verdict::Valid(execution.digest),
-            // Its only way to refuse.
+            // The guest refuses an input by a panic.
             Err(ProverError::Refused(reason)) => Verdict::Panicked(reason),
             Err(error) => Verdict::Died(error.to_string()),
         }
     }
 
-    fn manner(&self) -> Manner {
-        Manner::Panic
+    fn refusal(&self) -> Refusal {
+        Refusal::Panic
     }
 }

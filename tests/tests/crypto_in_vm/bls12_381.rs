@@ -21,7 +21,7 @@ const PRIME: &str =
     "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab";
 const ORDER: &str = "73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001";
 
-/// Points of the curve outside of G₁: a random one, and one of each of the orders 3 and 11.
+/// Points of the curve outside of G₁, as hexadecimal coordinates: a random one, and points of the orders 3 and 11.
 const OUTSIDE_G1: [[&str; 2]; 3] = [
     [
         "12a6330b5d9dc9f81818e811892f902bd23f0824128b2f330c5c7fd0a6a3a4506513270e269e0d37f2a74de452e6b438",
@@ -34,7 +34,7 @@ const OUTSIDE_G1: [[&str; 2]; 3] = [
     ],
 ];
 
-/// Points of the twist outside of G₂: a random one, and one of order 13.
+/// Points of the twist outside of G₂, as hexadecimal coordinates: a random one, and a point of order 13.
 const OUTSIDE_G2: [[&str; 4]; 2] = [
     [
         "01fac61ef29d0da9953f48f1a09f76b5a170b33839263059f28c105d1fb17c2390c192cfd3ac94af0f21ddb66cad4a26",
@@ -56,7 +56,7 @@ fn call(address: u16, input: &[u8]) -> Vec<u8> {
     precompile.execute(input, u64::MAX, 0).expect("not fatal").bytes.to_vec()
 }
 
-/// A field element in the 64 bytes of the precompiles.
+/// Field element in the precompiles' encoding of 64 bytes.
 fn element(hex: &str) -> Vec<u8> {
     let value = unhex(hex);
     [vec![0; 64 - value.len()], value].concat()
@@ -68,7 +68,7 @@ fn random_element(rng: &mut StdRng) -> Vec<u8> {
     element
 }
 
-/// A point of the subgroup: the map's image, whose discrete logarithm nobody knows.
+/// Random point of G₁: an image of the map, whose discrete logarithm is unknown.
 fn random_g1(rng: &mut StdRng) -> Vec<u8> {
     call(MAP_TO_G1, &random_element(rng))
 }
@@ -85,10 +85,10 @@ fn multiply_g2(point: &[u8], scalar: &[u8]) -> Vec<u8> {
     call(G2_MSM, &[point, scalar].concat())
 }
 
-/// The order less `difference`, as a scalar.
+/// Scalar that is the group's order less `difference`.
 fn order_less(difference: u8) -> Vec<u8> {
     let mut scalar = unhex(ORDER);
-    // The last byte is 1, those before it zeros: borrow by hand.
+    // The order's last four bytes are 00000001, so a difference of more than 1 borrows from the byte before them.
     if difference > 1 {
         scalar[28..].copy_from_slice(&(0u32.wrapping_sub(u32::from(difference) - 1)).to_be_bytes());
         scalar[27] -= 1;
@@ -104,7 +104,7 @@ fn scalar(value: u8) -> Vec<u8> {
     scalar
 }
 
-/// Points of `size` coordinates, valid or not, for addition: whether of the subgroup or not.
+/// Points of `size` coordinates with their names: points of the subgroup, points outside of it, and invalid ones.
 fn points(rng: &mut StdRng, size: usize) -> Vec<(String, Vec<u8>)> {
     let (random, another, outside): (_, _, Vec<Vec<u8>>) = if size == 2 {
         let outside = OUTSIDE_G1.iter().map(|point| point.iter().flat_map(|c| element(c)).collect());
@@ -142,7 +142,7 @@ fn points(rng: &mut StdRng, size: usize) -> Vec<(String, Vec<u8>)> {
     ];
     for (i, point) in outside.into_iter().enumerate() {
         let mut negative = point.clone();
-        // −y is p − y in every part; the sum with itself and with its negative are both of interest.
+        // Every part of −y is p − y. The cases add the point to itself and to its negative.
         for part in negative[32 * size..].chunks_exact_mut(64) {
             negate(part);
         }
@@ -152,7 +152,7 @@ fn points(rng: &mut StdRng, size: usize) -> Vec<(String, Vec<u8>)> {
     points
 }
 
-/// p − y, zero staying zero.
+/// Negates a field element: p − y, or zero for zero.
 fn negate(element: &mut [u8]) {
     if element.iter().all(|&byte| byte == 0) {
         return;
@@ -209,7 +209,7 @@ fn multiply_cases(rng: &mut StdRng, address: u16, size: usize) -> Vec<Case> {
             cases.push(Case::precompile(format!("{name} · {point_name}"), address, &input));
         }
     }
-    // Sums: equal points, opposite points, identities and zeros among them.
+    // Sums with equal points, opposite points, identities and zero scalars.
     let valid: Vec<_> = points.iter().take(4).map(|(_, point)| point).collect();
     for terms in [2, 3, 5, 17] {
         for round in 0..3 {
@@ -236,7 +236,7 @@ fn multiply_cases(rng: &mut StdRng, address: u16, size: usize) -> Vec<Case> {
     for length in [0, 1, length - 1, length + 1, 2 * length - 1] {
         cases.push(Case::precompile(format!("{length} bytes"), address, &vec![0; length]));
     }
-    // Enough points for the algorithm with buckets.
+    // Enough points for the bucket method.
     let many: Vec<u8> = (0..130u8)
         .flat_map(|i| {
             let point =
@@ -342,7 +342,7 @@ fn maps() {
     check(&cases);
 }
 
-/// One valid case of each operation, with a bound on its instructions.
+/// Valid case of each operation, with a bound on its instructions.
 pub(crate) fn samples(rng: &mut StdRng) -> Vec<(Case, u64)> {
     let (p, q) = (random_g1(rng), random_g2(rng));
     let (minus_p, scalar) = (multiply_g1(&p, &order_less(1)), bytes(rng, 32));

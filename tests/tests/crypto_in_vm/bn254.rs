@@ -1,4 +1,4 @@
-//! BN254: addition, multiplication, pairing check.
+//! BN254: addition, multiplication and pairing check.
 
 use crate::{
     bytes,
@@ -16,22 +16,22 @@ const PAIRING: u16 = 8;
 const PRIME: &str = "30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47";
 const ORDER: &str = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
 
-/// G₂ as the precompile encodes it: imaginary parts first.
+/// Generator of G₂ in the precompile's encoding: imaginary parts first.
 const G2: &str = "198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2\
                   1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed\
                   090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b\
                   12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa";
-/// −G₂.
+/// Negated generator of G₂.
 const MINUS_G2: &str = "198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2\
                         1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed\
                         275dc4a288d1afb3cbb1ac09187524c7db36395df7be3b99e673b13a075a65ec\
                         1d9befcd05a5323e6da4d435f3b617cdb3af83285c2df711ef39c01571827f9d";
-/// A random point of the twist, outside of G₂.
+/// Random point of the twist outside of G₂.
 const OUTSIDE_G2: &str = "13d09b72b394fb36bb2d420f0f88080b10a3d6b2aa05e11ab2715945795e8229\
                           1146af60f1d69ed617f5e837d70820fe119a72d174c9df6acc011cdd9474031b\
                           17ba35b05d0a2b79d2cd5f0c6781bc489802e8fddcbb635c258035bd01d8defd\
                           1337198490889baf8455927c2d377389eab37ac2c4ed5e9f43015109e6b09aa7";
-/// A point of the twist of the small order 10069.
+/// Point of the twist with the small order 10069.
 const SMALL_ORDER_G2: &str = "2f8d3a98b90e98e5aea43f5ea25e2291363bf51a563a961ff37a1ae8ae0b96f1\
                               185c5c95e51878b3640b4457683e5e4e7f4369f263e9702208482ea14e457584\
                               1658a8c9f7ba9eaad1a915d0cf9a69ff5a1a817499bc2940ec54506514eb5b5b\
@@ -47,7 +47,7 @@ fn call(address: u16, input: &[u8]) -> Vec<u8> {
     precompile.execute(input, u64::MAX, 0).expect("not fatal").bytes.to_vec()
 }
 
-/// [scalar]G₁.
+/// Multiple of the generator of G₁.
 fn g1(scalar: U256) -> Vec<u8> {
     let generator = [U256::from(1).to_be_bytes::<32>(), U256::from(2).to_be_bytes()].concat();
     call(MUL, &[&generator[..], &scalar.to_be_bytes::<32>()].concat())
@@ -62,7 +62,7 @@ fn negative(point: &[u8]) -> Vec<u8> {
     [&point[..32], &y.to_be_bytes::<32>()].concat()
 }
 
-/// Points of every kind, valid or not.
+/// Points of every kind with their names, valid and invalid ones.
 fn points(rng: &mut StdRng) -> Vec<(&'static str, Vec<u8>)> {
     let prime = number(PRIME).to_be_bytes::<32>();
     let random = random_g1(rng);
@@ -187,7 +187,7 @@ fn pairing() {
     check(&cases);
 }
 
-/// One valid case of each operation, with a bound on its instructions.
+/// Valid cases of each operation, with bounds on their instructions.
 pub(crate) fn samples(rng: &mut StdRng) -> Vec<(Case, u64)> {
     let (a, b) = (random_g1(rng), random_g1(rng));
     let add = Case::precompile("BN254 addition", ADD, &[a.as_slice(), &b].concat());

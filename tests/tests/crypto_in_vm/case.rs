@@ -1,4 +1,4 @@
-//! One operation with the outcome that a native library gives, and the comparison with the VM's.
+//! Operations with the outcomes of native libraries, and the comparison with the VM's outcomes.
 
 use alloy_primitives::{Address, B256, Signature, U256, keccak256};
 use revm::precompile::{PrecompileSpecId, PrecompileStatus, Precompiles};
@@ -15,7 +15,7 @@ static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
     Mutex::new(Prover::new(guest, default_cache_folder().expect("HOME is set")))
 });
 
-/// An operation of `crypto-check`, its input, and the right outcome.
+/// Operation of `crypto-check` with its input and the expected outcome.
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -25,12 +25,12 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// A call of an Osaka precompile, with what revm's native libraries answer.
+    /// Call of a precompile of Osaka. The outcome is that of revm's native libraries.
     pub(crate) fn precompile(name: impl Into<String>, address: u16, input: &[u8]) -> Self {
         Self::precompile_of(PrecompileSpecId::OSAKA, name, address, input)
     }
 
-    /// A call of a precompile of Prague or Osaka.
+    /// Call of a precompile of Prague or Osaka.
     pub(crate) fn precompile_of(
         fork: PrecompileSpecId,
         name: impl Into<String>,
@@ -43,7 +43,7 @@ impl Case {
         Self { name: name.into(), operation, input, expected }
     }
 
-    /// The check of a signature against a hinted key: right if the k256 library recovers that key.
+    /// Check of a signature against a hinted key. The key is valid if the k256 library recovers it.
     pub(crate) fn verify(
         name: impl Into<String>,
         key: &[u8],
@@ -63,14 +63,14 @@ impl Case {
         Self { name: name.into(), operation: 3, input: encode_signature(signature, hash), expected }
     }
 
-    /// Keccak-256 of `data` at `offset` bytes into a buffer, against the tiny-keccak or sha3 that alloy uses here.
+    /// Keccak-256 of `data` at a byte offset of a buffer, against the implementation that alloy uses here.
     pub(crate) fn keccak(offset: u8, data: &[u8]) -> Self {
         let input = [&[offset], vec![0xa5; offset.into()].as_slice(), data].concat();
         let name = format!("keccak of {} bytes at offset {offset}", data.len());
         Self { name, operation: 4, input, expected: keccak256(data).to_vec() }
     }
 
-    /// A function of words, against the portable one.
+    /// Function of 256-bit words by its number, against the portable implementation.
     pub(crate) fn word(function: u8, a: U256, b: U256) -> Self {
         let input = [&[function][..], &a.to_be_bytes::<32>(), &b.to_be_bytes::<32>()].concat();
         let (mut x, mut y) = (a, b);
@@ -79,7 +79,8 @@ impl Case {
         Self { name: format!("function {function} of {a:#x} and {b:#x}"), operation: 5, input, expected }
     }
 
-    /// Bytes that are copied between two offsets, compared there with every one of them changed in turn, and cleared.
+    /// Copy of bytes between two offsets. The copy is compared with the bytes, of which each is changed in turn, and
+    /// cleared.
     pub(crate) fn memory(to: u8, from: u8, bytes: &[u8]) -> Self {
         let input = [&[to, from], bytes].concat();
         let mut expected = vec![0xbb; 400];
@@ -96,18 +97,19 @@ impl Case {
         Self { name, operation: 6, input, expected }
     }
 
-    /// Whether the native library accepts: a signature that is right, a precompile call that does not halt.
+    /// Returns whether the native library accepts the input: the signature is valid, or the precompile does not halt.
     pub(crate) fn accepts(&self) -> bool {
         self.expected != [0] && self.expected != b"halt"
     }
 
-    /// Whether the native library's output ends with a one, as that of the precompiles that answer yes or no.
+    /// Returns whether the native library's output is the word 1, by which a precompile confirms a statement.
     pub(crate) fn outputs_one(&self) -> bool {
         self.expected.len() == 40 && self.expected.last() == Some(&1)
     }
 }
 
-/// Success: gas and output. Else how it ended; why is no consensus matter.
+/// Outcome of a precompile: gas and output if it succeeds, otherwise "revert" or "halt". The reason of a halt is not
+/// part of consensus.
 fn native_precompile(fork: PrecompileSpecId, address: u16, input: &[u8]) -> Vec<u8> {
     let address = Address::left_padding_from(&address.to_be_bytes());
     let precompile = Precompiles::new(fork).get(&address).expect("a precompile of the fork");
@@ -135,7 +137,10 @@ pub(crate) fn execute(cases: &[Case]) -> Result<Execution, ProverError> {
     PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).execute(&input)
 }
 
-/// Runs the cases in the VM and panics with the names of those whose outcome is not the native one.
+/// Runs the cases in the VM, and checks that each outcome is the native one.
+///
+/// # Panics
+/// If an outcome differs. The message names the cases.
 pub(crate) fn check(cases: &[Case]) {
     assert!(!cases.is_empty(), "no cases");
     let right = |cases: &[Case]| {

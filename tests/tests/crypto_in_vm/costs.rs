@@ -1,5 +1,5 @@
-//! What the operations take in the VM. The bounds are far above what is measured and far below what the same
-//! operation takes in software: they notice an accelerator that is no longer used.
+//! Costs of the operations in the VM, in instructions. The bounds are far above the measured costs, and far below the
+//! costs of the same operations in software. So an accelerator that is no longer used exceeds them.
 
 use crate::case::{Case, execute};
 use crate::{bytes, seeded};
@@ -24,7 +24,7 @@ fn instructions() {
         let twice = [case.clone(), case];
         let instructions = execute(&twice).expect("a right operation").instructions;
         let once = execute(&twice[..1]).expect("a right operation").instructions;
-        // The second time alone: the first pays for setting the accelerators up.
+        // The cost of the second run alone. The first run sets the accelerators up.
         println!(
             "{:40} {:>12} instructions, {:>12} the first time",
             twice[0].name,

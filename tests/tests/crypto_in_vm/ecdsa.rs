@@ -1,4 +1,4 @@
-//! secp256k1: hinted keys, recovery, `ecrecover`. secp256r1: `P256VERIFY`.
+//! ECDSA: hinted keys, recovery and `ecrecover` on secp256k1, and `P256VERIFY` on secp256r1.
 
 use crate::{
     bytes,
@@ -11,7 +11,7 @@ use rand::{Rng, rngs::StdRng};
 const ECRECOVER: u16 = 1;
 const P256VERIFY: u16 = 0x100;
 
-/// Keys and signatures by the textbook, so that odd ones can be made too.
+/// Module with textbook ECDSA on a curve, which can make unusual signatures, too.
 macro_rules! textbook {
     ($curve:ident) => {
         pub(super) mod $curve {
@@ -39,7 +39,7 @@ macro_rules! textbook {
                 scalar.to_repr().into()
             }
 
-            /// x and y of a point, which must not be the identity.
+            /// Coordinates x and y of a point, which must not be the identity.
             pub(crate) fn encode(point: &ProjectivePoint) -> [u8; 64] {
                 let encoded = point.to_affine().to_encoded_point(false);
                 encoded.as_bytes()[1..].try_into().expect("two coordinates")
@@ -49,7 +49,7 @@ macro_rules! textbook {
                 ProjectivePoint::GENERATOR * scalar
             }
 
-            /// r, s and whether the y of the nonce's point is odd.
+            /// Signature (r, s), and whether the y-coordinate of the nonce's point is odd.
             pub(crate) fn sign(
                 secret: &Scalar,
                 nonce: &Scalar,
@@ -61,7 +61,7 @@ macro_rules! textbook {
                 (to_bytes(&r), to_bytes(&s), point.y_is_odd().into())
             }
 
-            /// The key that satisfies (r, s) with R = `point`: (s·R − z·G) / r.
+            /// Public key for which (r, s) with R = `point` is valid: (s·R − z·G) / r.
             pub(crate) fn key_for(
                 point: &ProjectivePoint,
                 r: &Scalar,
@@ -71,12 +71,12 @@ macro_rules! textbook {
                 (*point * s - base(&reduce(hash))) * r.invert().expect("r isn't zero")
             }
 
-            /// The first point with x at least the order, and that x less the order.
+            /// First point whose x-coordinate is at least the order, and the coordinate less the order.
             pub(crate) fn point_with_large_x() -> (ProjectivePoint, Scalar) {
                 let order = to_bytes(&-Scalar::ONE);
                 (2u64..)
                     .find_map(|k| {
-                        // order − 1 + k, so x modulo the order is k − 1.
+                        // x is order − 1 + k, so it is k − 1 modulo the order.
                         let mut x = order;
                         let mut carry = k;
                         for byte in x.iter_mut().rev() {
@@ -108,7 +108,7 @@ fn array(rng: &mut StdRng) -> [u8; 32] {
     bytes(rng, 32).try_into().expect("32 bytes")
 }
 
-/// A number less a small one, as 32 big-endian bytes.
+/// Sum of a hexadecimal number and `difference`, as 32 big-endian bytes.
 fn offset(hex: &str, difference: i64) -> [u8; 32] {
     let number: U256 = U256::from_str_radix(hex, 16).expect("a test's own number");
     let moved = if difference < 0 {
@@ -119,7 +119,7 @@ fn offset(hex: &str, difference: i64) -> [u8; 32] {
     moved.to_be_bytes()
 }
 
-/// Signatures with their keys: ordinary ones, and every kind of special one, right or not.
+/// Signatures with a name, a public key and a hash: ordinary and special ones, valid and invalid ones.
 fn secp256k1_cases(rng: &mut StdRng) -> Vec<(String, [u8; 64], Signature, [u8; 32])> {
     use self::k256::*;
     let mut cases = Vec::new();
@@ -131,7 +131,7 @@ fn secp256k1_cases(rng: &mut StdRng) -> Vec<(String, [u8; 64], Signature, [u8; 3
         cases.push((format!("valid {i}"), key, signature(&r, &s, odd), hash));
         cases.push((format!("other s {i}"), key, signature(&r, &high, !odd), hash));
         cases.push((format!("other parity {i}"), key, signature(&r, &s, !odd), hash));
-        // The other key that satisfies (r, s): right with the other parity only.
+        // The other key that satisfies (r, s): valid with the other parity only.
         let twin = encode(&key_for(&-base(&nonce), &reduce(&r), &reduce(&s), &hash));
         cases.push((format!("twin key {i}"), twin, signature(&r, &s, odd), hash));
         cases.push((format!("twin key, other parity {i}"), twin, signature(&r, &s, !odd), hash));
@@ -162,7 +162,7 @@ fn secp256k1_cases(rng: &mut StdRng) -> Vec<(String, [u8; 64], Signature, [u8; 3
         cases.push((format!("r is {name}"), key, signature(&value, &s, odd), hash));
         cases.push((format!("s is {name}"), key, signature(&r, &value, odd), hash));
     }
-    // The keys at the ends: G, −G, where the sum runs into equal and opposite points.
+    // Keys for which the sum of two points meets equal and opposite points.
     for (name, secret) in [("G", scalar_of(1)), ("−G", -scalar_of(1)), ("2G", scalar_of(2))] {
         for (kind, hash) in
             [("zero hash", [0; 32]), ("order as hash", offset(K256_ORDER, 0)), ("full hash", [0xff; 32])]
@@ -171,16 +171,17 @@ fn secp256k1_cases(rng: &mut StdRng) -> Vec<(String, [u8; 64], Signature, [u8; 3
             cases.push((format!("key {name}, {kind}"), encode(&base(&secret)), signature(&r, &s, odd), hash));
         }
     }
-    // z = r·d: u₁·G = u₂·Q, a doubling. z = −r·d: the identity, s would be zero; s = 1 instead.
+    // z = r·d gives u₁·G = u₂·Q, a doubling. z = −r·d gives the identity. A signature would have s = 0, so this case
+    // has s = 1.
     let double = to_bytes(&(reduce(&r) * secret));
     let (r2, s2, odd2) = sign(&secret, &nonce, &double);
     cases.push(("equal summands".into(), key, signature(&r2, &s2, odd2), double));
     let opposite = to_bytes(&-(reduce(&r) * secret));
     cases.push(("opposite summands".into(), key, signature(&r, &offset("1", 0), odd), opposite));
-    // s·R = z·G: the key would be the identity.
+    // s·R = z·G, so the key would be the identity.
     let hash_of_identity = to_bytes(&(reduce(&s) * nonce));
     cases.push(("identity key".into(), key, signature(&r, &s, odd), hash_of_identity));
-    // An r that is no x of a point, and keys that are none.
+    // An r that is not the x-coordinate of a point, and invalid keys.
     let no_point = (1..)
         .map(|r| offset(&format!("{r:x}"), 0))
         .find(|r| signature(r, &s, false).recover_from_prehash(&hash.into()).is_err())
@@ -188,7 +189,7 @@ fn secp256k1_cases(rng: &mut StdRng) -> Vec<(String, [u8; 64], Signature, [u8; 3
     cases.push(("r without a point".into(), key, signature(&no_point, &s, false), hash));
     cases.push(("zero key".into(), [0; 64], signature(&r, &s, odd), hash));
     cases.push(("key of ones".into(), [0xff; 64], signature(&r, &s, odd), hash));
-    // R's x was reduced when signing: plain verification passes, recovery with a parity alone can't.
+    // Signing reduced the x-coordinate of R. Plain verification accepts this, but recovery by the parity alone can't.
     let (large, r) = point_with_large_x();
     let key = encode(&key_for(&large, &r, &reduce(&s), &hash));
     for odd in [false, true] {
@@ -263,7 +264,7 @@ fn p256() {
         let twin = encode(&key_for(&-base(&nonce), &reduce(&r), &reduce(&s), &hash));
         add("twin key", &hash, &r, &s, &twin);
         let mut far = key;
-        // y + p does not fit for most keys; x + p neither. Unreduced coordinates are those of the small ones below.
+        // For most keys neither x + p nor y + p fits into 32 bytes. The values below have unreduced coordinates.
         far[i] = 0xff;
         add("foreign key", &hash, &r, &s, &far);
     }
@@ -304,20 +305,20 @@ fn p256() {
     add("equal summands", &double, &r2, &s2, &key);
     let opposite = to_bytes(&-(reduce(&r) * secret));
     add("opposite summands", &opposite, &r, &offset("1", 0), &key);
-    // x of R at least the order: right, and only because x is compared modulo the order.
+    // The x-coordinate of R is at least the order. The signature is valid only because x is compared modulo the order.
     let (large, r) = point_with_large_x();
     let large_key = encode(&key_for(&large, &r, &reduce(&s), &hash));
     add("reduced x", &hash, &to_bytes(&r), &s, &large_key);
     for length in [0, 159, 161, 320] {
         cases.push(Case::precompile(format!("{length} bytes"), P256VERIFY, &bytes(&mut rng, length)));
     }
-    // Gas, then a word with 1: the valid ones, their other s, their twin keys, and the reduced x at least.
+    // The valid cases are at least the valid signatures, their other s, their twin keys, and the reduced x.
     assert!(cases.iter().filter(|case| case.outputs_one()).count() >= 25);
     assert!(cases.iter().any(|case| case.name == "reduced x" && case.outputs_one()));
     check(&cases);
 }
 
-/// One valid case of each operation, with a bound on its instructions.
+/// Valid case of each operation, with a bound on its instructions.
 pub(crate) fn samples(rng: &mut StdRng) -> Vec<(Case, u64)> {
     let (secret, nonce, hash) = (k256::scalar(rng), k256::scalar(rng), array(rng));
     let (r, s, odd) = k256::sign(&secret, &nonce, &hash);

@@ -1,4 +1,4 @@
-//! Keccak-256, SHA-256 and the precompiles that stay software.
+//! Keccak-256, SHA-256, and the precompiles that run in software.
 
 use crate::{
     bytes,
@@ -27,8 +27,8 @@ fn keccak() {
     check(&cases);
 }
 
-/// Hashes of one and two words are remembered: they come again, some are alike but for a bit, and zeros are like what
-/// nothing was remembered in.
+/// The guest caches hashes of one and two words. The inputs repeat, some differ in one bit, and zeros look like an
+/// empty entry of the cache.
 #[test]
 fn keccak_of_words_that_come_again() {
     let mut rng = seeded(4);
@@ -44,10 +44,10 @@ fn keccak_of_words_that_come_again() {
             words.push(changed);
         }
         for _ in 0..2 {
-            // The data is behind two words and a byte: at a multiple of four with this offset.
+            // The offset, and the cases before, vary the alignment of the data.
             cases.extend(words.iter().flat_map(|word| (0..4).map(|offset| Case::keccak(offset, word))));
         }
-        // One is the start of the other.
+        // The first input is a prefix of the second.
         cases.push(Case::keccak(3, &words[3][..32]));
         cases.push(Case::keccak(3, &words[3]));
     }

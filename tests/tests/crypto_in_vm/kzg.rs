@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 const POINT_EVALUATION: u16 = 0x0a;
 
-/// The identity, compressed.
+/// Identity of G₁, compressed.
 fn identity() -> Vec<u8> {
     [vec![0xc0], vec![0; 47]].concat()
 }
@@ -42,7 +42,7 @@ fn point_evaluation() {
         let (proof, y) = (proof.to_bytes(), y.as_slice().to_vec());
         let valid = input(&z, &y, commitment.as_slice(), proof.as_slice());
         add(format!("valid {i}"), &valid);
-        // A pairing that isn't one takes twenty times as long as one that is, so not too many of them.
+        // A pairing whose result is not 1 takes twenty times as long as the other ones, so there are only a few.
         for j in 0..8 {
             add(format!("tampered {i}, {j}"), &tampered(&valid, &mut rng));
         }
@@ -61,7 +61,7 @@ fn point_evaluation() {
             format!("y plus the order {i}"),
             &input(&z, &plus(&y, &order), commitment.as_slice(), proof.as_slice()),
         );
-        // The sign's flag, the identity's, the compression's.
+        // Flags of the sign, the identity and the compression.
         for bit in [0x20, 0x40, 0x80] {
             let mut flagged = commitment.as_slice().to_vec();
             flagged[0] ^= bit;
@@ -83,7 +83,7 @@ fn point_evaluation() {
         add(format!("long {i}"), &[valid.as_slice(), &[0]].concat());
     }
 
-    // Constant polynomials: the proof is the identity, whatever z.
+    // Constant polynomials: the proof is the identity for every z.
     let zero = [0; 32];
     let five = unhex("0000000000000000000000000000000000000000000000000000000000000005");
     let five_g1 = unhex(
@@ -103,7 +103,7 @@ fn point_evaluation() {
         add(format!("{name} as commitment"), &input(&zero, &zero, &point, &identity()));
         add(format!("{name} as proof"), &input(&zero, &five, &five_g1, &point));
     }
-    // x at least the prime, x without a point, a point outside of the subgroup.
+    // An x that is not reduced, x-coordinates without a point, and a point outside of the subgroup.
     let prime =
         "9a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab";
     let outside =
@@ -121,7 +121,7 @@ fn point_evaluation() {
     check(&cases);
 }
 
-/// The sum of two big-endian numbers, as long as the first.
+/// Sum of two big-endian numbers, truncated to the length of the first.
 fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
     let mut sum = a.to_vec();
     let mut carry = 0;
@@ -133,7 +133,7 @@ fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
     sum
 }
 
-/// A valid case, with a bound on its instructions.
+/// Valid case with a bound on its instructions.
 pub(crate) fn samples(rng: &mut StdRng) -> Vec<(Case, u64)> {
     let settings = ethereum_kzg_settings(0);
     let mut blob = bytes(rng, 4096 * 32);

@@ -1,5 +1,7 @@
-//! The guest's accelerated cryptography, run in the VM, against native libraries: `crypto-check`, a guest that goes
-//! through the same code as the block guest, is given a list of operations and reveals the hash of their outcomes.
+//! Accelerated cryptography of the guest, run in the VM, against native libraries.
+//!
+//! `crypto-check` is a guest that runs the same code as the block guest. Its input is a list of operations, and it
+//! reveals the hash of their outcomes.
 
 mod bls12_381;
 mod bn254;
@@ -14,7 +16,7 @@ mod words;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-/// A generator that gives the same cases every time.
+/// Random generator with a fixed seed, so that every run has the same cases.
 fn seeded(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
@@ -25,15 +27,15 @@ fn bytes(rng: &mut StdRng, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// `hex` as bytes.
+/// Bytes of a hexadecimal number.
 fn unhex(hex: &str) -> Vec<u8> {
     alloy_primitives::hex::decode(hex).expect("a test's own hex")
 }
 
-/// The input with one byte changed, which may be in any place.
+/// Input with one random bit flipped.
 fn tampered(input: &[u8], rng: &mut StdRng) -> Vec<u8> {
     let mut input = input.to_vec();
-    let place = rng.random_range(0..input.len());
-    input[place] ^= 1 << rng.random_range(0..8);
+    let index = rng.random_range(0..input.len());
+    input[index] ^= 1 << rng.random_range(0..8);
     input
 }

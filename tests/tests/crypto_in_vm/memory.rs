@@ -1,4 +1,4 @@
-//! Copying, comparing and clearing memory, at every alignment.
+//! Copying, comparing and clearing of memory, at every alignment.
 
 use crate::{
     bytes,

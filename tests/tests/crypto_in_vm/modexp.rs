@@ -11,7 +11,7 @@ use revm::precompile::PrecompileSpecId;
 
 const MODEXP: u16 = 5;
 
-/// The moduli of the VM's instructions: BN254, secp256k1, P-256, BLS12-381, field and scalars each.
+/// Moduli of the VM's instructions: the base field and the scalar field of BN254, secp256k1, P-256 and BLS12-381.
 const ACCELERATED: [&str; 8] = [
     "30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47",
     "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001",
@@ -69,7 +69,7 @@ fn accelerated_moduli() {
         }
         let wide = [vec![0; 17], modulus.clone()].concat();
         cases.push(Case::precompile("wide modulus", MODEXP, &input(&bases[5], &exponents[7], &wide)));
-        // Its neighbours are no moduli of the VM.
+        // The VM has no instructions for the modulus less one.
         cases.push(Case::precompile("modulus − 1", MODEXP, &input(&bases[5], &exponents[7], &less_one)));
     }
     check(&cases);
@@ -108,11 +108,11 @@ fn other_moduli() {
             }
         }
     }
-    // More than 1024 bytes are an error since Osaka (EIP-7823), and fine before.
+    // More than 1024 bytes are an error since Osaka (EIP-7823), and valid before.
     let long = input(&[2], &[5], &[0xff; 1025]);
     cases.push(Case::precompile("too long", MODEXP, &long));
     cases.push(Case::precompile_of(PrecompileSpecId::PRAGUE, "long, Prague", MODEXP, &long));
-    // Headers that promise more than there is, or end in the middle.
+    // Headers whose lengths exceed the input, and inputs that end within the header.
     let whole = input(&[3], &[5], &[7; 32]);
     for length in [0, 31, 32, 64, 95, 96, 97, 98, 110] {
         cases.push(Case::precompile(format!("cut to {length}"), MODEXP, &whole[..length]));
@@ -121,7 +121,7 @@ fn other_moduli() {
     check(&cases);
 }
 
-/// One case by the VM's moduli and some by software, with bounds on their instructions.
+/// Cases with bounds on their instructions: one with an accelerated modulus, and two in software.
 pub(crate) fn samples(rng: &mut StdRng) -> Vec<(Case, u64)> {
     let (base, exponent) = (bytes(rng, 32), bytes(rng, 32));
     let mut other = bytes(rng, 32);

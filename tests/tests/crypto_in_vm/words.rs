@@ -1,4 +1,4 @@
-//! The EVM's words.
+//! Arithmetic of the EVM's 256-bit words.
 
 use crate::{
     case::{Case, check},
@@ -7,11 +7,11 @@ use crate::{
 use alloy_primitives::U256;
 use rand::{Rng, rngs::StdRng};
 
-/// How many functions `Words` has.
+/// Number of functions of the trait `Words`.
 const FUNCTIONS: u8 = 31;
-/// Of these `a` is a number of bits below 256.
+/// Functions whose operand `a` is a number of bits below 256.
 const SHIFTS: std::ops::RangeInclusive<u8> = 9..=11;
-/// These divide, and have many cases.
+/// Functions that divide, which have many special cases.
 const DIVISIONS: std::ops::RangeInclusive<u8> = 25..=28;
 
 fn word(rng: &mut StdRng) -> U256 {
@@ -21,7 +21,7 @@ fn word(rng: &mut StdRng) -> U256 {
         1 => U256::MAX - U256::from(rng.random_range(0..3u32)),
         2 => (U256::ONE << 255) - U256::from(rng.random_range(0..3u32)),
         3 => random >> rng.random_range(0..256usize),
-        // Where digits of 32 bits begin and end.
+        // Near the boundaries of digits of 32 bits.
         4 => (U256::ONE << (32 * rng.random_range(0..8usize)))
             .wrapping_add(U256::from(rng.random_range(0..5u32)))
             .wrapping_sub(U256::from(2)),

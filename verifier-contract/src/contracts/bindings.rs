@@ -20,17 +20,17 @@ sol!(
     "contracts/artifacts/ZenoLightClient.json"
 );
 
-// The verifier of the committed key. Those of other keys have the same functions and errors.
+// The verifier of the committed key. The verifiers of other keys have the same functions and errors.
 sol!(
     #[derive(Debug, PartialEq, Eq)]
     ZenoVerifierInsecureDev,
     "contracts/artifacts/ZenoVerifierInsecureDev.json"
 );
 
-// The same without a key.
+// The same contract without a key.
 sol!(ZenoVerifierTemplate, "contracts/artifacts/ZenoVerifierTemplate.json");
 
-/// The bindings of each contract have a claim of their own.
+/// Implements the conversion of a claim into the type of a contract's bindings, each of which has its own.
 macro_rules! claim {
     ($contract:ident) => {
         impl From<&ChainClaim> for $contract::ChainClaim {

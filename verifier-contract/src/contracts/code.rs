@@ -1,9 +1,10 @@
-//! The bytecode of the verifier of a key, from what is committed.
+//! Bytecode of a key's verifier, made from the committed bytecode without a compiler.
 //!
-//! The compiled code of two keys differs in the key's words alone, because the compiler computes nothing from them: each
-//! stands as the operand of a PUSH. A word that starts with zero bytes is pushed without them, which moves the code behind
-//! it, so that jumps are set anew. That is all that the compiler would do: code for another key takes none, and nobody who
-//! has one decides what is deployed.
+//! The compiled code of two keys differs in the keys' words alone. The compiler computes nothing from the words: each
+//! one is the operand of a PUSH. A word that starts with zero bytes is pushed without them. That moves all code after
+//! it, so the targets of jumps are replaced as well. A compiler would give the same bytes.
+//!
+//! Therefore code for another key takes no compiler, and nobody who has one decides what is deployed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,32 +15,37 @@ use super::{
     bindings::{ZenoVerifierInsecureDev, ZenoVerifierTemplate},
     halo2::KeyWords,
 };
-use crate::{EvmKeyError, EvmVerifyingKey, SrsOrigin};
+use crate::evm::{
+    key::{EvmKeyError, EvmVerifyingKey},
+    srs_origin::SrsOrigin,
+};
 
-/// Where the runtime code pushes the target of a jump, by offset, a line each: the same for both contracts that are
-/// compiled. Nothing else tells such a PUSH from that of a place in memory.
+/// Offsets in the runtime code at which a PUSH has the target of a jump, one a line. Both compiled contracts have the
+/// same offsets. Nothing else tells such a PUSH from the PUSH of an offset in memory.
 static JUMPS: &str = include_str!("../../contracts/artifacts/ZenoVerifierJumps.txt");
 
-/// Words of a key in its verifier: the digest, seven points, `s_g2`, and the commitments to guest and machine.
+/// Count of a key's words in its verifier: the digest, seven points, `-s_g2`, and the commitments to the guest and the
+/// VM.
 const WORDS: usize = 1 + 2 * 7 + 4 + 2;
-/// The words that the code has once; it has the commitments twice, where they are returned and where they are pinned.
+/// Count of the words that occur once in the code. The commitments, which are last, occur twice: where they are
+/// returned, and where they are pinned.
 const ONCE: usize = WORDS - 2;
 
-/// Why there is no code for a key.
+/// Reason why there is no code for a key.
 #[derive(Debug, Error)]
 pub enum CodeError {
-    /// The circuit has another number of rows than the one whose verifier was compiled.
+    /// The key's circuit has another count of rows than the circuit whose verifier was compiled.
     #[error(
         "the key's circuit has 2^{actual} rows, and the contract that is built in is for 2^{expected}: compile the sources \
          of `zeno contract export`"
     )]
     Degree {
-        /// k of the key.
+        /// k of the key, for 2^k rows.
         actual: u32,
-        /// k of the code.
+        /// k of the compiled verifier.
         expected: u32,
     },
-    /// The compiled code is not what this module takes it for.
+    /// The compiled code doesn't have the form that this module expects.
     #[error("the contract that is built in is damaged, {0}: a defect of this program, please report it")]
     Damaged(String),
     /// The committed key doesn't decode.
@@ -47,25 +53,28 @@ pub enum CodeError {
     Key(#[from] EvmKeyError),
 }
 
-/// The code that creates the verifier of `key`, without arguments: what the compiler makes of
-/// [`solidity_sources`](super::solidity_sources) by the settings there.
+/// Returns the creation code of the verifier of `key`, which takes no arguments.
+///
+/// It is what the compiler makes of [`solidity_sources`](super::solidity_sources), by the settings there.
 ///
 /// # Errors
-/// [`CodeError::Degree`] for another circuit than the committed one.
+/// [`CodeError::Degree`] when the key's circuit has another size than the committed one.
 pub fn verifier_creation_code(key: &EvmVerifyingKey) -> Result<Bytes, CodeError> {
     rendered(key).map(|[creation, _]| creation)
 }
 
-/// The code of the verifier of `key` after its creation, as `eth_getCode` returns it.
+/// Returns the runtime code of the verifier of `key`, which `eth_getCode` returns after the creation.
 ///
 /// # Errors
-/// As [`verifier_creation_code`].
+/// The same as [`verifier_creation_code`]'s.
 pub fn verifier_runtime_code(key: &EvmVerifyingKey) -> Result<Bytes, CodeError> {
     rendered(key).map(|[_, runtime]| runtime)
 }
 
-/// The code of `key` for creation and after it, from that of the committed key, whose `INSECURE_SRS` is true, or from the
-/// one without a key, where it is false.
+/// Returns the creation code and the runtime code of the verifier of `key`.
+///
+/// Under a ceremony's SRS, they come from the template without a key, where `INSECURE_SRS` is false. Under another SRS,
+/// they come from the code of the committed key, where it is true.
 fn rendered(key: &EvmVerifyingKey) -> Result<[Bytes; 2], CodeError> {
     let committed = EvmVerifyingKey::insecure_dev()?;
     let (actual, expected) = (key.k(), committed.k());
@@ -83,32 +92,37 @@ fn rendered(key: &EvmVerifyingKey) -> Result<[Bytes; 2], CodeError> {
         ),
     };
     let new_runtime = replace(runtime, &old, &words(key))?;
-    // What creates it has no arguments and changes nothing: it returns what follows, by its length.
-    let start =
-        creation.strip_suffix(&runtime[..]).ok_or_else(|| damaged("the creation code has another end"))?;
-    let mut new_creation = Vec::with_capacity(creation.len());
+    let new_creation = with_runtime(creation, runtime, &new_runtime)?;
+    Ok([new_creation.into(), new_runtime.into()])
+}
+
+/// Replaces the runtime code in creation code. The code before it takes no arguments and changes nothing: it returns
+/// the runtime code, whose length it states once.
+fn with_runtime(creation: &[u8], old: &[u8], new: &[u8]) -> Result<Vec<u8>, CodeError> {
+    let start = creation.strip_suffix(old).ok_or_else(|| damaged("the creation code has another end"))?;
+    let mut replaced = Vec::with_capacity(creation.len());
     let mut lengths = 0;
     for instruction in instructions(start) {
-        new_creation.push(instruction.operation);
-        if instruction.operand == (runtime.len() as u16).to_be_bytes() {
+        replaced.push(instruction.operation);
+        if instruction.operand == (old.len() as u16).to_be_bytes() {
             lengths += 1;
-            new_creation.extend((new_runtime.len() as u16).to_be_bytes());
+            replaced.extend((new.len() as u16).to_be_bytes());
         } else {
-            new_creation.extend(instruction.operand);
+            replaced.extend(instruction.operand);
         }
     }
     if lengths != 1 {
         return Err(damaged(format_args!("it states its length {lengths} times")));
     }
-    new_creation.extend(&new_runtime);
-    Ok([new_creation.into(), new_runtime.into()])
+    replaced.extend(new);
+    Ok(replaced)
 }
 
 fn damaged(what: impl std::fmt::Display) -> CodeError {
     CodeError::Damaged(what.to_string())
 }
 
-/// All words of a key, in the order of the template's placeholders.
+/// Returns all words of a key, in the order of the template's placeholders.
 fn words(key: &EvmVerifyingKey) -> [U256; WORDS] {
     let commitments =
         [key.app_exe_commitment(), key.app_vm_commitment()].map(|word| U256::from_be_bytes(word.0));
@@ -116,26 +130,26 @@ fn words(key: &EvmVerifyingKey) -> [U256; WORDS] {
     all.try_into().expect("a key has seven points")
 }
 
-/// What contracts/scripts/build.mjs compiled in their places: bytes 0xfe, then the place. Commitments have a zero in front,
-/// as those of the proof system have.
+/// Returns the words that contracts/scripts/build.mjs compiled in place of a key's: bytes 0xfe, then the word's index.
+/// Commitments start with a zero byte, as those of the proof system do.
 fn placeholders() -> [U256; WORDS] {
-    std::array::from_fn(|place| {
+    std::array::from_fn(|index| {
         let mut word = [0xfe; 32];
-        word[31] = place as u8;
-        if place >= ONCE {
+        word[31] = index as u8;
+        if index >= ONCE {
             word[0] = 0;
         }
         U256::from_be_bytes(word)
     })
 }
 
-/// Puts `new` in the places of `old`, which are looked for among the operands of PUSH. Each has to occur as often as in what
-/// was compiled.
+/// Replaces the words `old` by `new` in runtime code. The words are operands of PUSH. Each must occur as often as in
+/// the compiled code.
 fn replace(code: &[u8], old: &[U256; WORDS], new: &[U256; WORDS]) -> Result<Vec<u8>, CodeError> {
     let jumps: HashSet<usize> = JUMPS.lines().filter_map(|line| line.parse().ok()).collect();
     let mut rendered = Vec::with_capacity(code.len());
     let mut counts = [0; WORDS];
-    // Where targets of jumps are pushed, and where what they were has moved to.
+    // New offsets of the operands that are targets of jumps, with the old targets; and the new offset of each JUMPDEST.
     let (mut pushed, mut moved) = (Vec::with_capacity(jumps.len()), HashMap::new());
     for Instruction { at, operation, operand } in instructions(code) {
         let word = old.iter().position(|old| !operand.is_empty() && *old == U256::from_be_slice(operand));
@@ -150,7 +164,7 @@ fn replace(code: &[u8], old: &[U256; WORDS], new: &[U256; WORDS]) -> Result<Vec<
             Some(word) => {
                 counts[word] += 1;
                 let bytes = new[word].to_be_bytes_trimmed_vec();
-                // Zero is pushed by a byte, too.
+                // The compiler pushes zero as one byte.
                 let bytes = if bytes.is_empty() { vec![0] } else { bytes };
                 rendered.push(PUSH1 + bytes.len() as u8 - 1);
                 rendered.extend(bytes);
@@ -171,11 +185,11 @@ fn replace(code: &[u8], old: &[U256; WORDS], new: &[U256; WORDS]) -> Result<Vec<
     if let Some((word, count)) = wrong {
         return Err(damaged(format_args!("it has word {word} of its key {count} times")));
     }
-    for (place, target) in pushed {
+    for (offset, target) in pushed {
         let moved = moved
             .get(&target)
             .ok_or_else(|| damaged(format_args!("nothing can be jumped to at {target}")))?;
-        rendered[place..place + 2].copy_from_slice(&moved.to_be_bytes());
+        rendered[offset..offset + 2].copy_from_slice(&moved.to_be_bytes());
     }
     Ok(rendered)
 }
@@ -184,14 +198,16 @@ const JUMPDEST: u8 = 0x5b;
 const PUSH1: u8 = 0x60;
 const PUSH32: u8 = 0x7f;
 
-/// An operation of the EVM, and what a PUSH pushes.
+/// Instruction of the EVM.
 struct Instruction<'a> {
+    /// Offset in the code, in bytes.
     at: usize,
     operation: u8,
+    /// Bytes that a PUSH pushes. Other instructions have none.
     operand: &'a [u8],
 }
 
-/// The instructions of `code`, one after the other.
+/// Returns the instructions of `code` in order.
 fn instructions(code: &[u8]) -> impl Iterator<Item = Instruction<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -210,8 +226,8 @@ fn instructions(code: &[u8]) -> impl Iterator<Item = Instruction<'_>> {
 mod tests {
     use alloy_primitives::B256;
 
-    use super::*;
-    use crate::{CEREMONIES, contracts::testing};
+    use super::{super::testing, *};
+    use crate::evm::{curve::SCALAR_MODULUS, srs_origin::CEREMONIES};
 
     #[test]
     fn the_committed_code_is_of_the_committed_key() {
@@ -236,7 +252,7 @@ mod tests {
         }
     }
 
-    /// The origin decides on the flag, not whoever deploys.
+    /// The key's origin decides on the flag `INSECURE_SRS`, and not the deployer.
     #[test]
     fn only_a_ceremony_gives_the_secure_code() {
         let committed = EvmVerifyingKey::insecure_dev().unwrap();
@@ -244,7 +260,7 @@ mod tests {
         let ceremony = testing::under(&unknown, &CEREMONIES[0]);
         assert_eq!(unknown.origin(), SrsOrigin::Unknown);
         assert_eq!(ceremony.origin(), SrsOrigin::Ceremony(&CEREMONIES[0]));
-        // Back to the words of what was compiled.
+        // Replaces the words by the placeholders, to compare with the compiled template.
         let unfilled = |key: &_| {
             let code = verifier_runtime_code(key).unwrap();
             let words = words(key)
@@ -259,12 +275,12 @@ mod tests {
         assert_ne!(insecure, ZenoVerifierTemplate::DEPLOYED_BYTECODE.to_vec());
     }
 
-    /// Each jump in the code goes where it may, however many bytes the words have.
+    /// Each jump in the code leads to a JUMPDEST, no matter how many bytes the words have.
     #[test]
     fn jumps_are_set_anew() {
         let k = EvmVerifyingKey::insecure_dev().unwrap().k();
         let key = testing::wide_key(k);
-        for exe in [B256::ZERO, B256::with_last_byte(1), SCALAR_MODULUS_LESS_1] {
+        for exe in [B256::ZERO, B256::with_last_byte(1), B256::from(SCALAR_MODULUS - U256::ONE)] {
             let key = testing::with_commitment(&key, exe);
             let runtime = verifier_runtime_code(&key).unwrap();
             let creation = verifier_creation_code(&key).unwrap();
@@ -288,9 +304,6 @@ mod tests {
         }
     }
 
-    const SCALAR_MODULUS_LESS_1: B256 =
-        alloy_primitives::b256!("0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000000");
-
     #[test]
     fn refuses_what_does_not_fit() {
         let k = EvmVerifyingKey::insecure_dev().unwrap().k();
@@ -305,10 +318,10 @@ mod tests {
         twice.extend([&[PUSH32][..], &[0xfe; 31], &[0]].concat());
         assert!(refused(&twice).contains("word 0 of its key 2 times"), "{}", refused(&twice));
         // An altered word.
-        let place =
+        let offset =
             code.windows(32).position(|window| window == placeholders()[3].to_be_bytes::<32>()).unwrap();
         let mut inside = code.to_vec();
-        inside[place] ^= 1;
+        inside[offset] ^= 1;
         assert!(refused(&inside).contains("word 3 of its key 0 times"), "{}", refused(&inside));
         assert!(refused(&[&[JUMPDEST], &code[..]].concat()).contains("damaged"));
     }

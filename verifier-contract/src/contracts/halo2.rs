@@ -1,9 +1,13 @@
-//! The Halo2 verifier of a key in Solidity, which `snark-verifier` generates.
+//! Halo2 verifier of a key in Solidity, byte for byte the one that `snark-verifier` generates.
 //!
-//! What it generates is the same text for all keys of the wrapper's circuit but for the key's own words, numbers that
-//! follow from the size of the evaluation domain, and how often `z` is squared to get `z^n`; behind that, all memory lies
-//! further up. `template/Halo2Verifier.sol` is that text, with names in `${}` where it depends on the key, so that nobody
-//! who makes a key, or copies one, decides what code is deployed.
+//! The generated text is the same for all keys of the wrapper's circuit, except for:
+//!
+//! - the key's own words;
+//! - numbers that follow from the size of the evaluation domain;
+//! - the count of squarings that take `z` to `z^n`, and all offsets in memory after them.
+//!
+//! `template/Halo2Verifier.sol` is that text, with names in `${}` where it depends on the key. Therefore nobody who
+//! makes or copies a key decides what code is deployed.
 
 use alloy_primitives::{U256, hex};
 use halo2curves::{
@@ -11,15 +15,17 @@ use halo2curves::{
     ff::{Field, PrimeField},
 };
 
-use crate::EvmVerifyingKey;
+use crate::evm::key::EvmVerifyingKey;
 
+/// Text with names in `${}`, which [`Values::value`] lists.
 static TEMPLATE: &str = include_str!("../../contracts/template/Halo2Verifier.sol");
 
-/// Where `z` lies in memory, and where its squares start.
+/// Offset of `z` in memory, in bytes.
 const Z: usize = 0xa80;
+/// Offset of the first of `z`'s squares in memory, in bytes.
 const SQUARES: usize = 0xf40;
 
-/// The text for `key`, byte for byte what `snark-verifier` generates.
+/// Renders the Solidity text for `key`.
 pub(super) fn halo2_verifier(key: &EvmVerifyingKey) -> String {
     let values = Values::new(key);
     let mut pieces = TEMPLATE.split("${");
@@ -32,22 +38,22 @@ pub(super) fn halo2_verifier(key: &EvmVerifyingKey) -> String {
     text
 }
 
-/// What names in the template stand for.
+/// Values for the names in the template.
 struct Values {
-    /// Rows are 2^k.
+    /// Logarithm of the count of rows, 2^k.
     k: usize,
-    /// Generates the domain.
+    /// Generator of the evaluation domain.
     omega: Fr,
     words: KeyWords,
 }
 
-/// The words of a key that stand in its verifier.
+/// Words of a key that its verifier has.
 pub(super) struct KeyWords {
-    /// The digest of the circuit's key, with which the transcript starts.
+    /// Digest of the circuit's key, with which the transcript starts.
     pub(super) digest: U256,
-    /// The commitments to the fixed columns, then those to the permutation: x, y each.
+    /// Commitments to the fixed columns, then those to the permutation: x, y each.
     pub(super) points: Vec<[U256; 2]>,
-    /// The negative of `s_g2`: x.c1, x.c0, y.c1, y.c0.
+    /// Negative of `s_g2`: x.c1, x.c0, y.c1, y.c0.
     pub(super) minus_s_g2: [U256; 4],
 }
 
@@ -61,7 +67,7 @@ impl KeyWords {
         }
     }
 
-    /// All of them, in the order of the fields.
+    /// Returns all words in the order of the fields.
     pub(super) fn all(&self) -> impl Iterator<Item = U256> {
         std::iter::once(self.digest).chain(self.points.iter().flatten().copied()).chain(self.minus_s_g2)
     }
@@ -72,14 +78,14 @@ impl Values {
         Self { k: key.k() as usize, omega: key.omega(), words: KeyWords::new(key) }
     }
 
-    /// The value of a name:
+    /// Returns the value of a name, or `None` for an unknown name:
     ///
     /// - `digest`, `point I x`, `point I y`, `-s_g2 I`: the words of the key;
-    /// - `1/n`: the inverse of the number of rows;
+    /// - `1/n`: the inverse of the count of rows;
     /// - `w I`, `-w I`: omega^I and its negative;
-    /// - `ell I J...`: the product of omega^I - omega^J over all J, by which Lagrange polynomials are made;
+    /// - `ell I J...`: the product of omega^I - omega^J over all J, of which Lagrange polynomials are made;
     /// - `squarings`: the statements that square z k times;
-    /// - `hex O`, `dec O`: the place in memory that is O bytes behind the last square's end.
+    /// - `hex O`, `dec O`: the offset in memory that is O bytes after the end of the last square.
     fn value(&self, name: &str) -> Option<String> {
         let words: Vec<&str> = name.split(' ').collect();
         Some(match words.as_slice() {
@@ -100,18 +106,20 @@ impl Values {
                 decimal(product?)
             }
             ["squarings"] => self.squarings(),
-            ["hex", offset] => format!("{:#x}", self.place(offset)?),
-            ["dec", offset] => self.place(offset)?.to_string(),
+            ["hex", offset] => format!("{:#x}", self.memory(offset)?),
+            ["dec", offset] => self.memory(offset)?.to_string(),
             _ => return None,
         })
     }
 
+    /// Returns omega to a power in decimal.
     fn power(&self, exponent: &str) -> Option<Fr> {
         let exponent: i64 = exponent.parse().ok()?;
         let power = self.omega.pow([exponent.unsigned_abs()]);
         if exponent < 0 { power.invert().into() } else { Some(power) }
     }
 
+    /// Returns the statements that square z k times, each square in a word of its own.
     fn squarings(&self) -> String {
         let square = |index: usize| {
             let from = if index == 0 { Z } else { SQUARES + 32 * (index - 1) };
@@ -120,7 +128,8 @@ impl Values {
         (0..self.k).map(square).collect::<Vec<_>>().join("\n")
     }
 
-    fn place(&self, offset: &str) -> Option<usize> {
+    /// Returns the offset in memory at a signed hexadecimal distance from the end of the last square, in bytes.
+    fn memory(&self, offset: &str) -> Option<usize> {
         let end = SQUARES + 32 * self.k;
         match offset.strip_prefix("-0x") {
             Some(offset) => end.checked_sub(usize::from_str_radix(offset, 16).ok()?),
@@ -143,10 +152,9 @@ mod tests {
         SHPLONK, evm::gen_evm_verifier_sol_code, halo2::aggregation::AggregationCircuit,
     };
 
-    use super::*;
-    use crate::contracts::testing::key;
+    use super::{super::testing::key, *};
 
-    /// The generator itself, for every number of rows that a key may have, and keys of random points.
+    /// Compares with the generator itself, for every count of rows that a key may have, and keys of random points.
     #[test]
     fn is_what_snark_verifier_generates() {
         for k in 6..=26 {
@@ -157,7 +165,7 @@ mod tests {
             let differing =
                 rendered.lines().zip(generated.lines()).find(|(rendered, generated)| rendered != generated);
             assert_eq!(differing, None, "2^{k} rows");
-            assert!(rendered == generated, "2^{k} rows: one goes on after the other's end");
+            assert!(rendered == generated, "2^{k} rows: one continues after the other's end");
         }
     }
 

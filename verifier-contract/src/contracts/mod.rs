@@ -1,6 +1,7 @@
-//! The contracts: their bindings, and their Solidity sources and bytecode for a verifying key.
+//! Contracts: their bindings, and their Solidity sources and bytecode for a verifying key.
 //!
-//! Both are made from what this crate has and the key alone. Nothing that is deployed is read from anywhere else.
+//! Sources and bytecode are made from the key and this crate's own data alone. Nothing that is deployed is read from
+//! anywhere else.
 
 mod bindings;
 mod code;

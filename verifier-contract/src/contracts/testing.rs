@@ -8,10 +8,11 @@ use halo2curves::{
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
-use crate::{Ceremony, EvmVerifyingKey};
+use super::halo2::KeyWords;
+use crate::evm::{key::EvmVerifyingKey, srs_origin::Ceremony};
 
-/// A key for 2^k rows with random points, the same for the same seed, and commitments as the proof system has them, whose
-/// first byte is zero.
+/// Makes a key for 2^k rows with random points, the same for the same seed. The first byte of its commitments is zero,
+/// as in the proof system's.
 pub(super) fn key(k: u32, seed: u64) -> EvmVerifyingKey {
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let points = (0..7).map(|_| G1::random(&mut random).to_affine()).collect::<Vec<G1Affine>>();
@@ -24,7 +25,7 @@ pub(super) fn key(k: u32, seed: u64) -> EvmVerifyingKey {
     EvmVerifyingKey::assemble(k, points, s_g2, exe, machine).unwrap()
 }
 
-/// Such a key whose words all have as many bytes as the placeholders for them.
+/// Makes such a key, each word of which has the length of its placeholder.
 pub(super) fn wide_key(k: u32) -> EvmVerifyingKey {
     (0..)
         .map(|seed| key(k, seed))
@@ -32,15 +33,16 @@ pub(super) fn wide_key(k: u32) -> EvmVerifyingKey {
         .expect("one of three has no word that starts with a zero byte")
 }
 
+/// Returns whether no word is shorter than its placeholder: 32 bytes, or 31 for a commitment.
 fn is_wide(key: &EvmVerifyingKey) -> bool {
-    let words = super::halo2::KeyWords::new(key);
+    let words = KeyWords::new(key);
     let wide = |commitment: B256| commitment.0[1] != 0;
     words.all().all(|word| word.byte_len() == 32)
         && wide(key.app_exe_commitment())
         && wide(key.app_vm_commitment())
 }
 
-/// The same key under the SRS of a ceremony.
+/// Moves a key to the SRS of a ceremony.
 pub(super) fn under(key: &EvmVerifyingKey, ceremony: &Ceremony) -> EvmVerifyingKey {
     let mut bytes = key.encode();
     for (index, word) in ceremony.s_g2.iter().enumerate() {
@@ -49,13 +51,14 @@ pub(super) fn under(key: &EvmVerifyingKey, ceremony: &Ceremony) -> EvmVerifyingK
     EvmVerifyingKey::decode(&sealed(bytes)).unwrap()
 }
 
-/// The same key for another guest.
+/// Moves a key to another guest.
 pub(super) fn with_commitment(key: &EvmVerifyingKey, app_exe_commitment: B256) -> EvmVerifyingKey {
     let mut bytes = key.encode();
     bytes[9..41].copy_from_slice(app_exe_commitment.as_slice());
     EvmVerifyingKey::decode(&sealed(bytes)).unwrap()
 }
 
+/// Makes the checksum of altered bytes right.
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let end = bytes.len() - 32;
     let checksum = keccak256(&bytes[..end]);

@@ -1,4 +1,4 @@
-//! The verifying key of EVM proofs.
+//! Verifying key of EVM proofs.
 
 use std::ops::RangeInclusive;
 
@@ -18,33 +18,33 @@ use halo2curves::{
 use thiserror::Error;
 
 use super::{
-    SCALAR_MODULUS, SrsOrigin,
-    curve::{G1_BYTES, G2_BYTES, read_g1, read_g2, write_g1, write_g2},
+    curve::{G1_BYTES, G2_BYTES, SCALAR_MODULUS, read_g1, read_g2, write_g1, write_g2},
     pins,
+    srs_origin::SrsOrigin,
 };
 
-/// The first eight bytes of every key: mark and version.
+/// First eight bytes of every key: mark and version.
 const MAGIC: [u8; 8] = *b"ZENOEVK\x01";
-/// What k may be, for 2^k rows. The instances and the rows for blinding take more than 2^5; the quotient takes a domain
-/// four times as large, and the scalar field has no larger subgroup than of 2^28 elements.
+/// Allowed values of k, for 2^k rows. The instances and the rows for blinding take more than 2^5 rows. The quotient
+/// takes a domain four times as large as the rows, and the scalar field's largest subgroup has 2^28 elements.
 const DEGREES: RangeInclusive<u32> = 6..=26;
 
-/// Commitments in a key: to four fixed columns (two selectors, constants, the lookup table), and one for each of the
-/// three columns under the permutation argument.
+/// Count of commitments in a key: to the four fixed columns (two selectors, constants, the lookup table), and one for
+/// each of the three columns under the permutation argument.
 const POINTS: usize = 7;
-/// Bytes of a key.
+/// Length of a key, in bytes.
 const LENGTH: usize = MAGIC.len() + 1 + 64 + G2_BYTES + POINTS * G1_BYTES + 32;
 
-/// Secrets up to this one, and their negatives, are refused: anybody finds them.
+/// Largest secret that is refused, as is its negative: anybody finds small secrets by trying.
 const SMALL_SECRETS: usize = 256;
 
-/// The key of the release in `config/guest/evm/2` under the development SRS, as `zeno setup` makes it.
+/// Key of the release in `config/guest/evm/2` under the development SRS, made by `zeno setup`.
 static INSECURE_DEV: &[u8] = include_bytes!("../../../config/guest/evm/2/evm-verifying-key-insecure-dev");
 
-/// What EVM proofs are checked against: the wrapper circuit's Halo2 key, the secret of the SRS in G2, and the commitments
-/// that pin guest and virtual machine.
+/// Verifying key of EVM proofs: the wrapper circuit's Halo2 key, the secret of the SRS in G2, and the commitments that
+/// pin the guest and the virtual machine.
 ///
-/// It holds what the generated contract holds, so both accept the same proofs.
+/// It holds the same values as the generated contract, so both accept the same proofs.
 #[derive(Clone, Debug)]
 pub struct EvmVerifyingKey {
     vk: VerifyingKey<G1Affine>,
@@ -53,13 +53,13 @@ pub struct EvmVerifyingKey {
     app_vm_commitment: B256,
 }
 
-/// Why something is no key of EVM proofs.
+/// Reason why something is not a verifying key of EVM proofs.
 #[derive(Debug, Error)]
 pub enum EvmKeyError {
-    /// The bytes don't start as a key of this format does.
+    /// The bytes don't start with the mark and version of this format.
     #[error("not a Zeno verifying key of EVM proofs, of format 1")]
     Foreign,
-    /// The bytes have another length than a key has.
+    /// The count of bytes is not the length of a key.
     #[error("a key has {LENGTH} bytes, this one has {0}")]
     Length(usize),
     /// The bytes were altered or damaged.
@@ -73,68 +73,70 @@ pub enum EvmKeyError {
     /// The circuit has too few or too many rows.
     #[error("the circuit has 2^{0} rows, expected 2^{min} to 2^{max}", min = DEGREES.start(), max = DEGREES.end())]
     Degree(u32),
-    /// The circuit is not of the one configuration that contracts take proofs of.
+    /// The circuit doesn't have the one configuration whose proofs contracts take.
     #[error(
         "a key of another circuit: one column of advice, constants and instances each, with lookups by a selector and \
          without compression of selectors, is what contracts take proofs of"
     )]
     OtherCircuit,
-    /// A commitment to guest or machine is no element of BN254's scalar field.
+    /// The commitment to the guest or to the virtual machine is no element of BN254's scalar field.
     #[error("the commitment {0} is not less than BN254's scalar modulus")]
     Commitment(B256),
     /// A commitment of the circuit is not a point of BN254's G1, or is the identity.
     #[error("commitment {0} of the circuit is not a point of BN254's G1 other than the identity")]
     Point(usize),
-    /// `s_g2` of the SRS is not in BN254's G2, or is the identity.
+    /// `s_g2` of the SRS, `[tau] H`, is not in BN254's G2, or is the identity.
     #[error("the secret of the SRS in G2 is not a point of BN254's G2 other than the identity")]
     Secret,
-    /// The secret of the SRS is found by trying.
+    /// The secret of the SRS, or its negative, is so small that anybody finds it by trying.
     #[error(
         "the secret of the SRS is a number below {SMALL_SECRETS} or its negative, so anybody can forge proofs under it"
     )]
     SmallSecret,
-    /// The key is neither in the table of this program nor the one that was named.
+    /// The key is neither in this program's table nor the one that was named.
     #[error(
         "the key with digest {digest}, SRS {srs}, is none that this program knows, and whoever made it can forge what it \
          accepts; compare the digest with the one that `zeno setup` gives under an SRS that you trust"
     )]
     NotPinned {
-        /// Its [`digest`](EvmVerifyingKey::digest).
+        /// The key's [`digest`](EvmVerifyingKey::digest).
         digest: B256,
-        /// The [`label`](SrsOrigin::label) of its SRS.
+        /// The [`label`](SrsOrigin::label) of the key's SRS.
         srs: &'static str,
     },
 }
 
 impl EvmVerifyingKey {
-    /// Puts a key together.
+    /// Assembles a key.
     ///
-    /// `vk` is the wrapper circuit's key; `s_g2` is the secret of the SRS that it was made from, in G2 (the other points
-    /// of an SRS are the generators); the commitments are those of the guest and the machine whose proofs it shall
-    /// accept, as elements of BN254's scalar field, big-endian.
+    /// - `vk` is the wrapper circuit's Halo2 key.
+    /// - `s_g2` is the secret in G2, `[tau] H`, of the SRS that `vk` was made from. The SRS's other points for
+    ///   verification are the generators.
+    /// - The commitments are of the guest and the virtual machine whose proofs the key shall accept. They are elements
+    ///   of BN254's scalar field, big-endian.
     ///
     /// # Errors
-    /// [`EvmKeyError`] when the circuit is another one, or when a part is out of range.
+    /// [`EvmKeyError`] when the circuit has another configuration, or when a part is out of range.
     pub fn new(
         vk: &VerifyingKey<G1Affine>,
         s_g2: G2Affine,
         app_exe_commitment: B256,
         app_vm_commitment: B256,
     ) -> Result<Self, EvmKeyError> {
-        // Through the same checks as a key that is read.
+        // The same checks as those of a key that is decoded.
         let s_g2 = read_g2(&write_g2(&s_g2)).ok_or(EvmKeyError::Secret)?;
         let points = vk.fixed_commitments().iter().chain(vk.permutation().commitments()).copied().collect();
         let k = vk.get_domain().k();
         let key = Self::assemble(k, points, s_g2, app_exe_commitment, app_vm_commitment)?;
-        // A digest of everything that verification depends on.
+        // This is a digest of everything in the circuit's key that verification depends on.
         if key.vk.transcript_repr() != vk.transcript_repr() {
             return Err(EvmKeyError::OtherCircuit);
         }
         Ok(key)
     }
 
-    /// The key of the guest that this program was built with, under the development SRS. INSECURE: anybody can make a
-    /// proof that it accepts.
+    /// Returns the key of the guest that this program was built with, under the development SRS. INSECURE: anybody can
+    /// make a proof that it accepts.
     ///
     /// # Errors
     /// [`EvmKeyError`] when the file in `config/guest/evm/2` was not a key at build time.
@@ -142,14 +144,16 @@ impl EvmVerifyingKey {
         Self::decode(INSECURE_DEV)
     }
 
-    /// Reads a key that comes from anywhere, such as a folder, and refuses it unless this program knows it
-    /// ([`is_pinned`](Self::is_pinned)) or its [`digest`](Self::digest) is the `accepted` one, which whoever runs the
-    /// program names and has from where he trusts it.
+    /// Decodes a key from an untrusted source, such as a folder.
     ///
-    /// A key of the development SRS may be pinned too: [`verify_evm`](super::verify_evm) refuses it unless told otherwise.
+    /// The key is accepted if this program knows it ([`is_pinned`](Self::is_pinned)), or if its
+    /// [`digest`](Self::digest) is `accepted`. The user names that digest, and has it from a trusted source.
+    ///
+    /// The key under the development SRS may be pinned too. [`verify_evm`](super::verify_evm) refuses it unless it is
+    /// told otherwise.
     ///
     /// # Errors
-    /// As [`decode`](Self::decode), and [`EvmKeyError::NotPinned`].
+    /// The same as [`decode`](Self::decode)'s, and [`EvmKeyError::NotPinned`].
     pub fn decode_pinned(bytes: &[u8], accepted: Option<B256>) -> Result<Self, EvmKeyError> {
         let key = Self::decode(bytes)?;
         let digest = key.digest();
@@ -159,13 +163,15 @@ impl EvmVerifyingKey {
         Err(EvmKeyError::NotPinned { digest, srs: key.origin().label() })
     }
 
-    /// Reads what [`encode`](Self::encode) wrote, whoever wrote it. A key decides what is believed, and the commitments in
-    /// it are only what its maker put there: one over another circuit, or under an SRS whose secret somebody knows,
-    /// accepts forged proofs. So use it only where its bytes come from where the program comes from, or were just made;
-    /// else [`decode_pinned`](Self::decode_pinned). Never take it from whom a proof comes from.
+    /// Decodes the bytes that [`encode`](Self::encode) gives, no matter who made them.
+    ///
+    /// A key decides what is believed, and its maker chose the commitments in it. A key of another circuit, or under an
+    /// SRS whose secret somebody knows, accepts forged proofs. So use this function only if the bytes come from the
+    /// source of the program, or were just made. In all other cases, use [`decode_pinned`](Self::decode_pinned). Never
+    /// take a key from the sender of a proof.
     ///
     /// # Errors
-    /// [`EvmKeyError`] when `bytes` is something else.
+    /// [`EvmKeyError`] when `bytes` is no such key.
     pub fn decode(bytes: &[u8]) -> Result<Self, EvmKeyError> {
         if !bytes.starts_with(&MAGIC) {
             return Err(EvmKeyError::Foreign);
@@ -190,12 +196,12 @@ impl EvmVerifyingKey {
         Self::assemble(bytes[MAGIC.len()].into(), points, s_g2, app_exe_commitment, app_vm_commitment)
     }
 
-    /// The key's bytes. Points and commitments are big-endian words:
+    /// Encodes the key. Points and commitments are big-endian words:
     ///
-    /// | bytes | what |
+    /// | bytes | content |
     /// |---|---|
     /// | 8 | `ZENOEVK` and a byte 1, the version of this layout |
-    /// | 1 | k: the circuit has 2^k rows |
+    /// | 1 | k, for 2^k rows of the circuit |
     /// | 32 | commitment to the guest program |
     /// | 32 | commitment to the virtual machine |
     /// | 128 | the secret of the SRS in G2: x.c1, x.c0, y.c1, y.c0 (EIP-197) |
@@ -215,26 +221,26 @@ impl EvmVerifyingKey {
         bytes
     }
 
-    /// keccak256 of all that [`encode`](Self::encode) writes before the checksum, which are its last 32 bytes. Two keys
+    /// Returns the checksum at the end of [`encode`](Self::encode)'s bytes: keccak256 of everything before. Two keys
     /// with the same digest accept the same proofs.
     pub fn digest(&self) -> B256 {
         let bytes = self.encode();
         B256::from_slice(&bytes[LENGTH - 32..])
     }
 
-    /// Where its SRS comes from. Only under that of a ceremony is a proof worth anything to whom it is shown.
+    /// Returns the origin of the key's SRS. A proof is worth something to others only under the SRS of a ceremony.
     pub fn origin(&self) -> SrsOrigin {
         SrsOrigin::of(&self.params.s_g2())
     }
 
-    /// Whether this program knows the key: its digest stands in the table that the program was built with, in the row of
-    /// its SRS. That includes the key of the development SRS, which is insecure.
+    /// Returns whether this program knows the key: the built-in table has its digest in the row of its SRS. That
+    /// includes the key under the development SRS, which is insecure.
     pub fn is_pinned(&self) -> bool {
         pins::is_pinned(self.digest(), self.origin())
     }
 
-    /// Whether it stems from the development SRS, whose secret is public: then anybody can make a proof of anything. If
-    /// it doesn't, it is not yet secure; see [`origin`](Self::origin).
+    /// Returns whether the key is under the development SRS, whose secret is public. Then anybody can make a proof of
+    /// anything. Other keys are not necessarily secure; see [`origin`](Self::origin).
     pub fn is_insecure(&self) -> bool {
         self.origin() == SrsOrigin::Development
     }
@@ -249,18 +255,18 @@ impl EvmVerifyingKey {
         self.app_vm_commitment
     }
 
-    /// The secret of the SRS in G2, `[tau] H`, which tells one SRS from another.
+    /// Secret of the SRS in G2, `[tau] H`, which tells one SRS from another.
     pub fn s_g2(&self) -> G2Affine {
         self.params.s_g2()
     }
 
-    /// What the circuit's key is to a transcript: a digest of all its parts, as a big-endian scalar.
+    /// Representation of the circuit's key in a transcript: a digest of all its parts, as a big-endian scalar.
     #[cfg(feature = "contracts")]
     pub(crate) fn circuit_digest(&self) -> [u8; 32] {
         super::curve::word(self.vk.transcript_repr())
     }
 
-    /// The negative of [`s_g2`](Self::s_g2) as the EVM's pairing has it: x.c1, x.c0, y.c1, y.c0.
+    /// Negative of [`s_g2`](Self::s_g2) in the order of the EVM's pairing: x.c1, x.c0, y.c1, y.c0.
     #[cfg(feature = "contracts")]
     pub(crate) fn minus_s_g2(&self) -> [[u8; 32]; 4] {
         let bytes = write_g2(&-self.params.s_g2());
@@ -268,35 +274,37 @@ impl EvmVerifyingKey {
         std::array::from_fn(|index| words[index])
     }
 
-    /// Rows of the circuit are 2^k.
+    /// Logarithm k of the circuit's count of rows, 2^k.
     #[cfg(feature = "contracts")]
     pub(crate) fn k(&self) -> u32 {
         self.vk.get_domain().k()
     }
 
-    /// Generates the evaluation domain over the rows.
+    /// Generator of the evaluation domain over the rows.
     #[cfg(feature = "contracts")]
     pub(crate) fn omega(&self) -> Fr {
         self.vk.get_domain().get_omega()
     }
 
-    /// The commitments to the fixed columns, then those to the permutation: x, y each, big-endian.
+    /// Commitments to the fixed columns, then those to the permutation: x, y each, big-endian.
     #[cfg(feature = "contracts")]
     pub(crate) fn points(&self) -> impl Iterator<Item = [[u8; 32]; 2]> {
         let points = self.vk.fixed_commitments().iter().chain(self.vk.permutation().commitments());
         points.map(|point| [point.x, point.y].map(super::curve::word))
     }
 
-    /// The wrapper circuit's key.
+    /// Halo2 key of the wrapper circuit.
     pub(crate) fn vk(&self) -> &VerifyingKey<G1Affine> {
         &self.vk
     }
 
-    /// The points of the SRS that verification takes.
+    /// Points of the SRS that verification needs.
     pub(crate) fn params(&self) -> &ParamsKZG<Bn256> {
         &self.params
     }
 
+    /// Checks the parts and assembles a key. `points` are the commitments to the fixed columns, then those to the
+    /// permutation.
     pub(crate) fn assemble(
         k: u32,
         mut points: Vec<G1Affine>,
@@ -330,7 +338,7 @@ impl EvmVerifyingKey {
     }
 }
 
-/// Whether `s_g2` is a small multiple of the generator or the negative of one.
+/// Returns whether `s_g2` is a multiple of the generator by at most [`SMALL_SECRETS`], or the negative of one.
 fn is_small_secret(s_g2: &G2Affine) -> bool {
     let generator = G2::generator();
     let multiples: Vec<G2> = std::iter::successors(Some(generator), |multiple| Some(multiple + generator))
@@ -341,15 +349,15 @@ fn is_small_secret(s_g2: &G2Affine) -> bool {
     affine.iter().any(|multiple| multiple.x == s_g2.x)
 }
 
-/// The wrapper circuit's constraints, with fixed columns for selectors. Any other configuration of `halo2-base` gives
-/// proofs of another length.
+/// Builds the wrapper circuit's constraint system, with fixed columns for selectors. Every other configuration of
+/// `halo2-base` gives proofs of another length.
 fn constraint_system(k: u32) -> ConstraintSystem<Fr> {
     let params = BaseCircuitParams {
         k: k as usize,
         num_advice_per_phase: vec![1],
         num_fixed: 1,
         num_lookup_advice_per_phase: vec![1],
-        // The table's size shows in its commitment, and nowhere else.
+        // The size of the lookup table affects its commitment alone.
         lookup_bits: Some(1),
         num_instance_columns: 1,
     };
@@ -359,8 +367,8 @@ fn constraint_system(k: u32) -> ConstraintSystem<Fr> {
     cs.directly_convert_selectors_to_fixed(selectors).0
 }
 
-/// The evaluation domain over 2^k rows, as `EvaluationDomain::new` gives it but without the tables for transforms: they
-/// take gigabytes for a circuit of real size, and verification reads none.
+/// Builds the evaluation domain over 2^k rows: the one of `EvaluationDomain::new` without the tables for transforms.
+/// They take gigabytes for a circuit of real size, and verification reads none of them.
 fn evaluation_domain(degree: usize, k: u32) -> EvaluationDomain<Fr> {
     let quotient_poly_degree = degree as u64 - 1;
     let extended_k = k + quotient_poly_degree.next_power_of_two().ilog2();
@@ -393,10 +401,10 @@ fn evaluation_domain(degree: usize, k: u32) -> EvaluationDomain<Fr> {
     }
 }
 
-/// An SRS that has the generators and the secret in G2, and none of its other points: enough to verify.
+/// Builds an SRS of the generators and the secret in G2 alone. Verification needs no other points.
 fn verifier_params(k: u32, s_g2: G2Affine) -> ParamsKZG<Bn256> {
     let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
-    // halo2 makes an SRS from parts only out of another one: the smallest, for k = 0.
+    // halo2 assembles an SRS only out of another one. This is the smallest, for k = 0.
     let mut smallest = 0u32.to_le_bytes().to_vec();
     for _monomial_and_lagrange in 0..2 {
         smallest.extend(g1.to_raw_bytes());
@@ -412,15 +420,15 @@ fn verifier_params(k: u32, s_g2: G2Affine) -> ParamsKZG<Bn256> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{COMMITMENTS, EVALUATIONS, INSTANCES},
+        super::proof_words::{COMMITMENTS, EVALUATIONS, INSTANCES},
         *,
     };
 
-    /// How many commitments and evaluations a proof has, without the two points of the opening.
+    /// Counts of commitments and evaluations in a proof, without the two points of the opening.
     fn proof_shape(cs: &ConstraintSystem<Fr>) -> (usize, usize) {
         let (lookups, degree) = (cs.lookups().len(), cs.degree());
         let permuted = cs.permutation().get_columns().len();
-        // Each set of the permutation's columns has a grand product; all but the last are opened at three points.
+        // Each set of the permutation's columns has a grand product. All but the last are opened at three points.
         let sets = permuted.div_ceil(degree - 2);
         // Three for each lookup; the blinding polynomial; the quotient's pieces.
         let commitments = cs.num_advice_columns() + 3 * lookups + sets + 1 + (degree - 1);
@@ -438,11 +446,11 @@ mod tests {
     }
 
     #[test]
-    fn the_domain_is_halo2s_but_for_the_tables() {
+    fn the_domain_is_halo2s_without_the_tables() {
         for k in [6, 9] {
-            let mut stock = EvaluationDomain::<Fr>::new(5, k);
-            stock.fft_data.clear();
-            assert_eq!(format!("{:?}", evaluation_domain(5, k)), format!("{stock:?}"));
+            let mut reference = EvaluationDomain::<Fr>::new(5, k);
+            reference.fft_data.clear();
+            assert_eq!(format!("{:?}", evaluation_domain(5, k)), format!("{reference:?}"));
         }
     }
 }

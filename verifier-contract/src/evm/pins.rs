@@ -1,19 +1,19 @@
-//! The digests of the keys that this program accepts from anywhere.
+//! Digests of the keys that this program accepts from anywhere.
 
 use alloy_primitives::B256;
 
-use super::SrsOrigin;
+use super::srs_origin::SrsOrigin;
 
-/// The table of the release in `config/guest/evm/2`, a row an SRS.
+/// Table of the release in `config/guest/evm/2`, with one row for each SRS.
 static TABLE: &str = include_str!("../../../config/guest/evm/2/evm-verifying-key-digests");
 
-/// Whether the key with this digest, under an SRS of this origin, is in the table.
+/// Returns whether the table has the key with this digest, in the row of the SRS with this origin.
 pub(super) fn is_pinned(digest: B256, origin: SrsOrigin) -> bool {
     TABLE.lines().filter_map(row).any(|(label, pinned)| label == origin.label() && pinned == Some(digest))
 }
 
-/// A line of the table: an SRS as [`SrsOrigin::label`] names it, and the key's digest if it is known. None for a line
-/// without a row.
+/// Parses a line of the table: an SRS by its [`SrsOrigin::label`], and the key's digest if it is known. Returns `None`
+/// for a line that is no row.
 fn row(line: &str) -> Option<(&str, Option<B256>)> {
     let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
     let (label, digest, end) = (words.next()?, words.next()?, words.next());
@@ -26,8 +26,11 @@ fn row(line: &str) -> Option<(&str, Option<B256>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::CEREMONIES, *};
-    use crate::{EvmVerifyingKey, INSECURE_SRS};
+    use super::{
+        super::{key::EvmVerifyingKey, srs_origin::CEREMONIES},
+        *,
+    };
+    use crate::development_srs::INSECURE_SRS;
 
     #[test]
     fn the_table_has_a_row_for_each_srs() {

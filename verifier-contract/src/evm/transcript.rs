@@ -1,8 +1,8 @@
-//! The transcript of an EVM proof, as `snark-verifier` defines it.
+//! Transcript of an EVM proof, which `snark-verifier` defines.
 //!
-//! Everything that is absorbed is a big-endian word of 32 bytes. A challenge is keccak256 of what was absorbed since
-//! the last one, with that one's hash in front (and a byte 1 behind it when nothing else was absorbed), reduced to a
-//! scalar.
+//! Scalars and coordinates are absorbed as big-endian words of 32 bytes. A challenge is a keccak256 hash, reduced to a
+//! scalar. The hash's input is the previous challenge's hash, followed by the words absorbed since. If that is one word
+//! in all, a byte 1 is appended.
 
 use std::io;
 
@@ -13,18 +13,15 @@ use halo2curves::{
     group::prime::PrimeCurveAffine,
 };
 
-use super::{
-    SCALAR_MODULUS,
-    curve::{G1_BYTES, read_g1, scalar, word, write_g1},
-};
+use super::curve::{G1_BYTES, SCALAR_MODULUS, read_g1, scalar, word, write_g1};
 
-/// Reads a proof, and derives the challenges from what was read.
+/// Reads a proof, and derives challenges from all that was read.
 pub(super) struct EvmTranscript<'a> {
     proof: &'a [u8],
     absorbed: Vec<u8>,
 }
 
-/// A hash, reduced.
+/// Hash that is reduced to a scalar.
 pub(super) struct Challenge(Fr);
 
 impl EncodedChallenge<G1Affine> for Challenge {
@@ -41,12 +38,12 @@ impl EncodedChallenge<G1Affine> for Challenge {
 }
 
 impl<'a> EvmTranscript<'a> {
-    /// Nothing is absorbed yet, and all of `proof` is left to read.
+    /// Starts at the beginning of `proof`. Nothing is absorbed yet.
     pub(super) fn new(proof: &'a [u8]) -> Self {
         Self { proof, absorbed: Vec::new() }
     }
 
-    /// Whether the proof was read to its end.
+    /// Returns whether the proof was read to its end.
     pub(super) fn is_at_end(&self) -> bool {
         self.proof.is_empty()
     }
@@ -116,12 +113,12 @@ mod tests {
         system::halo2::transcript::evm::{ChallengeEvm, EvmTranscript as Reference},
     };
 
-    use super::*;
+    use super::{super::curve::BASE_MODULUS, *};
 
     type Writer = Reference<G1Affine, NativeLoader, Vec<u8>, Vec<u8>>;
     type Reader<'a> = Reference<G1Affine, NativeLoader, &'a [u8], Vec<u8>>;
 
-    /// What a step of a protocol reads or absorbs.
+    /// Step of a protocol, which reads or absorbs.
     #[derive(Clone, Copy)]
     enum Step {
         Squeeze,
@@ -176,8 +173,8 @@ mod tests {
         }
     }
 
-    /// Both refuse the same words, except that the reference takes the identity. The generated contract doesn't: (0, 0)
-    /// is not on the curve.
+    /// Both transcripts refuse the same words, but the reference takes the identity. The generated contract refuses it,
+    /// because (0, 0) is not on the curve.
     #[test]
     fn refuses_what_is_no_point_or_scalar() {
         let generator = write_g1(&G1Affine::generator());
@@ -185,9 +182,7 @@ mod tests {
         let mut off = generator;
         off[63] ^= 1;
         let mut unreduced = generator;
-        let p =
-            alloy_primitives::uint!(0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47_U256);
-        unreduced[..32].copy_from_slice(&(p + U256::from(1)).to_be_bytes::<32>());
+        unreduced[..32].copy_from_slice(&(BASE_MODULUS + U256::ONE).to_be_bytes::<32>());
         assert!(EvmTranscript::new(&[0; 64]).read_point().is_err());
         let points: [&[u8]; 4] = [&off, &unreduced, &generator[..63], &[0xff; 64]];
         for bytes in points {

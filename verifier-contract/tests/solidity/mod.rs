@@ -1,5 +1,5 @@
-//! The contracts, compiled from their sources and deployed in an EVM in memory.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+//! Contracts that are compiled from their sources and deployed in an EVM in memory.
+#![allow(dead_code, unreachable_pub, reason = "each crate that includes it uses a part of it")]
 
 use std::{
     io::Write,
@@ -24,45 +24,45 @@ use zeno_verifier::{
     contracts::{IZenoVerifier, SourceFile},
 };
 
-/// The selector of the error that a refused proof gives.
-pub(crate) const PROOF_REFUSED: [u8; 4] = IZenoVerifier::ProofRefused::SELECTOR;
+/// Selector of the error that a refused proof causes.
+pub const PROOF_REFUSED: [u8; 4] = IZenoVerifier::ProofRefused::SELECTOR;
 
-/// Gas that a transaction may use: less than EIP-7825 allows.
+/// Limit of a transaction, in gas, which is below the one of EIP-7825.
 const GAS: u64 = 16_000_000;
 
-/// A verifier, which is one contract.
-pub(crate) struct Deployed {
+/// Verifier that is deployed in an EVM.
+pub struct Deployed {
     database: CacheDB<EmptyDB>,
     verifier: Address,
 }
 
 impl Deployed {
-    /// Compiles and deploys; none where there is no compiler.
-    pub(crate) fn new(sources: &[SourceFile], verifier: &str) -> Option<Self> {
+    /// Compiles and deploys a verifier. Returns `None` where there is no compiler.
+    pub fn new(sources: &[SourceFile], verifier: &str) -> Option<Self> {
         compiled(sources, verifier).map(Self::of)
     }
 
-    /// Deploys what `code` creates.
-    pub(crate) fn of(code: Bytes) -> Self {
+    /// Deploys a verifier by its creation code.
+    pub fn of(code: Bytes) -> Self {
         let mut deployed = Self { database: CacheDB::default(), verifier: Address::ZERO };
         deployed.verifier = deployed.create(code);
         deployed
     }
 
-    /// What a call with `data` returns, or what it reverts with.
-    pub(crate) fn call(&mut self, data: Vec<u8>) -> Result<Bytes, Bytes> {
+    /// Calls the verifier with `data`. Returns the output, or the data of the revert.
+    pub fn call(&mut self, data: Vec<u8>) -> Result<Bytes, Bytes> {
         let tx = TxEnv::builder().call(self.verifier).data(data.into()).gas_limit(GAS);
         let mut evm = context(&mut self.database).build_mainnet();
         match evm.transact_one(tx.build().unwrap()).unwrap() {
             ExecutionResult::Success { output, .. } => Ok(output.into_data()),
             ExecutionResult::Revert { output, .. } => Err(output),
-            // A precompile takes all gas for a point that is none.
+            // A precompile takes all gas when its input is no point.
             ExecutionResult::Halt { .. } => Err(Bytes::new()),
         }
     }
 
-    /// The digest that `verifyClaim` returns, or what it reverts with.
-    pub(crate) fn verify(&mut self, claim: &ChainClaim, proof: &[u8]) -> Result<B256, Bytes> {
+    /// Calls `verifyClaim`. Returns the digest, or the data of the revert.
+    pub fn verify(&mut self, claim: &ChainClaim, proof: &[u8]) -> Result<B256, Bytes> {
         let call = IZenoVerifier::verifyClaimCall { claim: claim.into(), proof: proof.to_vec().into() };
         self.call(call.abi_encode()).map(|digest| B256::from_slice(&digest))
     }
@@ -77,23 +77,28 @@ impl Deployed {
     }
 }
 
-/// A chain without fees, on which a sender's nonce doesn't matter.
+/// Makes the context of a chain without fees and without a check of nonces.
 fn context(database: &mut CacheDB<EmptyDB>) -> MainnetContext<&mut CacheDB<EmptyDB>> {
     Context::mainnet().with_db(database).modify_cfg_chained(|cfg| cfg.disable_nonce_check = true)
 }
 
-/// The creation code of a verifier, compiled from its sources; none where there is no compiler.
-pub(crate) fn compiled(sources: &[SourceFile], verifier: &str) -> Option<Bytes> {
+/// Compiles a verifier from its sources to its creation code. Returns `None` where there is no compiler.
+pub fn compiled(sources: &[SourceFile], verifier: &str) -> Option<Bytes> {
     let output = compile(sources)?;
     let code =
         &output["contracts"][format!("generated/{verifier}.sol")][verifier]["evm"]["bytecode"]["object"];
     Some(hex::decode(code.as_str().unwrap_or_else(|| panic!("{}", output["errors"]))).unwrap().into())
 }
 
-/// What the pinned compiler makes of the sources, by the settings of the export's foundry.toml.
-pub(crate) fn compile(sources: &[SourceFile]) -> Option<Value> {
-    // From the workspace's root, because `bin`'s tests include this file too.
-    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verifier-contract/contracts");
+/// Compiles the sources by the pinned compiler, with the settings of the export's foundry.toml. Returns the compiler's
+/// JSON.
+pub fn compile(sources: &[SourceFile]) -> Option<Value> {
+    // From the workspace's root, because other crates include this file, too.
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|ancestor| ancestor.join("verifier-contract/contracts"))
+        .find(|contracts| contracts.is_dir())
+        .expect("a package of this workspace");
     if !contracts.join("node_modules/solc").is_dir() {
         return None;
     }

@@ -1,5 +1,5 @@
-//! A circuit with the configuration and the instances of the wrapper, small, with real proofs by our prover.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+//! Small circuit with the wrapper's configuration and instances, and real proofs of it by our prover.
+#![allow(dead_code, unreachable_pub, reason = "each crate that includes it uses a part of it")]
 
 use alloy_primitives::{B256, U256};
 use halo2_base::gates::{
@@ -25,25 +25,29 @@ use snark_verifier_sdk::{
 use zeno_halo2::{MemorySrs, ProvingKey, keygen, prove, synthesize};
 use zeno_verifier::{ChainClaim, EvmVerifyingKey, PROOF_SYSTEM, ProofFile, ProofKind};
 
-/// Rows are 2^K.
-pub(crate) const K: u32 = 11;
+/// Logarithm of the circuit's count of rows, 2^K.
+pub const K: u32 = 11;
 const LOOKUP_BITS: usize = 8;
+/// Bits of a limb of the accumulator.
 const LIMB_BITS: usize = 88;
 
-/// The words that the guest and machine of these tests are known by.
-pub(crate) const APP_EXE: B256 = B256::with_last_byte(7);
-pub(crate) const APP_VM: B256 = B256::with_last_byte(9);
+/// Commitment to the guest of these tests.
+pub const APP_EXE: B256 = B256::with_last_byte(7);
+/// Commitment to the virtual machine of these tests.
+pub const APP_VM: B256 = B256::with_last_byte(9);
 
-/// The circuit's keys under one SRS.
-pub(crate) struct Wrapper {
+/// Keys of the circuit under one SRS.
+pub struct Wrapper {
     params: ParamsKZG<Bn256>,
     proving: ProvingKey,
-    pub(crate) key: EvmVerifyingKey,
-    // The proving key reads its file.
+    /// Verifying key of the circuit, for the verifier of EVM proofs.
+    pub key: EvmVerifyingKey,
+    // The proving key reads its file in this folder.
     _folder: tempfile::TempDir,
 }
 
-pub(crate) fn claim() -> ChainClaim {
+/// Claim of the proofs that [`Wrapper::valid`] makes.
+pub fn claim() -> ChainClaim {
     ChainClaim {
         chain_id: 1,
         chain_spec: B256::repeat_byte(1),
@@ -57,13 +61,14 @@ pub(crate) fn claim() -> ChainClaim {
     }
 }
 
-/// An SRS with a secret from a fixed seed.
-pub(crate) fn srs() -> ParamsKZG<Bn256> {
+/// Makes an SRS whose secret comes from a fixed seed.
+pub fn srs() -> ParamsKZG<Bn256> {
     ParamsKZG::setup(K, ChaCha20Rng::seed_from_u64(1))
 }
 
 impl Wrapper {
-    pub(crate) fn new(params: ParamsKZG<Bn256>) -> Self {
+    /// Makes the keys of the circuit under an SRS.
+    pub fn new(params: ParamsKZG<Bn256>) -> Self {
         let instances = vec![Fr::from(1); 46];
         let builder = circuit(&instances);
         let folder = tempfile::tempdir().unwrap();
@@ -73,24 +78,19 @@ impl Wrapper {
         Self { params, proving, key, _folder: folder }
     }
 
-    /// The circuit's Halo2 key.
-    pub(crate) fn verifying_key(&self) -> &halo2_proofs::plonk::VerifyingKey<G1Affine> {
+    /// Halo2 verifying key of the circuit.
+    pub fn verifying_key(&self) -> &halo2_proofs::plonk::VerifyingKey<G1Affine> {
         self.proving.verifying_key()
     }
 
-    /// An accumulator that the pairing accepts: `[a tau] G` and `[a] G`.
-    pub(crate) fn accumulator(&self) -> [G1Affine; 2] {
+    /// Accumulator that the pairing accepts: `[a tau] G` and `[a] G`.
+    pub fn accumulator(&self) -> [G1Affine; 2] {
         let a = Fr::from(0x1234_5678_9abc_def0);
         [self.params.get_g()[1], self.params.get_g()[0]].map(|point| (point * a).to_affine())
     }
 
-    /// A proof of `claim`, with this accumulator and these commitments.
-    pub(crate) fn prove(
-        &self,
-        claim: &ChainClaim,
-        accumulator: [G1Affine; 2],
-        commitments: [B256; 2],
-    ) -> ProofFile {
+    /// Proves `claim`, with this accumulator and these commitments to the guest and the virtual machine.
+    pub fn prove(&self, claim: &ChainClaim, accumulator: [G1Affine; 2], commitments: [B256; 2]) -> ProofFile {
         let limbs = limbs(accumulator);
         let instances: Vec<Fr> = limbs
             .into_iter()
@@ -123,20 +123,20 @@ impl Wrapper {
         }
     }
 
-    /// A proof that everybody should accept.
-    pub(crate) fn valid(&self) -> ProofFile {
+    /// Makes a proof that every verifier must accept.
+    pub fn valid(&self) -> ProofFile {
         self.prove(&claim(), self.accumulator(), [APP_EXE, APP_VM])
     }
 
-    /// What `snark-verifier` generates for it.
-    pub(crate) fn halo2_verifier(&self) -> String {
+    /// Generates the circuit's verifier in Solidity by `snark-verifier`.
+    pub fn halo2_verifier(&self) -> String {
         let vk = self.proving.verifying_key();
         gen_evm_verifier_sol_code::<AggregationCircuit, SHPLONK>(&self.params, vk, vec![46])
     }
 }
 
-/// The limbs of two points, as the wrapper has them.
-pub(crate) fn limbs(points: [G1Affine; 2]) -> [U256; 12] {
+/// Splits two points into limbs, in the wrapper's order: the lowest limb of a coordinate first.
+pub fn limbs(points: [G1Affine; 2]) -> [U256; 12] {
     let coordinates = points.iter().flat_map(|point| [point.x, point.y]);
     let mask = (U256::from(1) << LIMB_BITS) - U256::from(1);
     let limbs: Vec<U256> = coordinates
@@ -148,7 +148,7 @@ pub(crate) fn limbs(points: [G1Affine; 2]) -> [U256; 12] {
     limbs.try_into().unwrap()
 }
 
-/// The instances, each under a range check where the wrapper has one.
+/// Builds the circuit with these instances. Each has a range check if the wrapper's has one.
 fn circuit(instances: &[Fr]) -> BaseCircuitBuilder<Fr> {
     let mut builder = BaseCircuitBuilder::from_stage(CircuitBuilderStage::Mock)
         .use_k(K as usize)

@@ -1,4 +1,4 @@
-//! Circuits, transcripts and the stock's prover and verifier, for the tests.
+//! Circuits, transcripts, and halo2's prover and verifier, for the tests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io;
@@ -41,7 +41,7 @@ pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-/// A reference string from a fixed seed.
+/// Makes a reference string from a fixed seed.
 pub(crate) fn params(k: u32) -> ParamsKZG<Bn256> {
     ParamsKZG::setup(k, rng(u64::from(k)))
 }
@@ -52,11 +52,11 @@ pub(crate) fn params(k: u32) -> ParamsKZG<Bn256> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shape {
     pub(crate) k: u32,
-    /// Advice columns, three or more; those from the third on are under copy constraints.
+    /// Number of advice columns, three or more. Those from the third on are under copy constraints.
     pub(crate) advice: usize,
-    /// Degree of its highest gate, 3 or more.
+    /// Degree of the highest gate, 3 or more.
     pub(crate) degree: usize,
-    /// Whether it has a lookup (which makes the degree 4 or more), and whether its inputs differ.
+    /// Lookup, if there is one, which makes the degree 4 or more. It says whether the inputs differ.
     pub(crate) lookup: Option<bool>,
 }
 
@@ -66,7 +66,8 @@ impl Default for Shape {
     }
 }
 
-/// Gates with rotations in both directions, a lookup of pairs if wanted, copies between advice, fixed and instance columns.
+/// Circuit with gates that rotate in both directions, copies between advice, fixed and instance columns, and a lookup
+/// of pairs if wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mixed {
     pub(crate) shape: Shape,
@@ -101,7 +102,7 @@ impl Mixed {
         ((1 << self.shape.k) - 16) / BLOCK
     }
 
-    /// x and y of each block, of which the products are public.
+    /// Values x and y of each block. Their products are public.
     fn inputs(&self) -> Vec<[Fr; 2]> {
         let mut rng = rng(self.witness);
         (0..self.blocks()).map(|_| [Fr::random(&mut rng), Fr::random(&mut rng)]).collect()
@@ -200,7 +201,7 @@ impl Circuit<Fr> for Mixed {
                     config.multiply.enable(&mut region, row)?;
                     region.assign_advice(a, row, known_x);
                     region.assign_advice(b, row, known_y);
-                    // As a fraction, with denominator 1 / y.
+                    // The product as a fraction, with denominator 1 / y.
                     let product = Value::known(Assigned::Rational(x, y.invert().unwrap()));
                     let mut last = region.assign_advice(c, row, product).cell();
                     for (index, column) in config.advice[3..].iter().enumerate() {
@@ -249,7 +250,7 @@ impl Circuit<Fr> for Mixed {
 
 // --- Circuits of the static verifier's type.
 
-/// A circuit of halo2-base: range checks and arithmetic on random numbers.
+/// Circuit of halo2-base: range checks and arithmetic on random numbers.
 pub(crate) struct Range {
     pub(crate) builder: BaseCircuitBuilder<Fr>,
     pub(crate) instances: Instances,
@@ -257,7 +258,8 @@ pub(crate) struct Range {
 
 pub(crate) const LOOKUP_BITS: usize = 5;
 
-/// Builds it for keygen, which fixes its parameters, or for a witness with these parameters. `steps` scales its size.
+/// Builds the circuit for keygen, which fixes its parameters, or for a witness with these parameters. `steps` scales
+/// its size.
 pub(crate) fn range(
     k: u32,
     steps: usize,
@@ -299,7 +301,7 @@ pub(crate) fn range(
 
 // --- Transcripts.
 
-/// What a prover writes.
+/// Item that a prover writes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Item {
     CommonPoint(G1Affine),
@@ -308,7 +310,7 @@ pub(crate) enum Item {
     Scalar(Fr),
 }
 
-/// Records what is written; its challenges depend on their number only, not on what was written before.
+/// Transcript that records its items. A challenge depends only on the number of challenges before, not on the items.
 pub(crate) struct Script {
     challenges: ChaCha20Rng,
     pub(crate) items: Vec<Item>,
@@ -350,13 +352,13 @@ impl TranscriptWrite<G1Affine, Challenge255<G1Affine>> for Script {
     }
 }
 
-// --- The stock and ours on the same circuit.
+// --- Halo2's prover and ours on the same circuit.
 
-/// A circuit's keys from both sides.
+/// Keys of a circuit, from both provers.
 pub(crate) struct Both {
     pub(crate) params: ParamsKZG<Bn256>,
     pub(crate) srs: MemorySrs,
-    pub(crate) stock: plonk::ProvingKey<G1Affine>,
+    pub(crate) halo2: plonk::ProvingKey<G1Affine>,
     pub(crate) ours: ProvingKey,
     pub(crate) folder: tempfile::TempDir,
 }
@@ -365,10 +367,10 @@ pub(crate) fn both<C: Circuit<Fr>>(k: u32, circuit: &C, compress: bool) -> Both 
     let params = params(k);
     let srs = MemorySrs::from(&params);
     let vk = keygen_vk_custom(&params, circuit, compress).unwrap();
-    let stock = keygen_pk(&params, vk, circuit).unwrap();
+    let halo2 = keygen_pk(&params, vk, circuit).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let ours = keygen(&srs, circuit, compress, folder.path().join("key")).unwrap();
-    Both { params, srs, stock, ours, folder }
+    Both { params, srs, halo2, ours, folder }
 }
 
 pub(crate) fn columns(instances: &Instances) -> Vec<&[Fr]> {
@@ -380,7 +382,7 @@ impl Both {
         synthesize(&self.ours, circuit, &columns(instances)).unwrap()
     }
 
-    pub(crate) fn prove_stock<T: TranscriptWrite<G1Affine, Challenge255<G1Affine>>>(
+    pub(crate) fn prove_halo2<T: TranscriptWrite<G1Affine, Challenge255<G1Affine>>>(
         &self,
         advice: Vec<Vec<Fr>>,
         instances: &Instances,
@@ -389,7 +391,7 @@ impl Both {
     ) {
         create_proof_from_advice::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _>(
             &self.params,
-            &self.stock,
+            &self.halo2,
             &columns(instances),
             advice,
             rng(seed),

@@ -1,19 +1,25 @@
-//! What becomes of an installed SRS.
+//! Tests of installed SRSs.
 
 use std::{env, fs, path::Path, process::Command};
 
-use super::{Place, installed_bytes, tau};
+use super::{Workspace, installed_bytes, tau};
 use crate::{
-    Defect, Origin, Progress, Srs, SrsError, Step, development, import, installed, testing::srs_bytes,
+    development::development,
+    error::{Defect, SrsError},
+    import::import,
+    origin::Origin,
+    progress::{Progress, Step},
+    srs::{Srs, installed},
+    testing::srs_bytes,
 };
 
 #[test]
 fn installed_files_that_changed_are_refused() {
-    let place = Place::new(&srs_bytes(4, tau()));
-    let [srs] = place.import(&[]).unwrap().try_into().unwrap();
+    let workspace = Workspace::new(&srs_bytes(4, tau()));
+    let [srs] = workspace.import(&[]).unwrap().try_into().unwrap();
     let (path, record) = (srs.path().to_owned(), srs.path().with_extension("json"));
     let (bytes, text) = (fs::read(&path).unwrap(), fs::read_to_string(&record).unwrap());
-    let refused = |what: &Path| match Srs::open(&place.cache(), 4).unwrap_err() {
+    let refused = |what: &Path| match Srs::open(&workspace.cache(), 4).unwrap_err() {
         SrsError::File { path, defect } if path == what => defect,
         error => panic!("{error}"),
     };
@@ -40,15 +46,15 @@ fn installed_files_that_changed_are_refused() {
     }
     fs::remove_file(&record).unwrap();
     assert_eq!(refused(&path), Defect::NoRecord(record.clone()));
-    // It is in the list, with the reason.
-    let [found] = installed(&place.cache()).unwrap().try_into().unwrap();
+    // The list has it, with the reason.
+    let [found] = installed(&workspace.cache()).unwrap().try_into().unwrap();
     assert!(found.k == 4 && found.srs.is_err());
-    // Importing again makes it good.
-    place.import(&[]).unwrap();
+    // A new import mends it.
+    workspace.import(&[]).unwrap();
 }
 
 #[test]
-fn the_development_srs_is_known_without_its_record() {
+fn the_development_srs_is_recognised_without_its_record() {
     let folder = tempfile::tempdir().unwrap();
     let [_, srs] = development(folder.path(), &[6, 3], &()).unwrap().try_into().unwrap();
     assert!(srs.is_insecure());
@@ -56,38 +62,38 @@ fn the_development_srs_is_known_without_its_record() {
     assert!(srs.origin().to_string().contains("INSECURE"));
     let bytes = installed_bytes(&srs);
 
-    // Somebody passes the file on as something else.
-    let place = Place::new(&bytes);
-    let [imported] = place.import(&[]).unwrap().try_into().unwrap();
+    // Imported as an ordinary file, it is recognised.
+    let workspace = Workspace::new(&bytes);
+    let [imported] = workspace.import(&[]).unwrap().try_into().unwrap();
     assert_eq!(imported.origin(), Origin::Development);
     assert!(imported.is_insecure());
     let record = imported.path().with_extension("json");
     let text = fs::read_to_string(&record).unwrap();
     fs::write(&record, text.replace("\"development\"", "\"unknown\"")).unwrap();
-    assert!(Srs::open(&place.cache(), 6).is_err());
-    // Made again, over what can't be used.
-    let [again] = development(&place.cache(), &[6], &()).unwrap().try_into().unwrap();
+    assert!(Srs::open(&workspace.cache(), 6).is_err());
+    // It is made again, in place of a file that can't be used.
+    let [again] = development(&workspace.cache(), &[6], &()).unwrap().try_into().unwrap();
     assert!(installed_bytes(&again) == bytes);
 }
 
 #[test]
 fn the_development_srs_replaces_no_other() {
-    let place = Place::new(&srs_bytes(4, tau()));
-    place.import(&[]).unwrap();
+    let workspace = Workspace::new(&srs_bytes(4, tau()));
+    workspace.import(&[]).unwrap();
     assert!(matches!(
-        development(&place.cache(), &[4], &()),
+        development(&workspace.cache(), &[4], &()),
         Err(SrsError::Occupied { k: 4, origin: Origin::Unknown, .. })
     ));
-    assert_eq!(Srs::open(&place.cache(), 4).unwrap().origin(), Origin::Unknown);
+    assert_eq!(Srs::open(&workspace.cache(), 4).unwrap().origin(), Origin::Unknown);
 
-    // But is replaced.
-    let place = Place::new(&srs_bytes(4, tau()));
-    development(&place.cache(), &[4], &()).unwrap();
-    place.import(&[]).unwrap();
-    assert!(!Srs::open(&place.cache(), 4).unwrap().is_insecure());
+    // An import replaces it.
+    let workspace = Workspace::new(&srs_bytes(4, tau()));
+    development(&workspace.cache(), &[4], &()).unwrap();
+    workspace.import(&[]).unwrap();
+    assert!(!Srs::open(&workspace.cache(), 4).unwrap().is_insecure());
 }
 
-/// Ends the process in the middle of the Lagrange form.
+/// Aborts the process in the middle of the Lagrange form.
 struct Abort;
 
 impl Progress for Abort {
@@ -98,7 +104,7 @@ impl Progress for Abort {
     }
 }
 
-/// Runs itself in another process, which is killed when half of the file is written.
+/// Runs this test in another process, which is killed when half of the file is written.
 #[test]
 fn an_interrupted_import_leaves_nothing() {
     const VARIABLE: &str = "ZENO_SRS_TEST_FOLDER";
@@ -107,15 +113,15 @@ fn an_interrupted_import_leaves_nothing() {
         let _ = import(&folder.join("cache"), &folder.join("file"), &[], &Abort);
         return;
     }
-    let place = Place::new(&srs_bytes(8, tau()));
+    let workspace = Workspace::new(&srs_bytes(8, tau()));
     let status = Command::new(env::current_exe().unwrap())
         .args(["--exact", "tests::cache::an_interrupted_import_leaves_nothing"])
-        .env(VARIABLE, place.folder.path())
+        .env(VARIABLE, workspace.folder.path())
         .output()
         .unwrap()
         .status;
     assert_eq!(status.code(), None, "the process was killed");
-    assert!(place.cache().join("srs").exists(), "it had begun to write");
-    assert_eq!(place.left(), Vec::<String>::new());
-    place.import(&[]).unwrap();
+    assert!(workspace.cache().join("srs").exists(), "it had begun to write");
+    assert_eq!(workspace.cached(), Vec::<String>::new());
+    workspace.import(&[]).unwrap();
 }

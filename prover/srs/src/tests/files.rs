@@ -1,4 +1,4 @@
-//! Files that are as they should be.
+//! Tests of correct files.
 
 use std::{fs, io::Read, sync::Mutex};
 
@@ -13,23 +13,26 @@ use halo2curves::{
     group::Curve,
 };
 
-use super::{Place, installed_bytes, tau};
+use super::{Workspace, installed_bytes, tau};
 use crate::{
-    Defect, Origin, Progress, Srs, SrsError, Step,
     curve::encode_g1,
     development::hash_to_scalar,
-    import, installed,
+    error::{Defect, SrsError},
+    import::import,
     layout::G1_BYTES as G,
+    origin::Origin,
+    progress::{Progress, Step},
+    srs::{Srs, installed},
     testing::{FixedByte, PtauWriter, srs_bytes},
 };
 
-/// The largest has two chunks, and MSMs that are long enough for the kernel for long ones.
+/// The largest file has two chunks, and MSMs that are long enough for the kernel of long MSMs.
 #[test]
 fn srs_files_are_installed_as_they_are() {
     for k in [1, 2, 6, 14] {
         let bytes = srs_bytes(k, tau());
-        let place = Place::new(&bytes);
-        let [srs] = place.import(&[k]).unwrap().try_into().unwrap();
+        let workspace = Workspace::new(&bytes);
+        let [srs] = workspace.import(&[k]).unwrap().try_into().unwrap();
         assert!(installed_bytes(&srs) == bytes);
         assert_eq!((srs.k(), srs.n(), srs.bytes()), (k, 1 << k, bytes.len() as u64));
         assert_eq!(srs.origin(), Origin::Unknown);
@@ -49,12 +52,12 @@ fn srs_files_are_installed_as_they_are() {
     }
 }
 
-/// halo2 reads what is installed, and commits to a polynomial by either form alike.
+/// halo2 reads the installed file, and both forms give the same commitment to a polynomial.
 #[test]
 fn halo2_commits_with_it() {
     let k = 7;
-    let place = Place::new(&PtauWriter::new(k, tau()).bytes());
-    let [srs] = place.import(&[]).unwrap().try_into().unwrap();
+    let workspace = Workspace::new(&PtauWriter::new(k, tau()).bytes());
+    let [srs] = workspace.import(&[]).unwrap().try_into().unwrap();
     let params = ParamsKZG::<Bn256>::read(&mut srs.reader()).unwrap();
     let domain = EvaluationDomain::new(1, k);
     let mut values = domain.empty_lagrange();
@@ -72,29 +75,29 @@ fn halo2_commits_with_it() {
     );
 }
 
-/// A `.ptau` file gives what halo2's own setup makes of the same secret, for every degree. From k = 6 on, snarkjs's
-/// order of the Lagrange form is not halo2's.
+/// A `.ptau` file gives the SRS of halo2's own setup with the same secret, for every degree. For k ≥ 6, snarkjs's order
+/// of the Lagrange form is not halo2's.
 #[test]
 fn ptau_files_give_every_degree() {
     let tau = Fr::from_uniform_bytes(&[9; 64]);
-    let place = Place::new(&PtauWriter::new(8, tau).bytes());
-    let srss = place.import(&[6, 8, 1, 4, 2, 7, 5, 3, 3]).unwrap();
+    let workspace = Workspace::new(&PtauWriter::new(8, tau).bytes());
+    let srss = workspace.import(&[6, 8, 1, 4, 2, 7, 5, 3, 3]).unwrap();
     assert_eq!(srss.iter().map(Srs::k).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
     for srs in &srss {
         let mut expected = Vec::new();
         ParamsKZG::<Bn256>::setup(srs.k(), FixedByte(9)).write(&mut expected).unwrap();
         assert!(installed_bytes(srs) == expected, "k = {}", srs.k());
     }
-    let found = installed(&place.cache()).unwrap();
+    let found = installed(&workspace.cache()).unwrap();
     assert!(found.iter().map(|found| (found.k, found.srs.is_ok())).eq((1..=8).map(|k| (k, true))));
-    assert!(installed(&place.cache().join("absent")).unwrap().is_empty());
+    assert!(installed(&workspace.cache().join("absent")).unwrap().is_empty());
 }
 
 #[test]
-fn degrees_that_a_file_does_not_hold() {
-    let ptau = Place::new(&PtauWriter::new(3, tau()).bytes());
+fn degrees_that_a_file_lacks_are_refused() {
+    let ptau = Workspace::new(&PtauWriter::new(3, tau()).bytes());
     assert_eq!(ptau.refused(&[3, 4]), Defect::TooSmall { asked: 4, power: 3 });
-    let srs = Place::new(&srs_bytes(3, tau()));
+    let srs = Workspace::new(&srs_bytes(3, tau()));
     assert_eq!(srs.refused(&[2]), Defect::OtherDegree { asked: 2, holds: 3 });
     for k in [0, 29] {
         assert!(matches!(srs.import(&[k]), Err(SrsError::Degree(_))));
@@ -103,7 +106,7 @@ fn degrees_that_a_file_does_not_hold() {
     assert!(matches!(Srs::open(&srs.cache(), 3), Err(SrsError::Absent { k: 3, .. })));
 }
 
-/// Notes the steps.
+/// Progress that records the steps.
 #[derive(Default)]
 struct Steps(Mutex<Vec<Step>>);
 
@@ -113,44 +116,44 @@ impl Progress for Steps {
     }
 }
 
-/// A raw file's digest is the one of the bytes that were checked. A prepared file's is of another reading, and the record says
-/// so.
+/// The digest of a raw file is that of the checked bytes. The digest of a prepared file is from another reading, and
+/// the record says so.
 #[test]
 fn the_record_names_what_was_checked() {
-    let place = Place::new(&srs_bytes(3, tau()));
-    let (file, steps) = (place.folder.path().join("file"), Steps::default());
-    let [srs] = import(&place.cache(), &file, &[], &steps).unwrap().try_into().unwrap();
+    let workspace = Workspace::new(&srs_bytes(3, tau()));
+    let (file, steps) = (workspace.folder.path().join("file"), Steps::default());
+    let [srs] = import(&workspace.cache(), &file, &[], &steps).unwrap().try_into().unwrap();
     assert_eq!(srs.source(), format!("the file \"file\", BLAKE2b-512 {}", srs.blake2b()));
     assert!(!steps.0.into_inner().unwrap().contains(&Step::Digest), "it is not read once more for it");
 
-    let place = Place::new(&PtauWriter::new(3, tau()).bytes());
-    let [srs] = place.import(&[]).unwrap().try_into().unwrap();
+    let workspace = Workspace::new(&PtauWriter::new(3, tau()).bytes());
+    let [srs] = workspace.import(&[]).unwrap().try_into().unwrap();
     assert!(srs.source().ends_with("when it was read beforehand"), "{}", srs.source());
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_made_is_private_and_what_is_no_file_stays() {
+fn folders_are_private_and_irregular_files_stay() {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    let place = Place::new(&srs_bytes(3, tau()));
-    let srs = place.cache().join("srs");
-    place.import(&[]).unwrap();
-    for folder in [&srs, &place.cache()] {
+    let workspace = Workspace::new(&srs_bytes(3, tau()));
+    let srs = workspace.cache().join("srs");
+    workspace.import(&[]).unwrap();
+    for folder in [&srs, &workspace.cache()] {
         assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o7777, 0o700);
     }
     for name in ["kzg_bn254_3.srs", "kzg_bn254_3.json"] {
-        let (path, elsewhere) = (srs.join(name), place.folder.path().join("elsewhere"));
+        let (path, elsewhere) = (srs.join(name), workspace.folder.path().join("elsewhere"));
         fs::rename(&path, &elsewhere).unwrap();
         symlink(&elsewhere, &path).unwrap();
-        assert!(matches!(place.import(&[]), Err(SrsError::Io { path: at, .. }) if at == path));
+        assert!(matches!(workspace.import(&[]), Err(SrsError::Io { path: at, .. }) if at == path));
         assert!(path.is_symlink() && elsewhere.is_file());
         fs::rename(&elsewhere, &path).unwrap();
         fs::remove_file(&path).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        assert!(matches!(Srs::open(&place.cache(), 3), Err(SrsError::Io { path: at, .. }) if at == path));
-        assert!(matches!(place.import(&[]), Err(SrsError::Io { path: at, .. }) if at == path));
+        assert!(matches!(Srs::open(&workspace.cache(), 3), Err(SrsError::Io { path: at, .. }) if at == path));
+        assert!(matches!(workspace.import(&[]), Err(SrsError::Io { path: at, .. }) if at == path));
         fs::remove_file(&path).unwrap();
-        place.import(&[]).unwrap();
+        workspace.import(&[]).unwrap();
     }
 }

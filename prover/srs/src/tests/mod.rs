@@ -1,4 +1,4 @@
-//! The whole way of a file into the cache and out again.
+//! Tests of the whole path of a file into the cache folder and out again.
 
 mod cache;
 mod files;
@@ -9,19 +9,24 @@ use std::{fs, path::PathBuf};
 use halo2curves::bn256::Fr;
 use tempfile::TempDir;
 
-use crate::{Defect, Srs, SrsError, development::hash_to_scalar, import};
+use crate::{
+    development::hash_to_scalar,
+    error::{Defect, SrsError},
+    import::import,
+    srs::Srs,
+};
 
-/// A secret, as a ceremony would have it.
+/// A secret like that of a ceremony.
 fn tau() -> Fr {
     hash_to_scalar(b"a secret")
 }
 
-/// A folder with a file to import, and a cache beside it.
-struct Place {
+/// A temporary folder with a file to import and a cache folder.
+struct Workspace {
     folder: TempDir,
 }
 
-impl Place {
+impl Workspace {
     fn new(bytes: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), bytes).unwrap();
@@ -36,23 +41,24 @@ impl Place {
         import(&self.cache(), &self.folder.path().join("file"), ks, &())
     }
 
-    /// Checks that the file is refused, that nothing is left of it, and says why.
+    /// Checks that the file is refused and that nothing remains in the cache folder. Returns the defect.
     fn refused(&self, ks: &[u32]) -> Defect {
         let error = self.import(ks).expect_err("the file is to be refused");
-        assert_eq!(self.left(), Vec::<String>::new());
+        assert_eq!(self.cached(), Vec::<String>::new());
         match error {
             SrsError::File { path, defect } if path == self.folder.path().join("file") => defect,
             error => panic!("{error}"),
         }
     }
 
-    /// What lies in the cache.
-    fn left(&self) -> Vec<String> {
+    /// Names of the files in the cache folder.
+    fn cached(&self) -> Vec<String> {
         let Ok(folder) = fs::read_dir(self.cache().join("srs")) else { return Vec::new() };
         folder.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
     }
 }
 
+/// The installed file.
 fn installed_bytes(srs: &Srs) -> Vec<u8> {
     fs::read(srs.path()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Files that are refused.
+//! Tests of files that are refused.
 
 use halo2curves::{
     bn256::{Fq2, Fr, G1Affine, G2Affine},
@@ -7,20 +7,20 @@ use halo2curves::{
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::{Place, installed_bytes, tau};
+use super::{Workspace, installed_bytes, tau};
 use crate::{
-    Defect, Part,
     curve::{encode_g1, encode_g2},
+    error::{Defect, Part},
     layout::{self, G1_BYTES as G},
     testing::{PtauWriter, g2_bytes, srs_bytes},
 };
 
-/// A change of a file.
+/// A change to a file.
 type Alteration<'a> = dyn Fn(&mut Vec<u8>) + 'a;
 
-/// Why a file with these bytes is refused.
+/// The defect for which a file with these bytes is refused.
 fn refused(bytes: &[u8]) -> Defect {
-    Place::new(bytes).refused(&[])
+    Workspace::new(bytes).refused(&[])
 }
 
 /// A point of the twist outside the subgroup.
@@ -48,7 +48,7 @@ fn altered_srs_files_are_refused() {
     };
     let g = |index: usize| 4 + index * G..4 + (index + 1) * G;
     let g2 = |index: usize| 4 + 2 * n * G + index * 128..4 + 2 * n * G + (index + 1) * 128;
-    // In the second chunk.
+    // An index in the second chunk.
     let late = 10_000;
     let cases: &[(&Alteration<'_>, Defect)] = &[
         (&|bytes| bytes[g(late)][3] ^= 1, Defect::OffCurve(Part::G(10_000))),
@@ -63,7 +63,7 @@ fn altered_srs_files_are_refused() {
         (&|bytes| bytes[g2(1)].copy_from_slice(&g2_outside_subgroup()), Defect::Subgroup(Part::SG2)),
         (&|bytes| bytes[g2(0)].copy_from_slice(&g2_bytes(Fr::from(2))), Defect::Generator(Part::G2)),
         (&|bytes| bytes.copy_within(g(1), g(0).start), Defect::Generator(Part::G(0))),
-        // Points of the right group, but the wrong ones.
+        // Wrong points of the right group.
         (&|bytes| bytes[g(1)].copy_from_slice(&encode_g1(&[other])), Defect::Powers),
         (&|bytes| bytes.copy_within(g(late), g(late + 1).start), Defect::Powers),
         (&|bytes| bytes.copy_within(g(late), g(n - 1).start), Defect::Powers),
@@ -74,7 +74,7 @@ fn altered_srs_files_are_refused() {
     for (alter, defect) in cases {
         assert_eq!(altered(alter), *defect);
     }
-    // The Lagrange form in bit-reversed or snarkjs's order is not halo2's: exchange two points.
+    // Two points of the Lagrange form are exchanged, as in a bit-reversed or in snarkjs's order.
     let exchange = |bytes: &mut Vec<u8>| {
         let first = bytes[g(n + 1)].to_vec();
         bytes.copy_within(g(n + 2), g(n + 1).start);
@@ -83,7 +83,7 @@ fn altered_srs_files_are_refused() {
     assert_eq!(altered(&exchange), Defect::Lagrange);
 }
 
-/// Powers of the secret 1 are all the same point, so that every addition of the checks is a doubling.
+/// All powers of the secret 1 are the same point, so that every addition of the checks is a doubling.
 #[test]
 fn a_secret_that_is_a_root_of_unity_is_refused() {
     let k = 14_u32;
@@ -172,7 +172,7 @@ fn altered_ptau_files_are_refused() {
         altered(&|file| file.section(3)[128..256].copy_from_slice(&g2_bytes(Fr::from(3)))),
         Defect::Powers
     );
-    // The Lagrange form for 2^6 is behind those for 2^0 to 2^5.
+    // The Lagrange form for 2^6 comes after those for 2^0 to 2^5.
     assert_eq!(altered(&|file| file.section(12).copy_within(63 * G..64 * G, 70 * G)), Defect::Lagrange);
     // snarkjs's order is not halo2's.
     let own_order = |file: &mut PtauWriter| {
@@ -182,7 +182,7 @@ fn altered_ptau_files_are_refused() {
     assert_eq!(altered(&own_order), Defect::Lagrange);
 }
 
-/// Whatever is changed, either the file is refused with nothing left, or what is installed is the true SRS.
+/// After any change, either the file is refused and nothing remains, or the installed SRS is the true one.
 #[test]
 fn random_changes_install_nothing_else() {
     let mut rng = StdRng::seed_from_u64(3);
@@ -196,7 +196,7 @@ fn random_changes_install_nothing_else() {
                 0 => bytes.truncate(rng.random_range(0..bytes.len())),
                 1 => bytes.extend(vec![rng.random::<u8>(); rng.random_range(1..100)]),
                 2 => {
-                    // Headers more often than points.
+                    // Headers are changed more often than points.
                     let end = if rng.random() { 100 } else { bytes.len() };
                     let at = rng.random_range(0..end);
                     bytes[at] ^= 1 << rng.random_range(0..8);
@@ -207,13 +207,13 @@ fn random_changes_install_nothing_else() {
                     bytes.copy_within(from..from + length, to);
                 }
             }
-            let place = Place::new(&bytes);
-            match place.import(&[]) {
+            let workspace = Workspace::new(&bytes);
+            match workspace.import(&[]) {
                 Err(_) => {
                     refusals += 1;
-                    assert!(place.left().is_empty());
+                    assert!(workspace.cached().is_empty());
                 }
-                // A change where nothing is read, or none.
+                // The change is in bytes that are not read, or there is none.
                 Ok(srss) => {
                     for srs in srss {
                         assert!(installed_bytes(&srs) == expected);
@@ -225,11 +225,14 @@ fn random_changes_install_nothing_else() {
     }
 }
 
-/// A consistent SRS whose secret is found by trying.
+/// An SRS is consistent, but trial finds its secret.
 #[test]
-fn small_secrets() {
+fn small_secrets_are_refused() {
     for (tau, secret) in [(Fr::from(7), 7), (-Fr::from(65535), 65535)] {
-        assert_eq!(Place::new(&srs_bytes(3, tau)).refused(&[]), Defect::SmallSecret(secret));
-        assert_eq!(Place::new(&PtauWriter::new(3, tau).bytes()).refused(&[]), Defect::SmallSecret(secret));
+        assert_eq!(Workspace::new(&srs_bytes(3, tau)).refused(&[]), Defect::SmallSecret(secret));
+        assert_eq!(
+            Workspace::new(&PtauWriter::new(3, tau).bytes()).refused(&[]),
+            Defect::SmallSecret(secret)
+        );
     }
 }

@@ -1,0 +1,280 @@
+//! Blocks with their witnesses, as a source supplies them, and the facts that are known of them.
+
+use crate::{
+    chains,
+    claim::Claim,
+    error::{Error, Failed, Findings, Verdict},
+    execute::RunReport,
+};
+use alloy_consensus::Header;
+use alloy_primitives::{B256, Bytes};
+use alloy_rlp::{Decodable, PayloadView};
+use serde::Serialize;
+use zeno_guest_evm::{Block, ChainSpec, StatelessInput, ValidationError, decode_block};
+
+/// Kind of the source of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A node.
+    Node,
+    /// A file.
+    File,
+    /// The built-in example.
+    Example,
+}
+
+/// A block as its input describes it. Nothing of it is checked.
+#[derive(Clone, Debug, Serialize)]
+pub struct BlockReport {
+    /// Number of the block.
+    #[serde(rename = "block_number")]
+    pub number: u64,
+    /// Hash of the block.
+    #[serde(rename = "block_hash")]
+    pub hash: B256,
+    /// EIP-155 id of the chain.
+    pub chain_id: u64,
+    /// Name of the chain with the input's rules, if they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<&'static str>,
+    /// Name of the fork at the block's timestamp.
+    pub fork: &'static str,
+    /// Number of transactions.
+    pub transactions: usize,
+    /// Gas that the block used.
+    pub gas_used: u64,
+    /// Size of the witness.
+    pub witness: WitnessSize,
+}
+
+/// Size of an input and of the state in it.
+#[derive(Clone, Debug, Serialize)]
+pub struct WitnessSize {
+    /// Length of the whole input, in bytes.
+    pub bytes: usize,
+    /// Number of trie nodes.
+    pub nodes: usize,
+    /// Number of contract codes.
+    pub codes: usize,
+    /// Number of headers of ancestors.
+    pub headers: usize,
+}
+
+/// Facts of a block that a failing verb had established.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BlockFindings {
+    /// Kind of the source, if the verb came as far as to load the block.
+    #[serde(skip)]
+    pub source: Option<SourceKind>,
+    /// The block, if it could be decoded.
+    #[serde(flatten)]
+    pub block: Option<BlockReport>,
+    /// Verdict of validation, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid: Option<bool>,
+    /// Size of the guest's run, if it ended well.
+    #[serde(flatten)]
+    pub run: Option<RunReport>,
+    /// The claim of a valid block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+}
+
+impl Findings for BlockFindings {
+    fn judge(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Invalid | Verdict::Unexpected => self.valid = Some(false),
+            Verdict::OtherChain => {}
+        }
+    }
+}
+
+/// An input in both forms, with its block. It is decoded and not validated.
+#[derive(Debug)]
+pub struct Loaded {
+    pub(crate) source: SourceKind,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) input: StatelessInput,
+    pub(crate) block: Block,
+    pub(crate) spec: ChainSpec,
+    pub(crate) report: BlockReport,
+}
+
+impl Loaded {
+    /// Decodes an input.
+    pub(crate) fn decode(bytes: Vec<u8>, source: SourceKind) -> Result<Self, Failed<BlockFindings>> {
+        let bytes = Bytes::from(bytes);
+        let input = StatelessInput::decode(&bytes)
+            .map_err(|error| Failed::new(Error::other(error), BlockFindings::of(source)))?;
+        Self::new(bytes.into(), input, source)
+    }
+
+    /// Decodes the block of an input.
+    pub(crate) fn new(
+        bytes: Vec<u8>,
+        input: StatelessInput,
+        source: SourceKind,
+    ) -> Result<Self, Failed<BlockFindings>> {
+        let (block, spec) = parts(&input).map_err(|error| Failed::new(error, BlockFindings::of(source)))?;
+        let header = &block.header;
+        let report = BlockReport {
+            number: header.number,
+            hash: header.hash_slow(),
+            chain_id: spec.chain_id,
+            chain: chains::name(spec.hash()),
+            fork: spec.fork_at(header.timestamp).name(),
+            transactions: block.body.transactions.len(),
+            gas_used: header.gas_used,
+            witness: WitnessSize {
+                bytes: bytes.len(),
+                nodes: input.witness.state.len(),
+                codes: input.witness.codes.len(),
+                headers: input.witness.headers.len(),
+            },
+        };
+        Ok(Self { source, bytes, input, block, spec, report })
+    }
+
+    /// The block as its input describes it.
+    pub fn report(&self) -> &BlockReport {
+        &self.report
+    }
+
+    pub(crate) fn findings(&self) -> BlockFindings {
+        BlockFindings { block: Some(self.report.clone()), ..BlockFindings::of(self.source) }
+    }
+}
+
+impl BlockFindings {
+    /// Nothing but the kind of the source.
+    pub(crate) fn of(source: SourceKind) -> Self {
+        Self { source: Some(source), ..Self::default() }
+    }
+}
+
+/// Decodes the block and the rules of an input.
+fn parts(input: &StatelessInput) -> Result<(Block, ChainSpec), Error> {
+    let block = decode_block(&input.block).map_err(|error| undecodable(error, &input.block))?;
+    let spec = ChainSpec::decode(&input.chain).map_err(Error::other)?;
+    Ok((block, spec))
+}
+
+/// Tells three kinds of bytes that don't decode as a block: a block of an unknown fork, no block at all, and a block whose
+/// header decodes and whose body breaks the rules of its encoding. Only the last is invalid.
+fn undecodable(error: ValidationError, block: &[u8]) -> Error {
+    if let ValidationError::BlockRlp(error) = &error {
+        if is_of_later_fork(block) {
+            return Error::other(format_args!(
+                "the block can't be validated: it does not decode ({error}), and has parts that no fork has which this \
+                 program implements; a newer zeno may know them"
+            ));
+        }
+        if !list(block).is_some_and(|parts| parts.first().is_some_and(|header| is_header(header))) {
+            return Error::other(format_args!("the input has no block that can be read: {error}"));
+        }
+    }
+    error.into()
+}
+
+/// Number of items of a header, by the last fork that is implemented (EIP-7685).
+const HEADER_ITEMS: usize = 21;
+/// Number of parts of a block: header, transactions, ommers, withdrawals.
+const BLOCK_PARTS: usize = 4;
+/// Last known type of transactions (EIP-7702).
+const LAST_TYPE: u8 = 4;
+/// Last number that can be a type of transactions (EIP-2718).
+const MAX_TYPE: u8 = 0x7f;
+
+/// Returns whether a block's RLP has more parts, its header more items, or a transaction a higher type than under the
+/// implemented forks.
+fn is_of_later_fork(block: &[u8]) -> bool {
+    let Some(parts) = list(block) else { return false };
+    let items = parts.first().and_then(|header| list(header)).map_or(0, |items| items.len());
+    let transactions = parts.get(1).and_then(|transactions| list(transactions)).unwrap_or_default();
+    let has_later_type = transactions.iter().any(|transaction| {
+        let mut rest = *transaction;
+        match alloy_rlp::Header::decode_raw(&mut rest) {
+            Ok(PayloadView::String(bytes)) => {
+                bytes.first().is_some_and(|kind| (LAST_TYPE + 1..=MAX_TYPE).contains(kind))
+            }
+            _ => false,
+        }
+    });
+    parts.len() > BLOCK_PARTS || items > HEADER_ITEMS || has_later_type
+}
+
+fn is_header(rlp: &[u8]) -> bool {
+    let mut rest = rlp;
+    Header::decode(&mut rest).is_ok() && rest.is_empty()
+}
+
+/// The items of an RLP list, each with its prefix.
+fn list(rlp: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut rest = rlp;
+    match alloy_rlp::Header::decode_raw(&mut rest) {
+        Ok(PayloadView::List(items)) if rest.is_empty() => Some(items),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::EXAMPLE;
+
+    /// The built-in example's block: the parts of its RLP list, and its header's items.
+    fn parts() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+        let input = StatelessInput::decode(&EXAMPLE.to_vec().into()).unwrap();
+        let owned = |items: Vec<&[u8]>| items.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let parts = owned(list(&input.block).unwrap());
+        let items = owned(list(&parts[0]).unwrap());
+        (parts, items)
+    }
+
+    fn joined(items: &[Vec<u8>]) -> Vec<u8> {
+        let payload = items.concat();
+        let mut rlp = Vec::new();
+        alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut rlp);
+        rlp.extend(payload);
+        rlp
+    }
+
+    /// The refusal of the example with another block.
+    fn refusal(block: Vec<u8>) -> Failed<BlockFindings> {
+        let mut input = StatelessInput::decode(&EXAMPLE.to_vec().into()).unwrap();
+        input.block = block.into();
+        Loaded::decode(input.encode(), SourceKind::File).expect_err("it does not decode")
+    }
+
+    #[test]
+    fn what_later_forks_add_is_no_verdict() {
+        let (parts, items) = parts();
+        assert_eq!((parts.len(), items.len()), (BLOCK_PARTS, HEADER_ITEMS));
+        assert!(!is_of_later_fork(&joined(&parts)));
+        let mut later = items.clone();
+        later.extend([alloy_rlp::encode(alloy_primitives::B256::ZERO), vec![1], vec![2]]);
+        let header = [vec![joined(&later)], parts[1..].to_vec()].concat();
+        let more_parts = [parts.clone(), vec![joined(&[])]].concat();
+        let transaction = alloy_rlp::encode(Bytes::from_static(&[5, 0xc0]));
+        let unknown_type = [vec![parts[0].clone(), joined(&[transaction])], parts[2..].to_vec()].concat();
+        for block in [header, more_parts, unknown_type] {
+            let Failed { error, findings } = refusal(joined(&block));
+            assert_eq!((error.verdict(), findings.valid), (None, None), "{error}");
+            assert!(!error.to_string().contains("invalid"), "{error}");
+        }
+    }
+
+    /// A header makes a block of it; without one, the input is at fault.
+    #[test]
+    fn only_a_block_is_invalid() {
+        let (parts, items) = parts();
+        let no_transactions = [vec![parts[0].clone(), vec![1]], parts[2..].to_vec()].concat();
+        let Failed { error, findings } = refusal(joined(&no_transactions));
+        assert_eq!((error.verdict(), findings.valid), (Some(Verdict::Invalid), Some(false)), "{error}");
+        let short = [vec![joined(&items[1..])], parts[1..].to_vec()].concat();
+        for block in [Vec::new(), b"noise".to_vec(), joined(&short)] {
+            let Failed { error, findings } = refusal(block);
+            assert_eq!((error.verdict(), findings.valid), (None, None), "{error}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Reasons why a verb has no outcome.
+
+use crate::text;
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+};
+use zeno_guest_evm::{Subject, ValidationError};
+use zeno_prover::ProverError;
+use zeno_srs::SrsError;
+use zeno_verifier::{ProofFileError, VerifyError};
+use zeno_witness_fetch::{EndpointError, FetchError, NotSupported, RpcError};
+
+/// Reason why a verb has no outcome: a sentence that names the subject, its value and the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The block breaks a rule of validation, or can't be judged by it.
+    #[error("{}", refusal(.0))]
+    Validation(Box<ValidationError>),
+    /// The block is of a kind that this program does not judge.
+    #[error("the block can't be validated: {0}")]
+    NotSupported(NotSupported),
+    /// The block or its witness can't be fetched, or the fetched block is invalid.
+    #[error(transparent)]
+    Fetch(Box<FetchError>),
+    /// The node can't be accessed with the given options.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The node does not answer a request.
+    #[error(transparent)]
+    Rpc(Box<RpcError>),
+    /// The input is of another chain than the expected one.
+    #[error("{what} is of {actual}, and --chain expects {expected}")]
+    OtherChain {
+        /// The input.
+        what: String,
+        /// Rules of the input, in words.
+        actual: String,
+        /// The expected chain, in words.
+        expected: String,
+    },
+    /// The guest refuses an input that native validation accepts.
+    #[error("{0}; native validation accepts the block, so this says nothing against it")]
+    GuestRefused(#[source] ProverError),
+    /// The guest can't run, or there is no proof or key.
+    #[error(transparent)]
+    Prover(ProverError),
+    /// The structured reference string can't be made or used.
+    #[error(transparent)]
+    Srs(#[from] SrsError),
+    /// The proof is invalid, or not accepted.
+    #[error("the proof is {}: {error}", if .0.blames_proof() { "invalid" } else { "not accepted" }, error = .0)]
+    Proof(#[from] VerifyError),
+    /// The file of a proof has the right form, and its content can't be that of a proof.
+    #[error("{}: {source}", text::path(path))]
+    ProofFile {
+        /// The file.
+        path: PathBuf,
+        /// The contradiction.
+        source: Box<ProofFileError>,
+    },
+    /// The proof is valid, and about something else than what is expected.
+    #[error("the proof is not of what is expected: its {what} is {proven}, expected {expected}")]
+    Unexpected {
+        /// Subject of the difference.
+        what: &'static str,
+        /// The proven value.
+        proven: String,
+        /// The expected value.
+        expected: String,
+    },
+    /// A file can't be used. The message continues a sentence that begins with the file's name.
+    #[error("{}: {message}", text::path(path))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The continuation of the sentence.
+        message: String,
+    },
+    /// An error about the content of a file.
+    #[error("{}: {source}", text::path(path))]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// The error.
+        source: Box<Self>,
+    },
+    /// Any other reason, such as an option, a key or a contract that is not accepted.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Verdict that an error amounts to, on the block or the proof that a verb was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The block or the proof is invalid: it was judged by known rules and breaks one.
+    Invalid,
+    /// The proof is valid, and about something else than what is expected.
+    Unexpected,
+    /// The block is of another chain than the expected one; it was not validated.
+    OtherChain,
+}
+
+impl Error {
+    /// An error that the sentence `message` describes. It is no verdict.
+    pub fn other(message: impl Display) -> Self {
+        Self::Other(message.to_string())
+    }
+
+    /// An error about `path`, whose name `message` continues to a sentence. It is no verdict.
+    pub fn file(path: &Path, message: impl Display) -> Self {
+        Self::File { path: path.to_owned(), message: message.to_string() }
+    }
+
+    /// The same error, about the content of `path`.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Self::InFile { path: path.to_owned(), source: Box::new(self) }
+    }
+
+    /// The verdict on the block or the proof. `None` stands for anything else: usage, network, files, and a fork, a release,
+    /// rules or an SRS that this program does not know or does not accept.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let invalid = match self {
+            Self::Validation(error) => blames_block(error),
+            Self::Fetch(error) => {
+                matches!(&**error, FetchError::Invalid { error, .. } if blames_block(error))
+            }
+            Self::Proof(error) => error.blames_proof(),
+            Self::ProofFile { source, .. } => source.blames_proof(),
+            Self::Unexpected { .. } => return Some(Verdict::Unexpected),
+            Self::OtherChain { .. } => return Some(Verdict::OtherChain),
+            Self::InFile { source, .. } => return source.verdict(),
+            _ => false,
+        };
+        invalid.then_some(Verdict::Invalid)
+    }
+}
+
+/// Advice about a block of an unknown fork.
+const UPDATE: &str = "a newer zeno may know it";
+
+/// Returns whether the block breaks a rule of a known fork. A field of a later fork breaks none: from the day of a fork on,
+/// every block has it.
+fn blames_block(error: &ValidationError) -> bool {
+    error.blames_block() && !is_of_later_fork(error)
+}
+
+/// Returns whether a block has a field that belongs to a fork which this program does not implement.
+fn is_of_later_fork(error: &ValidationError) -> bool {
+    let later = [Subject::BlockAccessListHash, Subject::SlotNumber];
+    matches!(error, ValidationError::Unexpected { subject, .. } if later.contains(subject))
+}
+
+/// The sentence about a block that validation refuses.
+fn refusal(error: &ValidationError) -> String {
+    if blames_block(error) {
+        return format!("the block is invalid: {error}");
+    }
+    let message = format!("the block can't be validated: {error}");
+    match error {
+        ValidationError::UnsupportedFork { .. } => format!("{message}; {UPDATE}"),
+        _ if is_of_later_fork(error) => format!(
+            "{message}, so the block is of a later fork, which this program does not implement; {UPDATE}"
+        ),
+        _ => message,
+    }
+}
+
+impl From<ValidationError> for Error {
+    fn from(error: ValidationError) -> Self {
+        Self::Validation(Box::new(error))
+    }
+}
+
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(Box::new(error))
+    }
+}
+
+impl From<RpcError> for Error {
+    fn from(error: RpcError) -> Self {
+        Self::Rpc(Box::new(error))
+    }
+}
+
+impl From<ProverError> for Error {
+    fn from(error: ProverError) -> Self {
+        match error {
+            // Native validation comes first, and ends a verb whose block is invalid.
+            ProverError::Refused(_) => Self::GuestRefused(error),
+            _ => Self::Prover(error),
+        }
+    }
+}
+
+/// Facts that a failing verb had established.
+pub trait Findings: Default {
+    /// Takes the error's verdict on the block or the proof into the facts.
+    fn judge(&mut self, verdict: Verdict);
+}
+
+/// A failure of a verb, with the facts that it had established.
+#[derive(Debug)]
+pub struct Failed<F> {
+    /// The reason.
+    pub error: Error,
+    /// Facts that were established before, and the verdict of the error.
+    pub findings: F,
+}
+
+impl<F: Findings> Failed<F> {
+    /// A failure for a reason, after these findings.
+    pub fn new(error: impl Into<Error>, mut findings: F) -> Self {
+        let error = error.into();
+        if let Some(verdict) = error.verdict() {
+            findings.judge(verdict);
+        }
+        Self { error, findings }
+    }
+}
+
+impl<F: Findings, E: Into<Error>> From<E> for Failed<F> {
+    fn from(error: E) -> Self {
+        Self::new(error, F::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On the day of a fork every block has its fields, and this program may not know the day.
+    #[test]
+    fn fields_of_later_forks_are_no_verdict() {
+        let unexpected = |subject| {
+            Error::from(ValidationError::Unexpected { subject, fork: zeno_guest_evm::chain::Fork::Bpo2 })
+        };
+        for subject in [Subject::BlockAccessListHash, Subject::SlotNumber] {
+            let error = unexpected(subject);
+            assert_eq!(error.verdict(), None, "{error}");
+            assert!(
+                error.to_string().contains("later fork") && !error.to_string().contains("invalid"),
+                "{error}"
+            );
+        }
+        assert_eq!(unexpected(Subject::RequestsHash).verdict(), Some(Verdict::Invalid));
+        let fork = ValidationError::UnsupportedFork { number: 1, timestamp: 2, from: 2 };
+        let before = ValidationError::BeforeMerge { number: 1, difficulty: alloy_primitives::U256::ONE };
+        for error in [Error::from(fork), before.into()] {
+            assert_eq!(error.verdict(), None, "{error}");
+            assert!(!error.to_string().contains("is invalid"), "{error}");
+        }
+    }
+
+    /// The guest refuses for other reasons than an invalid block, so its refusal alone is no verdict.
+    #[test]
+    fn a_refusal_by_the_guest_alone_is_no_verdict() {
+        let error = Error::from(ProverError::Refused("out of memory".to_owned()));
+        assert_eq!(error.verdict(), None);
+        assert!(error.to_string().contains("out of memory"), "{error}");
+        assert!(error.to_string().contains("native validation accepts the block"), "{error}");
+    }
+
+    #[test]
+    fn a_verdict_survives_the_name_of_a_file() {
+        let path = Path::new("block.zeno");
+        let invalid = ValidationError::Unexpected {
+            subject: Subject::RequestsHash,
+            fork: zeno_guest_evm::chain::Fork::Bpo2,
+        };
+        let invalid = Error::from(invalid).in_file(path);
+        assert_eq!(invalid.verdict(), Some(Verdict::Invalid));
+        assert!(invalid.to_string().starts_with("block.zeno: the block is invalid"), "{invalid}");
+        assert_eq!(Error::file(path, "is empty").verdict(), None);
+    }
+}

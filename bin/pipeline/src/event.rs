@@ -1,0 +1,93 @@
+//! Events of a running verb.
+
+use crate::chain_client::TransactionEvent;
+use std::{
+    fmt::{self, Display, Formatter},
+    time::Duration,
+};
+
+/// An event of a running verb. As text, it says what happens now.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A fetch of a block has begun its next step.
+    Fetch(zeno_witness_fetch::Event),
+    /// The prover has begun a step.
+    StepStarted(zeno_prover::Step),
+    /// The prover has finished the step that began last.
+    StepFinished {
+        /// The step.
+        step: zeno_prover::Step,
+        /// Time that it took.
+        elapsed: Duration,
+        /// `true` if its proof was found in the cache folder.
+        restored: bool,
+    },
+    /// A structured reference string has advanced. A step begins with `done` = 0.
+    Srs {
+        /// The step.
+        step: zeno_srs::Step,
+        /// Units of the step that are done.
+        done: u64,
+        /// Units of the step in all.
+        total: u64,
+    },
+    /// The installed structured reference strings are being read.
+    ReadingSrs,
+    /// The guest runs once more, followed instruction by instruction.
+    Profiling,
+    /// A transaction has come a step further.
+    Transaction {
+        /// Subject of the transaction, such as the name of the contract that it creates.
+        what: &'static str,
+        /// The step.
+        event: TransactionEvent,
+    },
+    /// A sentence that a user should read, and that stays.
+    Note(String),
+}
+
+impl Display for Event {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fetch(event) => write!(f, "{event}"),
+            Self::StepStarted(step) | Self::StepFinished { step, .. } => prover_step(*step, f),
+            Self::Srs { step, .. } => srs_step(*step, f),
+            Self::ReadingSrs => f.write_str("reading what is installed"),
+            Self::Profiling => f.write_str("following every instruction"),
+            Self::Transaction { what, event } => write!(f, "{what}: {event}"),
+            Self::Note(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+fn prover_step(step: zeno_prover::Step, f: &mut Formatter<'_>) -> fmt::Result {
+    use zeno_prover::Step;
+    match step {
+        Step::Keys => f.write_str("keys"),
+        Step::Execute => f.write_str("executing the guest"),
+        Step::Segment { index, count, instructions } => {
+            write!(f, "proving segment {} of {count}, {instructions} instructions", index + 1)
+        }
+        Step::Aggregate { index, count, layer } => {
+            write!(f, "aggregating proof {} of {count}, layer {}", index + 1, layer + 1)
+        }
+        Step::Root => f.write_str("root proof"),
+        Step::StaticVerifier => f.write_str("Halo2 proof of the static verifier"),
+        Step::Wrapper => f.write_str("Halo2 proof of the wrapper"),
+        Step::Example => f.write_str("example proof, for the keys"),
+        Step::StaticVerifierKey => f.write_str("key of the static verifier"),
+        Step::WrapperKey => f.write_str("key of the wrapper"),
+    }
+}
+
+fn srs_step(step: zeno_srs::Step, f: &mut Formatter<'_>) -> fmt::Result {
+    use zeno_srs::Step;
+    match step {
+        Step::Digest => f.write_str("reading the file"),
+        Step::ImportPowers { k } => write!(f, "k = {k}: checking and copying the powers"),
+        Step::ImportLagrange { k } => write!(f, "k = {k}: checking and copying the Lagrange form"),
+        Step::MakePowers { k } => write!(f, "k = {k}: computing the powers"),
+        Step::MakeLagrange { k } => write!(f, "k = {k}: computing the Lagrange form"),
+    }
+}

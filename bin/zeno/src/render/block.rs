@@ -1,0 +1,168 @@
+//! Outcomes about blocks: fetched, validated, executed and proven ones.
+
+use super::{
+    Render,
+    proof::{claim, key, key_for_others},
+    sheet::{Sheet, grouped},
+};
+use std::fmt::Display;
+use zeno_pipeline::{
+    block::{BlockFindings, BlockReport, SourceKind, WitnessSize},
+    chains,
+    execute::{Executed, RunReport},
+    prove::{Proved, Stages},
+    validate::{Fetched, Validated},
+};
+use zeno_prover::Cost;
+
+/// A sentence about the built-in example, if it is the source.
+fn example(source: SourceKind) -> Option<String> {
+    (source == SourceKind::Example)
+        .then(|| "Neither BLOCK nor --input is given: this is the example that is built in.".to_owned())
+}
+
+impl Render for Validated {
+    fn messages(&self) -> Vec<String> {
+        let mut messages = Vec::from_iter(example(self.source));
+        messages.push(format!(
+            "Block {} is valid under {}, if its parent {} is.",
+            self.claim.last_block_number,
+            chains::rules(self.claim.chain_spec),
+            self.claim.first_parent_hash
+        ));
+        messages
+    }
+
+    fn facts(&self, sheet: &mut Sheet) {
+        block(sheet, &self.block);
+        claim(sheet, &self.claim);
+    }
+}
+
+impl Render for Fetched {
+    fn facts(&self, sheet: &mut Sheet) {
+        self.0.facts(sheet);
+    }
+}
+
+impl Render for Executed {
+    fn messages(&self) -> Vec<String> {
+        Vec::from_iter(example(self.source))
+    }
+
+    fn facts(&self, sheet: &mut Sheet) {
+        block(sheet, &self.block);
+        run(sheet, &self.run);
+        claim(sheet, &self.claim);
+    }
+
+    fn details(&self, sheet: &mut Sheet) {
+        if let Some(profile) = &self.profile {
+            let whole = Cost { instructions: self.run.instructions, cells: self.run.cells };
+            sheet.parts("phase", &profile.phases, &whole);
+            sheet.parts("function", &profile.functions, &whole);
+        }
+    }
+}
+
+impl Render for Proved {
+    fn messages(&self) -> Vec<String> {
+        let mut messages = Vec::from_iter(example(self.source));
+        messages.extend(self.key.iter().flat_map(key_for_others));
+        messages
+    }
+
+    fn facts(&self, sheet: &mut Sheet) {
+        block(sheet, &self.block);
+        sheet.fact("segments", self.segments);
+        claim(sheet, &self.claim);
+        sheet.fact(
+            "proof",
+            format_args!("{}, {} bytes", self.proof_kind.name(), grouped(self.proof_bytes as u64)),
+        );
+        if let Some(report) = &self.key {
+            key(sheet, report);
+        }
+        stages(sheet, &self.stages);
+    }
+}
+
+impl Render for BlockFindings {
+    fn messages(&self) -> Vec<String> {
+        Vec::from_iter(self.source.and_then(example))
+    }
+
+    fn facts(&self, sheet: &mut Sheet) {
+        if let Some(report) = &self.block {
+            block(sheet, report);
+        }
+        if let Some(report) = &self.run {
+            run(sheet, report);
+        }
+        if let Some(report) = &self.claim {
+            claim(sheet, report);
+        }
+    }
+}
+
+/// Adds a block as its input describes it.
+pub(super) fn block(sheet: &mut Sheet, block: &BlockReport) {
+    head(sheet, block.number, block.hash, block.chain_id, block.chain);
+    sheet.fact("fork", block.fork);
+    sheet.fact("transactions", block.transactions);
+    sheet.fact("gas used", grouped(block.gas_used));
+    let WitnessSize { bytes, nodes, codes, headers } = &block.witness;
+    sheet.fact(
+        "witness",
+        format_args!(
+            "{nodes} trie nodes, {codes} codes, {headers} headers; {} bytes in all",
+            grouped(*bytes as u64)
+        ),
+    );
+}
+
+/// Adds the number, the hash and the chain of a block.
+pub(super) fn head(sheet: &mut Sheet, number: u64, hash: impl Display, chain_id: u64, chain: Option<&str>) {
+    sheet.fact("block", number);
+    sheet.fact("hash", hash);
+    sheet.fact("chain", chain_name(chain_id, chain));
+}
+
+/// A chain id with the name of the rules that go with it.
+pub(super) fn chain_name(id: u64, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{id}, {name}"),
+        None => format!("{id}, under rules that this program has no name for"),
+    }
+}
+
+/// Adds the size of a run of the guest.
+fn run(sheet: &mut Sheet, run: &RunReport) {
+    sheet.fact("instructions", grouped(run.instructions));
+    sheet.maybe("instructions per gas", run.instructions_per_gas.map(|ratio| format!("{ratio:.1}")));
+    sheet.fact("segments", run.segments);
+    sheet.fact("cells", grouped(run.cells));
+}
+
+/// Adds the seconds by stage of a proof.
+fn stages(sheet: &mut Sheet, stages: &Stages) {
+    // The sum of no floats is -0.
+    let sum = |list: &[f64]| list.iter().fold(0.0, |sum, seconds| sum + seconds);
+    let evm = stages.evm.as_ref().map_or_else(String::new, |evm| {
+        format!(
+            "root {:.1}, static verifier {:.1}, wrapper {:.1}, ",
+            evm.root, evm.static_verifier, evm.wrapper
+        )
+    });
+    sheet.fact(
+        "seconds by stage",
+        format_args!(
+            "keys {:.1}, execution {:.1}, segments {:.1}, aggregation {:.1}, {evm}verification {:.3}",
+            stages.keys,
+            stages.execute,
+            sum(&stages.segments),
+            sum(&stages.aggregation),
+            stages.verify
+        ),
+    );
+}

@@ -1,0 +1,4 @@
+//! Constraints as programs, and the traces that they read.
+
+pub(crate) mod program;
+pub(crate) mod trace;

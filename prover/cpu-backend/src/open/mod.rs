@@ -1,0 +1,4 @@
+//! Openings of the committed columns.
+
+pub(crate) mod stacked_reduction;
+pub(crate) mod whir;
