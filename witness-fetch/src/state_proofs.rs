@@ -282,7 +282,7 @@ impl StateProofs {
         Ok(used(nodes))
     }
 
-    /// Logs that a field beside a proof differs from the proven one, which alone counts: once as a warning.
+    /// Logs that a field of an answer differs from what its proof proves, once as a warning. The proof's value is used.
     fn warn(&self, subject: Subject, field: &'static str) {
         const MESSAGE: &str =
             "the node repeats beside a proof another value than it proves; the proven one counts";

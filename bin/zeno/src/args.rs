@@ -379,7 +379,7 @@ pub(crate) enum ProofArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct BackendArgs {
-    /// The implementation that computes STARKs. They are the same, byte for byte.
+    /// The implementation that computes STARKs. They are the same, byte for byte, up to the nonces of proofs of work.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) backend: BackendArg,
 }

@@ -37,7 +37,7 @@ pub(crate) fn parse() -> Result<Cli, clap::Error> {
     Ok(Cli { names_node, ..cli })
 }
 
-/// Prints the mistake in the arguments, and returns the exit status.
+/// Prints the help, the version, or the mistake in the arguments, and returns the exit status.
 ///
 /// Errors repeat arguments, and the user has not always chosen the names of files among them: characters that a terminal
 /// would obey are taken out before the parser sees them.

@@ -68,7 +68,7 @@ pub struct Trie {
 #[derive(Clone, Debug)]
 enum Node {
     Empty,
-    /// The child that the parent's source refers to at this child's offset.
+    /// Child that is not decoded yet: the parent's encoding refers to it at this child's offset.
     Stub,
     /// A node of which only the hash is known: a root, or one that the parent's source does not refer to.
     Digest(Box<B256>),

@@ -33,8 +33,9 @@ pub(crate) struct Fft {
     omega_inv: Fr,
     n_inv: Fr,
     kernel: Box<dyn Kernel>,
-    /// Powers w^0 … w^(2^low - 1), and w^0, w^(2^low), …: any power of w is a product of one each.
+    /// Powers w^0, w^1, …, as many as `low` holds. Any power of w is a product of one of these and one of `high`.
     low: Vec<Fr>,
+    /// Powers w^0, w^m, w^2m, … for the length m of `low`.
     high: Vec<Fr>,
     scratch: Mutex<Vec<Fr>>,
 }
@@ -42,7 +43,7 @@ pub(crate) struct Fft {
 /// Transforms in a kernel's lanes, with its tables.
 trait Kernel: Debug + Send + Sync {
     /// Writes the transform of values[i] shift^i to `scratch`. With `scale` (factor, base), entry j is also multiplied
-    /// by factor · base^j. `values` is only memory afterwards.
+    /// by factor · base^j. Afterwards `values` holds no result.
     fn transform(
         &self,
         values: &mut [Fr],
@@ -122,7 +123,7 @@ impl<L: Lanes> SmallFft<L> {
         Self { factors: twiddles.iter().copied().map(L::factor).collect(), twiddles, plain: true }
     }
 
-    /// Returns the same transform with value i multiplied by shift^i before, which the twiddles do. A level with
+    /// Returns the same transform with value i multiplied by shift^i before it: the twiddles include that factor. A level with
     /// butterflies of distance h joins the values at even and at odd indices of a polynomial in X^(size / 2h).
     fn shifted(&self, mut shift: Fr) -> Self {
         let mut twiddles = self.twiddles.clone();

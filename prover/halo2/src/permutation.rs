@@ -31,8 +31,8 @@ pub(crate) fn set_count(key: &ProvingKey) -> usize {
 
 /// Computes the grand product z of the columns of one set [n values], which starts with `first`.
 ///
-/// In row j it is the product of (v + delta^i w^j beta + gamma) / (v + sigma beta + gamma) over the columns i of the
-/// set and the rows before, times that of the sets before. Returns the values, and the one on the last usable row, with
+/// In row j it is `first` times the product, over the rows r < j and the columns i of the set, of
+/// (v + delta^i w^r beta + gamma) / (v + sigma beta + gamma), with v and sigma of column i in row r. Returns the values, and the one on the last usable row, with
 /// which the next set starts.
 pub(crate) fn product(
     key: &ProvingKey,
