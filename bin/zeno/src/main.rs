@@ -3,8 +3,6 @@
 // These panic where a pipe is closed or a disk is full; the module `output` doesn't.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-#[cfg(unix)]
-mod allocator;
 mod args;
 mod block_arg;
 mod commands;

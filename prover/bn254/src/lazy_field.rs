@@ -18,7 +18,7 @@ use halo2curves::bn256::{Fq, Fr};
 pub(crate) type Words = [u64; 4];
 
 /// A field of BN254: halo2curves' type, whose elements are held as `x 2^256` modulo `p` in four words.
-pub trait Field: Copy + Debug + Send + Sync + 'static {
+pub trait Field: Sealed + Copy + Debug + Send + Sync + 'static {
     /// Modulus `p`, between `2^253` and `2^254`.
     const MODULUS: Words;
     /// `-1 / p` modulo `2^64`.
@@ -38,6 +38,15 @@ pub trait Field: Copy + Debug + Send + Sync + 'static {
         [p[0] << 1, p[1] << 1 | p[0] >> 63, p[2] << 1 | p[1] >> 63, p[3] << 1 | p[2] >> 63]
     };
 }
+
+/// Supertrait that keeps other crates from implementing [`Field`]: its methods turn any four words into an element.
+mod sealed {
+    pub trait Sealed {}
+}
+use sealed::Sealed;
+
+impl Sealed for Fq {}
+impl Sealed for Fr {}
 
 impl Field for Fq {
     const MODULUS: Words =
