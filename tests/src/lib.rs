@@ -7,6 +7,7 @@
 pub mod anvil;
 pub mod devchain;
 pub mod example;
+pub mod fetching;
 pub mod judge;
 pub mod mainnet;
 pub mod mutate;

@@ -12,6 +12,7 @@ use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block};
 use zeno_tests::{
     devchain::{DevAccount, DevChain, Draft},
     example::{GENESIS, LEDGER, example, signed},
+    fetching::fetch_with_events,
     replay::ReplayNode,
     rpc_server::{Call, Reply, RpcServer},
 };
@@ -61,18 +62,6 @@ async fn fetch_with(options: FetchOptions, selector: BlockSelector) -> Result<St
 
 async fn fetch(server: &RpcServer, method: Method) -> Result<StatelessInput, FetchError> {
     fetch_with(options(server, method), BlockSelector::Latest).await
-}
-
-/// Fetches the latest block, and returns its input and the events of the fetch.
-async fn fetch_with_events(options: FetchOptions) -> (StatelessInput, Vec<Event>) {
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let progress = {
-        let events = events.clone();
-        Arc::new(move |event| events.lock().unwrap().push(event))
-    };
-    let input = Fetcher::new(options).unwrap().fetch(&BlockSelector::Latest, progress).await.unwrap();
-    let events = events.lock().unwrap().clone();
-    (input, events)
 }
 
 /// Chain with this number of empty blocks, and the input of the next block, whose one transaction runs this code.

@@ -4,10 +4,7 @@ use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+use std::collections::BTreeSet;
 use zeno_guest_evm::{
     StatelessInput, Transaction,
     trie::{Preimages, Trie},
@@ -15,10 +12,11 @@ use zeno_guest_evm::{
 use zeno_tests::{
     devchain::{DevAccount, DevChain, Draft},
     example::{GENESIS, LEDGER, ledger_call},
+    fetching::fetch_with_events,
     replay::ReplayNode,
     rpc_server::{Call, Reply, RpcServer},
 };
-use zeno_witness_fetch::{BlockSelector, Event, FetchOptions, Fetcher, Method};
+use zeno_witness_fetch::{Event, FetchOptions, Method};
 
 /// Development chain with a changed genesis.
 fn chain(change: impl FnOnce(&mut Value)) -> DevChain {
@@ -67,14 +65,7 @@ async fn fetch_from(server: &RpcServer, chain: &DevChain) -> (StatelessInput, Ve
         chain: Some(chain.spec.clone()),
         ..FetchOptions::new(server.url())
     };
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let progress = {
-        let events = events.clone();
-        Arc::new(move |event| events.lock().unwrap().push(event))
-    };
-    let input = Fetcher::new(options).unwrap().fetch(&BlockSelector::Latest, progress).await.unwrap();
-    let events = events.lock().unwrap().clone();
-    (input, events)
+    fetch_with_events(options).await
 }
 
 /// First two nibbles of a slot's key in the storage trie.
