@@ -14,23 +14,20 @@ use std::{
 };
 
 use alloy_primitives::{B256, Keccak256};
-use openvm_circuit::system::memory::merkle::public_values::UserPublicValuesProof;
-use openvm_sdk::{F, SC, keygen::AppVerifyingKey};
+use openvm_sdk::{SC, keygen::AppVerifyingKey};
 use openvm_stark_backend::{
     codec::{DecodableConfig, EncodableConfig, Encode},
     keygen::types::MultiStarkVerifyingKey,
     proof::Proof,
 };
-use openvm_stark_sdk::config::baby_bear_poseidon2::DIGEST_SIZE;
 use tracing::{info, warn};
 use zeno_verifier::{caught, decode_proof, decode_public_values};
+use zeno_vm::PublicValuesProof;
 
 use crate::{
     cache_dir,
     error::{ProverError, Stage},
 };
-
-type PublicValuesProof = UserPublicValuesProof<DIGEST_SIZE, F>;
 
 /// Time after its last proof at which a run counts as abandoned.
 const ABANDONED_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -312,10 +309,7 @@ fn remove_file(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use openvm_sdk::keygen::AppProvingKey;
-
     use super::*;
-    use crate::vm::app_config;
 
     fn open(cache: &Path, input: &[u8]) -> Checkpoint {
         Checkpoint::open(cache, &[b"guest"], input)
@@ -479,7 +473,7 @@ mod tests {
     /// and with 2^32 rows of no width.
     #[test]
     fn bombs_are_removed() {
-        let key = AppProvingKey::keygen(app_config().unwrap()).unwrap().get_app_vk();
+        let key = zeno_vm::make_app_key().unwrap().get_app_vk();
         let cache = tempfile::tempdir().unwrap();
         let checkpoint = run(cache.path(), b"input");
         let bombs =

@@ -10,17 +10,16 @@ use std::{
 use alloy_primitives::B256;
 use thiserror::Error;
 use zeno_verifier::{EvmKeyError, KeyError, ProofFileError, VerifyError};
+use zeno_vm::VmError;
 
 use crate::folder::FolderError;
 
 /// Reason for which there is no execution or no proof.
 #[derive(Debug, Error)]
 pub enum ProverError {
-    /// The guest refused its input, or ended in a trap. That alone says nothing about the block: the input may be at
-    /// fault, or the block needs something that the guest does not support. Native validation decides whether a block
-    /// is invalid.
-    #[error("the guest refused the input: {0}")]
-    Refused(String),
+    /// The guest refused its input, or the VM or the proof system failed.
+    #[error(transparent)]
+    Vm(#[from] VmError),
     /// The guest revealed another claim than the expected one.
     #[error("the guest's claim has the digest {revealed}, expected {expected}")]
     OtherClaim {
@@ -28,20 +27,6 @@ pub enum ProverError {
         revealed: B256,
         /// Digest of the claim to prove.
         expected: B256,
-    },
-    /// The VM's configuration in `config/vm.toml` is malformed.
-    #[error("config/vm.toml: {0}")]
-    Config(String),
-    /// The guest's ELF file is not one that the VM can run.
-    #[error("the guest's ELF file: {0}")]
-    Elf(String),
-    /// The VM or the proof system failed.
-    #[error("{stage}: {message}")]
-    ProofSystem {
-        /// Step that failed.
-        stage: &'static str,
-        /// Message of the proof system.
-        message: String,
     },
     /// Others may write to the cache folder.
     #[error("the cache folder is refused: {0}")]
@@ -78,10 +63,14 @@ pub enum ProverError {
 }
 
 impl ProverError {
-    /// Makes the error of the VM or the proof system during `stage`.
+    /// Makes the error of the proof system during `stage`.
     pub(crate) fn proof_system(stage: &'static str, error: impl Display) -> Self {
-        // The alternate form of an `eyre` error shows its causes.
-        Self::ProofSystem { stage, message: format!("{error:#}") }
+        VmError::proof_system(stage, error).into()
+    }
+
+    /// Makes the error of an ELF file that is no guest.
+    pub(crate) fn elf(error: impl Display) -> Self {
+        VmError::Elf(error.to_string()).into()
     }
 }
 
@@ -99,7 +88,7 @@ pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, ProverError>) -> Result
     })
 }
 
-/// Adds the name of the failed step to an error of the VM or the proof system.
+/// Adds the name of the failed step to an error of the proof system.
 pub(crate) trait Stage<T> {
     fn stage(self, stage: &'static str) -> Result<T, ProverError>;
 }

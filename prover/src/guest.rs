@@ -8,17 +8,9 @@ use elf::{
     abi::{PF_X, PT_LOAD},
     endian::LittleEndian,
 };
-use openvm_circuit::arch::instructions::{
-    LocalOpcode, SystemOpcode, instruction::Instruction, program::Program,
-};
-use openvm_sdk::F;
-use openvm_sdk_config::TranspilerConfig;
-use openvm_transpiler::{FromElf, elf::Elf, openvm_platform::memory::MEM_SIZE};
+use zeno_vm::{Exe, idle_program, transpile};
 
-use crate::{
-    error::ProverError,
-    vm::{Exe, vm_config},
-};
+use crate::error::ProverError;
 
 /// ELF file of the current release, made by `scripts/build-guest`.
 static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/2/zeno-guest.elf");
@@ -53,28 +45,22 @@ impl Guest {
     /// Returns a guest that ends at once and reveals nothing. Its proof has the form of every proof, so the keys of the
     /// circuits that verify one can be made from it.
     pub(crate) fn idle() -> Self {
-        let end = Instruction::from_usize(SystemOpcode::TERMINATE.global_opcode(), [0; 5]);
-        let exe = Exe::new(Program::from_instructions(&[end]));
-        Self { exe: Arc::new(exe), hash: keccak256("a guest that ends at once") }
+        Self { exe: Arc::new(idle_program()), hash: keccak256("a guest that ends at once") }
     }
 
     /// Reads a guest from its ELF file, compiled for RV32IM and linked for OpenVM.
     ///
     /// # Errors
-    /// [`ProverError::Elf`] when the file is no such program, or has [aborts that the VM
+    /// [`VmError::Elf`](zeno_vm::VmError::Elf) when the file is no such program, or has [aborts that the VM
     /// ignores](make_aborts_traps).
     pub fn from_elf(elf: &[u8]) -> Result<Self, ProverError> {
         if let Some(offset) = instructions(elf)?.find(|at| is_idle_abort(elf, *at)) {
-            return Err(ProverError::Elf(format!(
+            return Err(ProverError::elf(format!(
                 "the instruction at offset {offset:#x} is an abort that the VM takes for nothing to do; build the guest \
                  by scripts/build-guest"
             )));
         }
-        let decoded =
-            Elf::decode(elf, MEM_SIZE as u32).map_err(|error| ProverError::Elf(format!("{error:#}")))?;
-        let transpiler = TranspilerConfig::<F>::transpiler(&vm_config()?);
-        let exe =
-            Exe::from_elf(decoded, transpiler).map_err(|error| ProverError::Elf(format!("{error:#}")))?;
+        let exe = transpile(elf)?;
         Ok(Self { exe: Arc::new(exe), hash: keccak256(elf) })
     }
 }
@@ -97,7 +83,7 @@ const TRAP: u32 = 0x0010_000b;
 /// (GHSA-6p9w-9j7q-867r).
 ///
 /// # Errors
-/// [`ProverError::Elf`] when `elf` is no ELF file.
+/// [`VmError::Elf`](zeno_vm::VmError::Elf) when `elf` is no ELF file.
 pub fn make_aborts_traps(elf: &mut [u8]) -> Result<usize, ProverError> {
     let aborts = instructions(elf)?.filter(|at| is_idle_abort(elf, *at)).collect::<Vec<_>>();
     for at in &aborts {
@@ -115,7 +101,7 @@ fn is_idle_abort(elf: &[u8], at: usize) -> bool {
 
 /// Offsets of the file's instructions: of all words of executable segments, because the VM takes all of them for such.
 fn instructions(elf: &[u8]) -> Result<impl Iterator<Item = usize> + use<>, ProverError> {
-    let bad = |error: &dyn std::fmt::Display| ProverError::Elf(error.to_string());
+    let bad = |error: &dyn std::fmt::Display| ProverError::elf(error);
     let file = ElfBytes::<LittleEndian>::minimal_parse(elf).map_err(|error| bad(&error))?;
     let segments = file.segments().ok_or_else(|| bad(&"it has no segments"))?;
     let mut ranges = Vec::new();
@@ -147,8 +133,8 @@ mod tests {
             assert_eq!(make_aborts_traps(&mut elf).unwrap(), 0);
         }
         // A program that ends so at once reveals nothing.
-        let error = crate::execute::run(&Guest::from_elf(&elf).unwrap(), &[]).unwrap_err();
-        assert!(matches!(error, ProverError::Refused(_)), "{error}");
+        let error = zeno_vm::run(&Guest::from_elf(&elf).unwrap().exe, &[]).unwrap_err();
+        assert!(matches!(error, zeno_vm::VmError::Refused(_)), "{error}");
         assert!(make_aborts_traps(&mut [0; 16]).is_err());
     }
 }

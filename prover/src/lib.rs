@@ -18,30 +18,23 @@
 //! to four segments' proofs go into one leaf proof, and up to three of those into one above, until one is left.
 //! Everything proven is kept in the cache folder until the end, so that an interrupted run resumes where it was.
 
-mod backend;
 mod cache_dir;
 mod checkpoint;
 mod error;
-mod execute;
 mod folder;
 mod guest;
-mod guest_output;
 mod keys;
 mod profile;
-mod program_commitment;
 mod progress;
 mod prove;
-mod vm;
 mod wrap;
 
-pub use backend::Backend;
 pub use cache_dir::default_cache_folder;
 pub use error::ProverError;
-pub use execute::Execution;
 pub use folder::{FolderError, check_folder, prepare_folder};
 pub use guest::{Guest, make_aborts_traps};
 pub use profile::{Cost, Profile};
 pub use progress::{Progress, Step};
 pub use prove::{EvmTimings, Proved, Prover, Timings};
-pub use vm::{LOG_STACKED_HEIGHT, SEGMENT_MEMORY, vm_config};
 pub use wrap::Setup;
+pub use zeno_vm::{Backend, Execution, LOG_STACKED_HEIGHT, SEGMENT_MEMORY, VmError, vm_config};

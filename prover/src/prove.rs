@@ -8,50 +8,30 @@ use std::{
 };
 
 use alloy_primitives::B256;
-use openvm_circuit::{
-    arch::{
-        ContinuationVmProof, PreflightExecutionOutput, VmExecutionConfig, VmState, execution_mode::Segment,
-        hasher::poseidon2::vm_poseidon2_hasher, interpreter_preflight::PreflightInterpretedInstance,
-    },
-    system::{
-        memory::{MemoryImage, merkle::public_values::UserPublicValuesProof},
-        program::trace::compute_exe_commit_from_mem_config,
-    },
-};
-use openvm_sdk::{
-    F, SC,
-    prover::{AggProver, verify_app_proof},
-};
-use openvm_sdk_config::SdkVmConfig;
-use openvm_stark_backend::{StarkEngine, codec::Encode, p3_field::PrimeField32};
-use openvm_stark_sdk::config::baby_bear_poseidon2::{DIGEST_SIZE, Digest};
-use openvm_verify_stark_host::{
-    VmStarkProof, verify_vm_stark_proof_decoded,
-    vk::{VerificationBaseline, VmStarkVerifyingKey},
-};
+use openvm_sdk::F;
+use openvm_stark_backend::{codec::Encode, p3_field::PrimeField32};
+use openvm_stark_sdk::config::baby_bear_poseidon2::Digest;
+use openvm_verify_stark_host::{VmStarkProof, verify_vm_stark_proof_decoded, vk::VmStarkVerifyingKey};
 use tracing::{info, warn};
 use zeno_verifier::{
     ChainClaim, EvmVerifyingKey, PROOF_SYSTEM, ProofFile, ProofKind, VerifyingKey, caught, verify_stark,
 };
+use zeno_vm::{
+    Aggregation, AppKey, Backend, Execution, RunProof, SEGMENT_MEMORY, Segment, StarkProof, Vm, VmError,
+    aggregation_tree, run, verify, verify_run,
+};
 
 use crate::{
-    backend::Backend,
     checkpoint::Checkpoint,
     error::{ProverError, Stage, guarded},
-    execute::{self, Execution, streams},
     guest::Guest,
     keys,
     profile::{self, Profile},
-    program_commitment,
     progress::{Progress, Step},
-    vm::{AppKey, Engine, SEGMENT_MEMORY, StarkProof, Vm, aggregation_tree, build_vm},
 };
 
 /// Name of the program that makes the proofs, for proof files.
 pub(crate) const PROVER: &str = concat!("zeno ", env!("CARGO_PKG_VERSION"));
-
-/// Interpreter that records a segment's run for its tables.
-type Preflight = PreflightInterpretedInstance<F, <SdkVmConfig as VmExecutionConfig<F>>::Executor>;
 
 /// Prover of one guest.
 pub struct Prover {
@@ -108,7 +88,7 @@ pub struct EvmTimings {
 /// Run of a guest, aggregated to one STARK, with what the next step needs.
 pub(crate) struct Run {
     pub(crate) stark: VmStarkProof,
-    pub(crate) aggregation: AggProver,
+    pub(crate) aggregation: Aggregation,
     app_exe_commit: Digest,
 }
 
@@ -146,12 +126,12 @@ impl Prover {
     /// Runs the guest without proving.
     ///
     /// # Errors
-    /// [`ProverError::Refused`] when the guest refuses `input`, with the guest's words. Other errors when the VM fails.
+    /// [`VmError::Refused`] when the guest refuses `input`, with the guest's words. Other errors when the VM fails.
     /// A cache folder that can't be used is no error.
     pub fn execute(&self, input: &[u8]) -> Result<Execution, ProverError> {
         guarded(|| {
-            let vm = build_vm(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
-            Ok(self.timed(Step::Execute, || execute::execute(&vm, &self.guest, input))?.0)
+            let vm = Vm::new(self.app_key(&mut Timings::default())?)?;
+            Ok(self.timed(Step::Execute, || Ok(vm.execute(&self.guest.exe, input)?))?.0)
         })
     }
 
@@ -159,11 +139,11 @@ impl Prover {
     /// have its symbols.
     ///
     /// # Errors
-    /// [`ProverError::Elf`] when `elf` is no guest or has no symbols. Otherwise the same as
+    /// [`VmError::Elf`] when `elf` is no guest or has no symbols. Otherwise the same as
     /// [`execute`](Self::execute)'s.
     pub fn profile(&self, elf: &[u8], input: &[u8]) -> Result<Profile, ProverError> {
         guarded(|| {
-            let vm = build_vm(&self.app_key(&mut Timings::default())?.app_vm_pk)?;
+            let vm = Vm::new(self.app_key(&mut Timings::default())?)?;
             profile::profile(&vm, elf, input)
         })
     }
@@ -171,7 +151,7 @@ impl Prover {
     /// Proves that the guest accepts `input` and reveals `claim`'s digest, and verifies the proof.
     ///
     /// # Errors
-    /// [`ProverError::Refused`] when the guest refuses `input`, and [`ProverError::OtherClaim`] when it claims
+    /// [`VmError::Refused`] when the guest refuses `input`, and [`ProverError::OtherClaim`] when it claims
     /// something else, both before anything is proven. Other errors when the proof system fails. Without a writable
     /// cache folder, an interrupted run has to start again.
     pub fn prove(&self, input: &[u8], claim: &ChainClaim) -> Result<Proved, ProverError> {
@@ -218,21 +198,21 @@ impl Prover {
         timings: &mut Timings,
     ) -> Result<Run, ProverError> {
         let app_key = self.app_key(timings)?;
-        let vm = build_vm(&app_key.app_vm_pk)?;
+        let vm = Vm::new(app_key)?;
         let (segments, elapsed) = self.timed(Step::Execute, || {
-            let revealed = execute::run(guest, input)?;
+            let revealed = run(&guest.exe, input)?;
             if let Some(expected) = expected
                 && revealed != expected
             {
                 return Err(ProverError::OtherClaim { revealed, expected });
             }
-            execute::segments(&vm, guest, input)
+            Ok(vm.segments(&guest.exe, input)?)
         })?;
         timings.execute += elapsed;
         let (mut first, restored) = (Some(vm), timings.restored);
         let (run, app_exe_commit) = with_checkpoint(checkpoint, "segment-", || {
             timings.restored = restored;
-            let vm = first.take().map_or_else(|| build_vm(&app_key.app_vm_pk), Ok)?;
+            let vm = first.take().map_or_else(|| Vm::new(app_key), Ok)?;
             let (run, app_exe_commit) =
                 self.prove_segments(vm, guest, &segments, input, checkpoint, timings)?;
             check_chain(app_key, &run, app_exe_commit, expected)?;
@@ -241,7 +221,7 @@ impl Prover {
 
         // The aggregation's circuits come after the VM is gone, so that the two never share the memory.
         let aggregation = self.aggregation(timings)?;
-        let key = stark_key(app_key, &aggregation, app_exe_commit);
+        let key = aggregation.stark_key(app_key, app_exe_commit);
         if guest.hash == Guest::committed_hash() {
             check_release(&VerifyingKey::new(key.clone()))?;
         }
@@ -268,8 +248,8 @@ impl Prover {
         let mut timings = Timings::default();
         let app_key = self.app_key(&mut timings)?;
         let app_exe_commit = {
-            let vm = build_vm(&app_key.app_vm_pk)?;
-            exe_commit(&vm, &self.guest, &program_commitment::commit(&vm, &self.guest.exe)?.commitment)
+            let vm = Vm::new(app_key)?;
+            vm.exe_commitment(&self.guest.exe, &vm.commit(&self.guest.exe, Backend::Zeno)?)
         };
         let aggregation = self.aggregation(&mut timings)?;
         Ok(verifying_key(app_key, &aggregation, app_exe_commit))
@@ -286,7 +266,7 @@ impl Prover {
     }
 
     /// Returns the aggregation's circuits with their keys.
-    pub(crate) fn aggregation(&self, timings: &mut Timings) -> Result<AggProver, ProverError> {
+    pub(crate) fn aggregation(&self, timings: &mut Timings) -> Result<Aggregation, ProverError> {
         let app_key = self.app_key(timings)?;
         let (aggregation, elapsed) = self.timed(Step::Keys, || keys::aggregation(&self.cache, app_key))?;
         timings.keys += elapsed;
@@ -297,98 +277,65 @@ impl Prover {
     /// of the public values, and the guest's commitment.
     fn prove_segments(
         &self,
-        mut vm: Vm,
+        vm: Vm,
         guest: &Guest,
         segments: &[Segment],
         input: &[u8],
         checkpoint: &Checkpoint,
         timings: &mut Timings,
-    ) -> Result<(ContinuationVmProof<SC>, Digest), ProverError> {
+    ) -> Result<(RunProof, Digest), ProverError> {
         let exe = &guest.exe;
         let app_vk = self.app_key(timings)?.get_app_vk();
-        let app_exe_commit = self.load_guest(&mut vm, guest)?;
-        let mut preflight = vm.preflight_interpreter(exe).stage("loading the guest")?;
-        let mut state = vm.create_initial_state(exe, streams(input));
+        let program = vm.commit(exe, Backend::Zeno)?;
+        // The commitment is cached because the tree over the memory takes half a second. The proof is checked against
+        // it, so a wrong one only makes this run fail. Consumers check against a computed one, see `verifying_key`.
+        let name = format!("guest-{}", &guest.hash.to_string()[2..18]);
+        let app_exe_commit =
+            keys::cached(&self.cache, &name, |_| true, || Ok(vm.exe_commitment(exe, &program)))?;
+        let mut run = vm.start(exe, program, input, self.backend)?;
 
         let count = segments.len();
         let mut per_segment = Vec::with_capacity(count);
         let mut user_public_values = None;
         timings.segments.clear();
         for (index, segment) in segments.iter().enumerate() {
-            let instructions = segment.num_insns;
-            let step = Step::Segment { index, count, instructions };
+            let step = Step::Segment { index, count, instructions: segment.num_insns };
             let last = index + 1 == count;
             let name = format!("segment-{index}");
-            let ((proof, next), elapsed) = self.timed_saved(step, timings, || {
-                let verify = |proof: &StarkProof| {
-                    vm.engine.verify(&app_vk.vk, proof).map_err(|error| error.to_string())
-                };
+            let ((proof, ()), elapsed) = self.timed_saved(step, timings, || {
                 if last {
                     user_public_values = checkpoint.public_values(&app_vk);
                 }
                 // The last segment's proof is of no use without the proof of the public values.
                 if (!last || user_public_values.is_some())
-                    && let Some(proof) = checkpoint.proof(&name, &app_vk.vk, verify)
+                    && let Some(proof) =
+                        checkpoint.proof(&name, &app_vk.vk, |proof| verify(&app_vk.vk, proof))
                 {
-                    let interpreter = vm.interpreter(exe).stage("loading the guest")?;
-                    let next = interpreter
-                        .execute_from_state(state, Some(instructions))
-                        .stage("running a segment that was proven before")?;
-                    return Ok((proof, next, true));
+                    run.skip(segment)?;
+                    return Ok((proof, (), true));
                 }
-                let (proof, next) = self.prove_segment(&mut vm, &mut preflight, state, segment)?;
+                let proof = run.prove(segment)?;
                 if last {
-                    let values = user_public_values.insert(prove_public_values(&vm, &next.memory.memory)?);
+                    let values = user_public_values.insert(run.public_values()?);
                     checkpoint.save_public_values(values)?;
                 }
                 checkpoint.save(&name, &proof)?;
-                Ok((proof, next, false))
+                Ok((proof, (), false))
             })?;
             timings.segments.push(elapsed);
             per_segment.push(proof);
-            state = next;
         }
         let user_public_values = user_public_values
             .ok_or_else(|| ProverError::proof_system("proving", "a run without segments"))?;
-        Ok((ContinuationVmProof { per_segment, user_public_values }, app_exe_commit))
-    }
-
-    /// Loads a guest into the VM and returns its commitment.
-    fn load_guest(&self, vm: &mut Vm, guest: &Guest) -> Result<Digest, ProverError> {
-        let program = program_commitment::commit(vm, &guest.exe)?;
-        // The commitment is cached because the tree over the memory takes half a second. The proof is checked against
-        // it, so a wrong one only makes this run fail. Consumers check against a computed one, see `verifying_key`.
-        let name = format!("guest-{}", &guest.hash.to_string()[2..18]);
-        let app_exe_commit =
-            keys::cached(&self.cache, &name, |_| true, || Ok(exe_commit(vm, guest, &program.commitment)))?;
-        vm.load_program(program);
-        Ok(app_exe_commit)
-    }
-
-    /// Runs one segment from `state`, fills its tables and proves it. Returns the proof and the state after the
-    /// segment.
-    fn prove_segment(
-        &self,
-        vm: &mut Vm,
-        preflight: &mut Preflight,
-        state: VmState<F>,
-        segment: &Segment,
-    ) -> Result<(StarkProof, VmState<F>), ProverError> {
-        vm.transport_init_memory_to_device(&state.memory);
-        let PreflightExecutionOutput { system_records, record_arenas, to_state } = vm
-            .execute_preflight(preflight, state, Some(segment.num_insns), &segment.trace_heights)
-            .stage("running a segment")?;
-        let context =
-            vm.generate_proving_ctx(system_records, record_arenas).stage("filling a segment's tables")?;
-        Ok((self.backend.prove_segment(vm, context)?, to_state))
+        Ok((RunProof { per_segment, user_public_values }, app_exe_commit))
     }
 
     /// Aggregates the proofs of a run to one, layer by layer. One more layer follows, because the proof of a single
     /// child is the smallest.
     fn aggregate(
         &self,
-        aggregation: &AggProver,
-        run: &ContinuationVmProof<SC>,
+        aggregation: &Aggregation,
+        run: &RunProof,
         checkpoint: &Checkpoint,
         timings: &mut Timings,
     ) -> Result<VmStarkProof, ProverError> {
@@ -401,23 +348,17 @@ impl Prover {
         for (layer, &width) in layers.iter().enumerate() {
             let start = Instant::now();
             let below = if layer == 0 { &run.per_segment } else { &proofs };
-            let key = match layer {
-                0 => aggregation.leaf_prover.get_vk(),
-                1 => aggregation.internal_for_leaf_prover.get_vk(),
-                _ => aggregation.internal_recursive_prover.get_vk(),
-            };
-            let engine = Engine::new(key.inner.params.clone());
-            let verify = |proof: &StarkProof| engine.verify(&key, proof).map_err(|error| error.to_string());
+            let key = aggregation.verifying_key(layer);
             let children = if layer == 0 { widths.num_children_leaf } else { widths.num_children_internal };
             let mut parents = Vec::with_capacity(width);
             for (position, children) in below.chunks(children).enumerate() {
                 let name = format!("layer-{layer}-{position}");
                 let (proof, _) =
                     self.timed_saved(Step::Aggregate { index, count, layer }, timings, || {
-                        if let Some(proof) = checkpoint.proof(&name, &key, verify) {
+                        if let Some(proof) = checkpoint.proof(&name, &key, |proof| verify(&key, proof)) {
                             return Ok((proof, (), true));
                         }
-                        let proof = self.backend.aggregate(aggregation, layer, children)?;
+                        let proof = aggregation.prove(self.backend, layer, children)?;
                         checkpoint.save(&name, &proof)?;
                         Ok((proof, (), false))
                     })?;
@@ -472,31 +413,6 @@ fn layers(segments: usize) -> Vec<usize> {
     layers
 }
 
-/// Commitment to the guest: to its code, its initial memory and its entry point. `program` is the commitment to its
-/// code.
-fn exe_commit(vm: &Vm, guest: &Guest, program: &Digest) -> Digest {
-    compute_exe_commit_from_mem_config(program, &guest.exe, &vm.config().system.config.memory_config)
-}
-
-/// Merkle path from the guest's public values to the root of its final memory.
-fn prove_public_values(
-    vm: &Vm,
-    memory: &MemoryImage,
-) -> Result<UserPublicValuesProof<DIGEST_SIZE, F>, ProverError> {
-    let top = vm.memory_top_tree().ok_or_else(|| {
-        ProverError::proof_system("proving what the guest revealed", "the VM has no memory tree")
-    })?;
-    let config = &vm.config().system.config;
-    let dimensions = config.memory_config.memory_dimensions();
-    Ok(UserPublicValuesProof::compute(
-        dimensions,
-        config.num_public_values,
-        &vm_poseidon2_hasher(),
-        memory,
-        top,
-    ))
-}
-
 /// Makes something from the checkpoint's files with names that begin with `prefix`, as far as they go.
 ///
 /// Each proof that is read back has been verified. Whether the proofs belong together, and to this run, shows only in
@@ -514,7 +430,7 @@ fn with_checkpoint<T>(
     let made = caught(&mut make)
         .unwrap_or_else(|panic| Err(ProverError::proof_system("using what was kept", panic)));
     match made {
-        Err(error @ ProverError::ProofSystem { .. }) if checkpoint.restored() > before => {
+        Err(error @ ProverError::Vm(VmError::ProofSystem { .. })) if checkpoint.restored() > before => {
             warn!(%error, "what was kept of an interrupted run doesn't fit, it is removed and made again");
             checkpoint.forget(prefix);
             make()
@@ -527,13 +443,12 @@ fn with_checkpoint<T>(
 /// it must have revealed `expected`, if that is given.
 fn check_chain(
     app_key: &AppKey,
-    run: &ContinuationVmProof<SC>,
+    run: &RunProof,
     app_exe_commit: Digest,
     expected: Option<B256>,
 ) -> Result<(), ProverError> {
     const STAGE: &str = "checking the segments' proofs";
-    let proven = verify_app_proof::<Engine>(&app_key.get_app_vk(), run).stage(STAGE)?;
-    if proven != app_exe_commit {
+    if verify_run(app_key, run)? != app_exe_commit {
         return Err(ProverError::proof_system(STAGE, "they are of another guest"));
     }
     let revealed = &run.user_public_values.public_values;
@@ -566,26 +481,8 @@ fn check_release(key: &VerifyingKey) -> Result<(), ProverError> {
 }
 
 /// Key that a proof of the guest is checked with.
-fn verifying_key(app_key: &AppKey, aggregation: &AggProver, app_exe_commit: Digest) -> VerifyingKey {
-    VerifyingKey::new(stark_key(app_key, aggregation, app_exe_commit))
-}
-
-/// The same key as [`verifying_key`], in the proof system's form.
-fn stark_key(app_key: &AppKey, aggregation: &AggProver, app_exe_commit: Digest) -> VmStarkVerifyingKey {
-    let app_vk = app_key.get_app_vk();
-    VmStarkVerifyingKey {
-        mvk: aggregation.internal_recursive_prover.get_vk().as_ref().clone(),
-        baseline: VerificationBaseline {
-            app_exe_commit,
-            memory_dimensions: app_vk.memory_dimensions,
-            num_user_pvs: app_vk.num_user_pvs,
-            app_vk_commit: aggregation.leaf_prover.get_vk_commit(false),
-            leaf_vk_commit: aggregation.internal_for_leaf_prover.get_vk_commit(false),
-            internal_for_leaf_vk_commit: aggregation.internal_recursive_prover.get_vk_commit(false),
-            internal_recursive_vk_commit: aggregation.internal_recursive_prover.get_vk_commit(true),
-            expected_def_hook_commit: None,
-        },
-    }
+fn verifying_key(app_key: &AppKey, aggregation: &Aggregation, app_exe_commit: Digest) -> VerifyingKey {
+    VerifyingKey::new(aggregation.stark_key(app_key, app_exe_commit))
 }
 
 #[cfg(test)]
@@ -628,7 +525,7 @@ mod tests {
         let failed: Result<(), _> = with_checkpoint(&checkpoint, "layer-", || {
             tries.set(tries.get() + 1);
             checkpoint.small("layer-0-0", |_| Ok(())).unwrap();
-            Err(ProverError::Refused("no".to_owned()))
+            Err(VmError::Refused("no".to_owned()).into())
         });
         assert!(failed.is_err() && tries.get() == 2 && checkpoint.keeps("layer-"));
     }

@@ -8,7 +8,7 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 use zeno_guest_evm::{ChainClaim, Unsupported, ValidationError, decode_block, minimize};
-use zeno_prover::{Guest, Prover, ProverError, default_cache_folder};
+use zeno_prover::{Guest, Prover, ProverError, VmError, default_cache_folder};
 use zeno_tests::{
     example, mainnet,
     mutate::Mutator,
@@ -36,8 +36,12 @@ fn agree(input: &[u8], native: Result<&ChainClaim, &ValidationError>) -> Result<
             execution.digest,
             claim.digest()
         )),
-        (Err(error), Err(ProverError::Refused(reason))) if reason.contains(&error.to_string()) => Ok(()),
-        (Err(error), Err(ProverError::Refused(reason))) => {
+        (Err(error), Err(ProverError::Vm(VmError::Refused(reason))))
+            if reason.contains(&error.to_string()) =>
+        {
+            Ok(())
+        }
+        (Err(error), Err(ProverError::Vm(VmError::Refused(reason)))) => {
             Err(format!("native says: {error}; the guest says: {reason}"))
         }
         (native, answer) => Err(format!("native says {native:?}, the guest {answer:?}")),
@@ -115,7 +119,7 @@ fn the_known_attacks() {
         ("system-call-gas.zeno", "the block is invalid"),
     ] {
         match execute(name) {
-            Err(ProverError::Refused(said)) => assert!(said.contains(reason), "{name}: {said}"),
+            Err(ProverError::Vm(VmError::Refused(said))) => assert!(said.contains(reason), "{name}: {said}"),
             other => panic!("{name}: {other:?}"),
         }
     }

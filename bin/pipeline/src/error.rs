@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use zeno_guest_evm::{Subject, ValidationError};
-use zeno_prover::ProverError;
+use zeno_prover::{ProverError, VmError};
 use zeno_srs::SrsError;
 use zeno_verifier::{ProofFileError, VerifyError};
 use zeno_witness_fetch::{EndpointError, FetchError, NotSupported, RpcError};
@@ -189,7 +189,7 @@ impl From<ProverError> for Error {
     fn from(error: ProverError) -> Self {
         match error {
             // Native validation comes first, and ends a verb whose block is invalid.
-            ProverError::Refused(_) => Self::GuestRefused(error),
+            ProverError::Vm(VmError::Refused(_)) => Self::GuestRefused(error),
             _ => Self::Prover(error),
         }
     }
@@ -257,7 +257,7 @@ mod tests {
     /// The guest refuses for other reasons than an invalid block, so its refusal alone is no verdict.
     #[test]
     fn a_refusal_by_the_guest_alone_is_no_verdict() {
-        let error = Error::from(ProverError::Refused("out of memory".to_owned()));
+        let error = Error::from(ProverError::from(VmError::Refused("out of memory".to_owned())));
         assert_eq!(error.verdict(), None);
         assert!(error.to_string().contains("out of memory"), "{error}");
         assert!(error.to_string().contains("native validation accepts the block"), "{error}");

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use zeno_prover::{Cost, Execution, Guest, Profile, Prover, ProverError};
+use zeno_prover::{Cost, Execution, Guest, Profile, Prover, ProverError, VmError};
 
 /// Number of functions in a profile.
 const LARGEST_FUNCTIONS: usize = 25;
@@ -199,7 +199,7 @@ fn run(prover: &Prover, validated: &Validated) -> Result<Execution, Error> {
 /// Names the file in an error that it is no guest.
 fn of_guest(path: Option<&Path>, error: ProverError) -> Error {
     match (path, &error) {
-        (Some(path), ProverError::Elf(_)) => Error::file(path, error),
+        (Some(path), ProverError::Vm(VmError::Elf(_))) => Error::file(path, error),
         _ => error.into(),
     }
 }

@@ -7,13 +7,9 @@ use std::collections::HashMap;
 use elf::{ElfBytes, abi::STT_FUNC, endian::LittleEndian};
 use serde::Serialize;
 
-use crate::{
-    error::{ProverError, Stage},
-    execute::{self, streams},
-    guest::Guest,
-    profile::phases::PHASES,
-    vm::Vm,
-};
+use zeno_vm::{Followed, Vm};
+
+use crate::{error::ProverError, guest::Guest, profile::phases::PHASES};
 
 /// Cost of a part of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -51,32 +47,19 @@ const UNKNOWN: &str = "(no symbol)";
 /// symbols.
 ///
 /// # Errors
-/// [`ProverError::Elf`] when `elf` is no guest or has no symbols, [`ProverError::Refused`] when the guest refuses
-/// the input.
+/// [`VmError::Elf`](zeno_vm::VmError::Elf) when `elf` is no guest or has no symbols,
+/// [`VmError::Refused`](zeno_vm::VmError::Refused) when the guest refuses the input.
 pub(crate) fn profile(vm: &Vm, elf: &[u8], input: &[u8]) -> Result<Profile, ProverError> {
     let code = Code::read(elf)?;
     let guest = Guest::from_elf(elf)?;
-    // This run tells why the guest refuses its input, if it does. The loop below could not.
-    execute::run(&guest, input)?;
-
-    let interpreter = vm.metered_cost_interpreter(&guest.exe).stage("loading the guest")?;
-    let mut state = interpreter.create_initial_vm_state(streams(input));
-    let mut context = vm.build_metered_cost_ctx().with_max_execution_cost(0);
-    let mut calls = Calls::new(code.function(state.pc()));
-    loop {
-        let pc = state.pc();
-        // With this limit, a run stops after one instruction.
-        (context.cost, context.instret) = (0, 0);
-        (context, state) =
-            interpreter.execute_metered_cost_from_state(state, context).stage("running one instruction")?;
-        calls.spend(Cost { instructions: context.instret, cells: context.cost });
-        // Only the instruction that ends the program leaves the program counter unchanged. A jump to itself would have
-        // kept the guest from ending above.
-        if state.pc() == pc {
-            return Ok(calls.profile(&code));
+    let mut calls = Calls::new(code.function(guest.exe.pc_start));
+    vm.follow(&guest.exe, input, &mut |Followed { pc, next, instructions, cells }| {
+        calls.spend(Cost { instructions, cells });
+        if next != pc {
+            calls.step(&code, pc, next);
         }
-        calls.step(&code, pc, state.pc());
-    }
+    })?;
+    Ok(calls.profile(&code))
 }
 
 /// Tree of the calls of a run, and the run's position in it.
@@ -186,7 +169,7 @@ impl Code {
         let text = file
             .section_header_by_name(".text")
             .map_err(invalid)?
-            .ok_or_else(|| ProverError::Elf("it has no section .text".to_owned()))?;
+            .ok_or_else(|| ProverError::elf("it has no section .text"))?;
         let (bytes, _) = file.section_data(&text).map_err(invalid)?;
         let words = bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect::<Vec<_>>();
         let base = text.sh_addr as u32;
@@ -233,7 +216,7 @@ impl Code {
 }
 
 fn invalid(error: elf::ParseError) -> ProverError {
-    ProverError::Elf(error.to_string())
+    ProverError::elf(error)
 }
 
 /// Functions of an ELF file, by address.
@@ -241,7 +224,7 @@ fn symbols(file: &ElfBytes<'_, LittleEndian>) -> Result<Vec<Symbol>, ProverError
     let (table, names) = file
         .symbol_table()
         .map_err(invalid)?
-        .ok_or_else(|| ProverError::Elf("it has no symbols; build it without `strip`".to_owned()))?;
+        .ok_or_else(|| ProverError::elf("it has no symbols; build it without `strip`"))?;
     let mut symbols = Vec::new();
     for symbol in table.iter().filter(|symbol| symbol.st_symtype() == STT_FUNC && symbol.st_size > 0) {
         let name = names.get(symbol.st_name as usize).map_err(invalid)?;

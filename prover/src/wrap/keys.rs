@@ -15,6 +15,7 @@ use tracing::warn;
 use zeno_halo2::KeyFault;
 use zeno_srs::Srs;
 use zeno_verifier::{ChainClaim, EvmVerifyingKey, VerifyingKey, key_folder, make_private_folder};
+use zeno_vm::RootProof;
 
 use crate::{
     cache_dir,
@@ -24,7 +25,7 @@ use crate::{
     keys,
     progress::Step,
     prove::{Prover, Timings},
-    wrap::{KzgParams, RootProof, StaticVerifier, Wrapper, static_verifier},
+    wrap::{KzgParams, StaticVerifier, Wrapper, static_verifier},
 };
 
 /// Keys that belong to the installed SRS: a folder with two files for each circuit.
@@ -233,7 +234,7 @@ impl Prover {
         let run = self.run(&guest, &[], None, &checkpoint, &mut untold)?;
         let ((root, proof), _) = self.root(&run)?;
         Ok(Example {
-            internal_recursive: run.aggregation.internal_recursive_prover.get_vk().as_ref().clone(),
+            internal_recursive: run.aggregation.last_verifying_key().as_ref().clone(),
             root: root.verifying_key().as_ref().clone(),
             proof,
         })

@@ -8,7 +8,6 @@
 mod keys;
 mod params;
 mod prove;
-mod root;
 mod static_verifier;
 #[cfg(test)]
 mod tests;
@@ -16,6 +15,5 @@ mod wrapper;
 
 pub use keys::Setup;
 pub(crate) use params::KzgParams;
-pub(crate) use root::{Root, RootProof};
 pub(crate) use static_verifier::StaticVerifier;
 pub(crate) use wrapper::Wrapper;

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 use halo2curves::{bn256::Fr, ff::PrimeField};
 use tracing::info;
 use zeno_verifier::{ChainClaim, PROOF_SYSTEM, ProofFile, ProofKind, SrsOrigin, UnknownSrs, verify_evm};
+use zeno_vm::{Root, RootProof};
 
 use crate::{
     error::{ProverError, guarded},
+    keys,
     progress::Step,
     prove::{EvmTimings, PROVER, Proved, Prover, Run, Timings},
     wrap::{
-        Root, RootProof, StaticVerifier,
+        StaticVerifier,
         wrapper::{LIMBS, WrapperProof},
     },
 };
@@ -89,7 +91,7 @@ impl Prover {
     pub(crate) fn root(&self, run: &Run) -> Result<((Root, RootProof), Duration), ProverError> {
         let app_key = self.app_key(&mut Timings::default())?;
         self.timed(Step::Root, || {
-            let root = Root::open(&self.cache, app_key, &run.aggregation, || Ok(run.stark.clone()))?;
+            let root = keys::root(&self.cache, app_key, &run.aggregation, || Ok(run.stark.clone()))?;
             let proof = root.prove(self.backend, &run.aggregation, run.stark.clone())?;
             Ok((root, proof))
         })

@@ -31,11 +31,12 @@ use snark_verifier_sdk::{
 };
 use tracing::{info, warn};
 use zeno_halo2::{ProvingKey, SrsPoints, keygen, prove};
+use zeno_vm::{RootProof, verify_root};
 
 use crate::{
     cache_dir,
     error::{ProverError, Stage},
-    wrap::{KzgParams, RootProof, root},
+    wrap::KzgParams,
 };
 
 /// Content of the circuit's file. The key's polynomials are in another file.
@@ -188,7 +189,7 @@ impl StaticVerifier {
 
     /// Checks that the circuit can verify a root proof, and that the proof has the public values `expected`.
     pub(crate) fn check_root(&self, root: &RootProof, expected: &[Fr]) -> Result<(), String> {
-        root::verify(self.root_key(), root)?;
+        verify_root(self.root_key(), root)?;
         if log_heights_per_air_from_proof(root) != self.circuit.verifier.log_heights_per_air {
             return Err("its tables have other heights than the static verifier's".to_owned());
         }

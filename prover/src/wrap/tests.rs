@@ -20,11 +20,12 @@ use openvm_static_verifier::{StaticVerifierCircuit, StaticVerifierShape, log_hei
 use rand_core::OsRng;
 use zeno_cpu_backend::RootEngine;
 use zeno_halo2::MemorySrs;
+use zeno_vm::RootProof;
 
 use crate::{
     cache_dir,
     checkpoint::Checkpoint,
-    wrap::{KzgParams, RootProof, StaticVerifier, static_verifier},
+    wrap::{KzgParams, StaticVerifier, static_verifier},
 };
 
 /// Number of values that a guest reveals.

@@ -1,7 +1,7 @@
 //! Guest in the VM as a judge.
 
 use std::path::Path;
-use zeno_prover::{Guest, Prover, ProverError, default_cache_folder};
+use zeno_prover::{Guest, Prover, ProverError, VmError, default_cache_folder};
 use zeno_tests::{
     judge::Verdict,
     worlds::judges::{Judge, Refusal},
@@ -39,7 +39,7 @@ impl Judge for Vm {
         match self.0.execute(input) {
             Ok(execution) => Verdict::Valid(execution.digest),
             // The guest refuses an input by a panic.
-            Err(ProverError::Refused(reason)) => Verdict::Panicked(reason),
+            Err(ProverError::Vm(VmError::Refused(reason))) => Verdict::Panicked(reason),
             Err(error) => Verdict::Died(error.to_string()),
         }
     }

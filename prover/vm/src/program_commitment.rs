@@ -13,16 +13,15 @@ use openvm_stark_backend::{
 };
 
 use crate::{
-    error::{ProverError, Stage},
-    vm::{DeviceBackend, Exe, Vm},
+    error::{Stage, VmError},
+    types::{DeviceBackend, Exe, Machine},
 };
 
-/// Commits to a program, with the same result as [`Vm::commit_program_on_device`]. It uses this project's device,
-/// whichever the VM has, which saves a second before the first segment.
+/// Commits to a program, with the same result as [`Machine::commit_program_on_device`], on this project's device.
 ///
 /// # Errors
-/// [`ProverError::ProofSystem`] when the program is too large for the stacked matrix.
-pub(crate) fn commit(vm: &Vm, exe: &Exe) -> Result<CommittedTraceData<DeviceBackend>, ProverError> {
+/// [`VmError::ProofSystem`] when the program is too large for the stacked matrix.
+pub(crate) fn commit(vm: &Machine, exe: &Exe) -> Result<CommittedTraceData<DeviceBackend>, VmError> {
     let trace = table(exe);
     let engine = zeno_cpu_backend::Engine::new(vm.engine.params().clone());
     let (commitment, data) = engine.device().commit(&[&trace]).stage("committing to the guest's program")?;
@@ -43,24 +42,4 @@ fn table(exe: &Exe) -> RowMajorMatrix<F> {
         [F::from_u32(pc), opcode.to_field(), a, b, c, d, e, f, g]
     });
     RowMajorMatrix::new(values.collect(), ProgramExecutionCols::<F>::width())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        guest::Guest,
-        vm::{app_config, build_vm},
-    };
-    use openvm_sdk::keygen::AppProvingKey;
-
-    #[test]
-    fn the_commitment_is_openvms() {
-        let key = AppProvingKey::keygen(app_config().unwrap()).unwrap();
-        let vm = build_vm(&key.app_vm_pk).unwrap();
-        let exe = &Guest::committed().unwrap().exe;
-        let (ours, reference) = (commit(&vm, exe).unwrap(), vm.commit_program_on_device(&exe.program));
-        assert_eq!(ours.commitment, reference.commitment);
-        assert_eq!(ours.trace, reference.trace);
-    }
 }

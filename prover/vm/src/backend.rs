@@ -1,0 +1,55 @@
+//! Implementations of the proof system's device: this project's, and OpenVM's as the reference.
+
+use openvm_continuations::{RootSC, prover::RootCpuProver};
+use openvm_cpu_backend::CpuBackend;
+use openvm_stark_backend::{StarkEngine, prover::ProvingContext};
+use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::BabyBearBn254Poseidon2CpuEngine;
+
+use crate::{
+    error::{Stage, VmError},
+    types::{DeviceBackend, Machine, RootProof, StarkProof},
+};
+
+/// Device that computes proofs. Both devices make the same proofs, byte for byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// `zeno-cpu-backend`, this project's.
+    #[default]
+    Zeno,
+    /// `openvm-cpu-backend`, OpenVM's own: slower, and the reference.
+    Reference,
+}
+
+impl Backend {
+    /// Proves one segment from its filled tables.
+    pub(crate) fn prove_segment(
+        self,
+        machine: &Machine,
+        tables: ProvingContext<DeviceBackend>,
+    ) -> Result<StarkProof, VmError> {
+        const STAGE: &str = "proving a segment";
+        match self {
+            Self::Zeno => zeno_cpu_backend::Engine::new(machine.engine.params().clone())
+                .prove(machine.pk(), tables)
+                .stage(STAGE),
+            Self::Reference => machine.engine.prove(machine.pk(), tables).stage(STAGE),
+        }
+    }
+
+    /// Proves the root circuit from its filled tables.
+    pub(crate) fn prove_root(
+        self,
+        prover: &RootCpuProver,
+        tables: ProvingContext<CpuBackend<RootSC>>,
+    ) -> Result<RootProof, VmError> {
+        match self {
+            Self::Zeno => {
+                prover.root_prove_from_ctx(tables, &prover.create_engine::<zeno_cpu_backend::RootEngine>())
+            }
+            Self::Reference => {
+                prover.root_prove_from_ctx(tables, &prover.create_engine::<BabyBearBn254Poseidon2CpuEngine>())
+            }
+        }
+        .stage("making the root proof")
+    }
+}
