@@ -2,14 +2,15 @@
 
 use crate::chains;
 use alloy_primitives::B256;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::ops::Deref;
 use zeno_guest_evm::ChainClaim;
 use zeno_verifier::Release;
 
 /// A claim. It serializes with its digest, and with the field names of the contracts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim(pub ChainClaim);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Claim(#[serde(with = "Fields")] pub ChainClaim);
 
 impl Deref for Claim {
     type Target = ChainClaim;
@@ -19,49 +20,21 @@ impl Deref for Claim {
     }
 }
 
-impl Serialize for Claim {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // A mirror, because the claim's own type belongs to the guest program, which has no serde.
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Mirror {
-            chain_id: u64,
-            chain_spec: B256,
-            first_parent_hash: B256,
-            last_block_hash: B256,
-            last_block_number: u64,
-            last_state_root: B256,
-            last_receipts_root: B256,
-            last_timestamp: u64,
-            block_count: u64,
-            digest: B256,
-        }
-        let digest = self.digest();
-        let ChainClaim {
-            chain_id,
-            chain_spec,
-            first_parent_hash,
-            last_block_hash,
-            last_block_number,
-            last_state_root,
-            last_receipts_root,
-            last_timestamp,
-            block_count,
-        } = self.0;
-        let mirror = Mirror {
-            chain_id,
-            chain_spec,
-            first_parent_hash,
-            last_block_hash,
-            last_block_number,
-            last_state_root,
-            last_receipts_root,
-            last_timestamp,
-            block_count,
-            digest,
-        };
-        mirror.serialize(serializer)
-    }
+/// The claim's fields as they serialize. The claim's own type belongs to the guest program, which has no serde.
+#[derive(Serialize)]
+#[serde(remote = "ChainClaim", rename_all = "camelCase")]
+struct Fields {
+    chain_id: u64,
+    chain_spec: B256,
+    first_parent_hash: B256,
+    last_block_hash: B256,
+    last_block_number: u64,
+    last_state_root: B256,
+    last_receipts_root: B256,
+    last_timestamp: u64,
+    block_count: u64,
+    #[serde(getter = "ChainClaim::digest")]
+    digest: B256,
 }
 
 /// The block and the chain of a claim.
@@ -116,5 +89,39 @@ impl ProgramReport {
             app_exe_commitment,
             app_vm_commitment,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_serializes_with_all_fields_and_its_digest() {
+        let [chain_spec, first_parent_hash, last_block_hash, last_state_root, last_receipts_root] =
+            [1, 2, 3, 4, 5].map(B256::repeat_byte);
+        let claim = ChainClaim {
+            chain_id: 6,
+            chain_spec,
+            first_parent_hash,
+            last_block_hash,
+            last_block_number: 7,
+            last_state_root,
+            last_receipts_root,
+            last_timestamp: 8,
+            block_count: 9,
+        };
+        let json = serde_json::to_string(&Claim(claim)).unwrap();
+        let expected = format!(
+            "{{\"chainId\":6,\"chainSpec\":\"{chain_spec}\",\"firstParentHash\":\"{first_parent_hash}\",\
+             \"lastBlockHash\":\"{last_block_hash}\",\"lastBlockNumber\":7,\"lastStateRoot\":\"{last_state_root}\",\
+             \"lastReceiptsRoot\":\"{last_receipts_root}\",\"lastTimestamp\":8,\"blockCount\":9,\
+             \"digest\":\"{}\"}}",
+            claim.digest()
+        );
+        assert_eq!(json, expected);
+        // One word of the encoding for each field.
+        let fields = serde_json::from_str::<serde_json::Value>(&json).unwrap();
+        assert_eq!(fields.as_object().unwrap().len(), ChainClaim::ENCODED_LEN / 32 + 1);
     }
 }
