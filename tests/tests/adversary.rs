@@ -63,8 +63,8 @@ fn everybody_agrees_about_made_up_worlds() {
     let memory = tally.refused_for(&Unsupported::Memory);
     assert!(tally.valid >= 100, "only {} worlds are valid", tally.valid);
     assert!(memory >= 1, "no world is refused for its memory");
-    assert!(compared("zkVM") >= 3, "only {} worlds were seen by the virtual machine", compared("zkVM"));
-    assert!(tally.slow_valid >= 1, "no valid world was seen by the virtual machine");
+    assert!(compared("zkVM") >= 3, "only {} worlds were seen by the VM", compared("zkVM"));
+    assert!(tally.slow_valid >= 1, "no valid world was seen by the VM");
     assert!(
         judge.is_none() || compared("32 bits") == tally.worlds,
         "the 32-bit judge did not see all worlds"

@@ -40,7 +40,7 @@ pub enum VerifyError {
         expected: B256,
     },
     /// Another virtual machine, or one with other parameters, made the proof.
-    #[error("proof of another virtual machine: its commitment is {proof}, expected {expected}")]
+    #[error("proof of another VM: its commitment is {proof}, expected {expected}")]
     OtherMachine {
         /// The commitment in the file.
         proof: B256,

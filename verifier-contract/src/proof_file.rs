@@ -207,7 +207,7 @@ impl ProofFile {
         }
         let claim = rest.array("the claim")?;
         let app_exe_commitment = rest.array("the program's commitment")?.into();
-        let app_vm_commitment = rest.array("the machine's commitment")?.into();
+        let app_vm_commitment = rest.array("the VM's commitment")?.into();
         let proof_system = rest.text("the proof system's name")?;
         let prover = rest.text("the prover's name")?;
         let srs = match kind {

@@ -26,7 +26,7 @@ static WITHDRAWN: [Withdrawn; 1] = [Withdrawn {
         b256!("0x004a7cd88e6985d246eefbf20e82111bd3fe0c6f10d58157c26f60821729583b"),
         b256!("0x003a38301201a5ae8e7b2210200a4dcc7d78d4c388115916b79c36ea9afbc166"),
     ],
-    reason: "any claim can be forged with it, because the EVM's memory wraps around in its 32-bit machine; prove the \
+    reason: "any claim can be forged with it, because the EVM's memory wraps around in its 32-bit VM; prove the \
              block again with this program",
 }];
 

@@ -26,7 +26,7 @@ use zeno_verifier::{
 fn the_committed_contracts_are_those_of_the_committed_key() {
     let key = EvmVerifyingKey::insecure_dev().unwrap();
     let guest = VerifyingKey::committed().unwrap();
-    let remedy = "another guest or machine: run `zeno setup` under the development SRS, and put verifying-key in the \
+    let remedy = "another guest or VM: run `zeno setup` under the development SRS, and put verifying-key in the \
                   place of the committed one";
     assert!(key.is_insecure());
     assert_eq!(key.app_exe_commitment(), guest.app_exe_commitment(), "{remedy}");

@@ -101,7 +101,7 @@ impl EvmKey {
     ) -> Result<Vec<Self>, Error> {
         if options.is_empty() && file.release().is_none() {
             return Err(Error::other(format_args!(
-                "the proof is not accepted: it is of a program that this one doesn't know (guest {}, machine {}); a newer zeno may \
+                "the proof is not accepted: it is of a program that this one doesn't know (guest {}, VM {}); a newer zeno may \
                  know it, or --key-digest name its key",
                 file.app_exe_commitment, file.app_vm_commitment
             )));

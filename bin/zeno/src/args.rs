@@ -331,7 +331,7 @@ pub(crate) enum WitnessMethod {
 pub(crate) struct ExecuteArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Run this guest instead of the one built in: an ELF file for the same machine, as `scripts/build-guest` makes it.
+    /// Run this guest instead of the one built in: an ELF file for the same VM, as `scripts/build-guest` makes it.
     #[arg(long, value_name = "ELF")]
     pub(crate) guest: Option<PathBuf>,
     /// Follow every instruction, list the phases and functions that they belong to, and draw a flame graph into this
@@ -346,7 +346,7 @@ pub(crate) struct ExecuteArgs {
 /// Unit of the cost of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CostArg {
-    /// Instructions of the virtual machine.
+    /// Instructions of the VM.
     #[default]
     Instructions,
     /// Cells of the tables that the instructions fill.

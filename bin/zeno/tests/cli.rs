@@ -282,7 +282,7 @@ fn proves_and_verifies_the_example() {
         assert_eq!((status, value.get("valid")), (2, None), "{what}: {value}");
     };
     undecided("another guest", &alter(&|file| file.app_exe_commitment.0[0] ^= 1));
-    undecided("another machine", &alter(&|file| file.app_vm_commitment.0[0] ^= 1));
+    undecided("another VM", &alter(&|file| file.app_vm_commitment.0[0] ^= 1));
     undecided("another proof system", &alter(&|file| file.proof_system = "openvm 1.4".to_owned()));
 
     let bytes = std::fs::read(folder.path().join("example.proof")).unwrap();

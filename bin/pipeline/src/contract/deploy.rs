@@ -200,7 +200,7 @@ fn describe(key: &EvmVerifyingKey) -> String {
         None => "a release that this program doesn't know".to_owned(),
     };
     format!(
-        "for the key {} ({}), {release}: guest {}, machine {}",
+        "for the key {} ({}), {release}: guest {}, VM {}",
         key.digest(),
         key.origin(),
         key.app_exe_commitment(),

@@ -209,7 +209,7 @@ pub(super) fn program(sheet: &mut Sheet, program: &ProgramReport) {
     };
     sheet.fact("release", release);
     sheet.fact("guest", program.app_exe_commitment);
-    sheet.fact("machine", program.app_vm_commitment);
+    sheet.fact("VM", program.app_vm_commitment);
 }
 
 /// Adds a verifying key of EVM proofs.
