@@ -14,23 +14,16 @@ use crate::error::VmError;
 pub const LOG_STACKED_HEIGHT: usize = 21;
 
 /// Memory that proving one segment may take by the VM's estimate, in bytes. A run is cut so that each segment stays
-/// below. The estimate is made for another prover (a GPU's) and too low for this one by a factor of 2.4.
-///
-/// Measured with mainnet block 22615247 (16.5 million instructions). The peak is its fullest segment's, with OpenVM's
-/// backend; ours takes 4.9 GB at 3 GiB:
-///
-/// | limit | segments | interactions of most segments | peak |
-/// |---|---|---|---|
-/// | 1.5 GB | 76 | less than 2^24 | 3.9 GB |
-/// | 2 GB | 42 | less than 2^24 | 3.9 GB, and 6.6 GB for two of them |
-/// | 3 GiB | 25 | less than 2^25 | 7.3 GB |
+/// below. The estimate is of another prover, a GPU's, so it is no figure of the memory that a segment takes here.
 ///
 /// Most of a segment's memory and time goes to its interactions, whose count is rounded up to a power of two. At 3 GiB
-/// most segments are just below one.
+/// most segments are just below 2^25. On 2026-11-24 the segments of mainnet block 22615247 took 2.8 to 4.3 GB each with
+/// this backend, and a leaf that aggregates their proofs 7.3 GB: a lower limit would not lower the peak.
+/// `docs/benchmarks/history.md` has these figures, and those of other limits with OpenVM's backend.
 pub const SEGMENT_MEMORY: usize = 3 << 30;
 
-/// Bound on a segment's interactions, padding included. With 2^25 and more, a segment takes 12 GB. A loop over a
-/// software Keccak reaches that at 3 GiB.
+/// Bound on a segment's interactions, padding included. A segment with 2^25 and more took 12 GB with OpenVM's backend, on
+/// 2026-11-22, since its interactions are rounded up to 2^26. A loop over a software Keccak reaches the bound at 3 GiB.
 pub(crate) const SEGMENT_INTERACTIONS: u64 = 1 << 25;
 
 /// Content of `config/vm.toml` when this program was built.
