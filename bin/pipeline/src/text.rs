@@ -21,7 +21,8 @@ pub fn path(path: &Path) -> String {
     whole(&path.to_string_lossy())
 }
 
-/// Returns a text of any length with every such character escaped by its code point, so that no two texts look alike.
+/// Returns a foreign text at its full length, with every character that a terminal would obey or not show written as its
+/// code point, such as `\u{1b}`. Unlike [`printable`], this keeps names apart that differ in such a character alone.
 pub fn whole(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

@@ -41,7 +41,8 @@ pub(crate) fn check_supported(cs: &ConstraintSystem<Fr>, k: u32) -> Result<(), E
     Ok(())
 }
 
-/// Number of the first rows, which a circuit may fill. The others are for blinding.
+/// Count of the rows that a circuit may assign: `0` to one before this count, of the 2^k. In the rows after them, advice
+/// columns have random values, which hide the witness, and the permutation and lookup arguments end.
 pub(crate) fn usable_rows(cs: &ConstraintSystem<Fr>, k: u32) -> usize {
     (1 << k) - (cs.blinding_factors() + 1)
 }

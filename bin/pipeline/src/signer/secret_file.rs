@@ -18,8 +18,10 @@ const STICKY: u32 = 0o1000;
 /// User id of the superuser.
 const ROOT: u32 = 0;
 
-/// Reads a file of at most `limit` bytes whose mode has none of the bits `forbidden` for its group and others. The mode of
-/// other files than regular ones, such as a pipe from another program, means nothing.
+/// Reads a file of at most `limit` bytes. A regular file is refused if its mode has one of the bits `forbidden`, which are
+/// [`OTHERS`] for a secret, and [`OTHERS_WRITE`] for a file whose content is encrypted. The file of a secret is also refused
+/// if another user owns it or can replace it. A pipe or a device is read without these checks: its mode doesn't say who
+/// wrote what it gives.
 pub(super) fn read(path: &Path, forbidden: u32, limit: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let failed = |error| Error::file(path, format_args!("can't be read: {error}"));
     let file = File::open(path).map_err(failed)?;

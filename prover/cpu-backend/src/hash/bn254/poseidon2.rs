@@ -1,15 +1,20 @@
 //! Poseidon2 (<https://eprint.iacr.org/2023/323>) of widths 2 and 3 over BN254's scalar field, with the S-box `x^5`.
-//! Several states are permuted at once, as factors in the lanes of a kernel, whose products are factors again.
+//! Each lane of a kernel permutes a state of its own. The states' elements are *factors*, the one of the two forms in
+//! [`Lanes`] whose products have the same form again.
 //!
-//! Bounds. The largest sums have four settled values and fifth powers, counted with multiplicity, and a constant; or
-//! three fifth powers and two settled values. [`Lanes::fit`] and [`settle`](zeno_bn254::LazyArithmetic::settle) accept
-//! them:
+//! Bounds. The kernels don't reduce sums. A sum has to be small enough for what comes next: for [`Lanes::fit`] before
+//! the S-box, for [`settle`](zeno_bn254::LazyArithmetic::settle) elsewhere. The largest sums, counted by terms, are
 //!
-//! - AVX2. The square of a settled value is below `1.11 p`, and the square of that below `1.48 p`. Its product with a
-//!   settled value, the fifth power, is below `1.3 p`. Four of these and a constant are below `5.7 p`, with limbs of
-//!   five times a settled value's.
-//! - AVX-512 IFMA, where sums needn't be settled to be multiplied. For a sum below `7 p`, the three powers are below
-//!   `1.8 p`, `1.2 p` and `1.3 p`.
+//! - before the S-box, four fifth powers or settled elements, and a round constant;
+//! - in a partial round of width 3, one fifth power and four settled elements: `a + b + 3c`.
+//!
+//! They are small enough:
+//!
+//! - AVX2. `fit` settles the sum. The square of a settled element is below `1.11 p`, and the fourth power below
+//!   `1.48 p`. The fifth power, which is its product with the settled element, is below `1.3 p`. Four of these and a
+//!   constant are below `5.7 p`, and their limbs are five times a settled element's. Those are the limits.
+//! - AVX-512 IFMA. `fit` leaves the sum as it is, if that is below `7 p`. Its square, fourth and fifth power are then
+//!   below `1.8 p`, `1.2 p` and `1.3 p`, so that the next sum is below `7 p` as well.
 
 use openvm_stark_sdk::config::bn254_poseidon2::{
     Poseidon2Bn254Constants, default_bn254_poseidon2_width2_constants,
@@ -19,10 +24,13 @@ use zeno_bn254::Lanes;
 
 use super::field::element;
 
-/// Round constants of the permutation of width `T`, as factors of a kernel.
+/// Round constants of the permutation of width `T`, in the kernel's form.
 pub(super) struct Poseidon2<L: Lanes, const T: usize> {
+    /// Constants of the full rounds at the beginning, one for each element of the state.
     initial: Vec<[L::Factor; T]>,
+    /// Constants of the partial rounds, each for the state's first element.
     internal: Vec<L::Factor>,
+    /// Constants of the full rounds at the end.
     terminal: Vec<[L::Factor; T]>,
 }
 
