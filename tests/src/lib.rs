@@ -15,6 +15,7 @@ pub mod official;
 pub mod rejection;
 pub mod replay;
 pub mod rpc_server;
+pub mod signals;
 #[path = "../../verifier-contract/tests/solidity/mod.rs"]
 pub mod solidity;
 pub mod worlds;

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 use zeno_guest_evm::{Block, ChainSpec, StatelessInput, decode_block};
+use zeno_tests::signals;
 
 /// `zeno` in `folder`, without the environment's variables about nodes.
 fn command(folder: &Path, args: &[&str]) -> Command {
@@ -197,6 +198,7 @@ fn an_invalid_block_exits_with_1() {
 
 /// Starts a proof, and sends it a signal as soon as its progress says `at`. Returns its status and its words.
 fn signal_at(folder: &Path, args: &[&str], at: &str, signal: &str) -> (Option<i32>, Vec<String>) {
+    signals::require_heard(&[signal]);
     let mut process = Command::new(env!("CARGO_BIN_EXE_zeno"))
         .args(args)
         .current_dir(folder)
@@ -484,6 +486,7 @@ fn silent_node() -> (TcpListener, String) {
 #[cfg(target_os = "linux")]
 #[test]
 fn signals_are_told_as_well() {
+    signals::require_heard(&["INT", "TERM", "HUP"]);
     let folder = tempfile::tempdir().unwrap();
     let (node, url) = silent_node();
     let run = |mut command: Command, signals: &[&str]| {

@@ -23,7 +23,7 @@ use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block};
 use zeno_tests::{
     anvil,
     rpc_server::{Call, Reply, RpcServer},
-    solidity,
+    signals, solidity,
     wrapper::{self, APP_EXE, APP_VM, Wrapper},
 };
 use zeno_verifier::{
@@ -974,6 +974,7 @@ fn a_stuck_transaction_is_replaced() {
 #[test]
 fn an_interrupted_deployment_names_its_transaction() {
     let Some(anvil) = Anvil::start(&["--no-mining"]) else { return };
+    signals::require_heard(&["INT"]);
     let zeno = Zeno::new(anvil.url());
     let child = zeno.spawn(&DEPLOY);
     anvil.wait_for("a transaction", |anvil| anvil.pending().len() == 1);
