@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod options;
 mod rate_limit;
 mod retry;
+mod tls;
 
 use crate::{
     json::parse,
@@ -83,15 +84,15 @@ impl Rpc {
         if endpoint.exposes_secrets() {
             warn!(%endpoint, "the key of this node goes over the network in the clear: name the node by https if it has it");
         }
-        // Fails where the process has a provider already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let failed = |error: &dyn std::error::Error| EndpointError::Client(endpoint.scrub(&causes(error)));
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config().map_err(|error| failed(&error))?)
             .timeout(options.timeout)
             // A redirect could carry the headers' secrets elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("zeno/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| EndpointError::Client(endpoint.scrub(&causes(&error.without_url()))))?;
+            .map_err(|error| failed(&error.without_url()))?;
         let units = u32::try_from(options.max_answer_bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1);
         Ok(Self {
             http,
@@ -455,6 +456,13 @@ mod tests {
 
     fn rpc() -> Rpc {
         Rpc::new(&RpcOptions::new("http://localhost:8545")).unwrap()
+    }
+
+    /// Programs that use this library, or another library in them, choose their provider themselves.
+    #[test]
+    fn a_client_sets_nothing_for_the_process() {
+        rpc();
+        assert!(rustls::crypto::CryptoProvider::get_default().is_none());
     }
 
     fn result(body: &str) -> Result<Option<String>, Failure> {
