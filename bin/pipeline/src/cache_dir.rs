@@ -1,8 +1,8 @@
 //! The cache folder: keys, the SRS, fetched inputs and unfinished work.
 
-use crate::{error::Error, event::Event, observer::Observer};
+use crate::{error::Error, event::Event, observer::Observer, setting::Setting};
 use std::path::PathBuf;
-use zeno_prover::{check_folder, prepare_folder};
+use zeno_prover::{FolderError, check_folder, prepare_folder};
 use zeno_verifier::key_folder;
 
 /// Folder of the fetched inputs, in the cache folder.
@@ -27,8 +27,9 @@ impl CacheDir {
     pub fn required(&self) -> Result<PathBuf, Error> {
         self.prepared()?.ok_or_else(|| {
             Error::other(format_args!(
-                "there is no place for keys and unfinished work: {VARIABLES}; name a folder with --cache-dir"
+                "there is no place for keys and unfinished work: {VARIABLES}; name a folder"
             ))
+            .with_settings([Setting::CacheDir])
         })
     }
 
@@ -39,7 +40,8 @@ impl CacheDir {
     pub(crate) fn optional(&self, observer: &dyn Observer) -> Result<Option<PathBuf>, Error> {
         let folder = self.prepared()?;
         if folder.is_none() {
-            observer.notify(Event::Note(format!("nothing is kept: {VARIABLES}; --cache-dir names a folder")));
+            observer
+                .notify(Event::Note(format!("nothing is kept: no cache folder is named, and {VARIABLES}")));
         }
         Ok(folder)
     }
@@ -51,20 +53,26 @@ impl CacheDir {
 
     /// The folder of keys in a cache folder that is checked, and not made.
     pub(crate) fn keys(&self) -> Result<Option<PathBuf>, Error> {
-        let folder = self.named()?.map(|folder| check_folder(&folder)).transpose().map_err(Error::other)?;
+        let folder = self.named()?.map(|folder| check_folder(&folder)).transpose().map_err(refused)?;
         Ok(folder.map(|folder| key_folder::root(&folder)))
     }
 
     fn prepared(&self) -> Result<Option<PathBuf>, Error> {
-        self.named()?.map(|folder| prepare_folder(&folder)).transpose().map_err(Error::other)
+        self.named()?.map(|folder| prepare_folder(&folder)).transpose().map_err(refused)
     }
 
     fn named(&self) -> Result<Option<PathBuf>, Error> {
         match &self.0 {
             Some(folder) if folder.as_os_str().is_empty() => {
-                Err(Error::other("--cache-dir is empty; name a folder"))
+                Err(Error::other("the name of the cache folder is empty; name a folder")
+                    .with_settings([Setting::CacheDir]))
             }
             folder => Ok(folder.clone()),
         }
     }
+}
+
+/// The error of a folder that others may write to.
+fn refused(error: FolderError) -> Error {
+    Error::other(error).with_settings([Setting::CacheDir])
 }

@@ -1,6 +1,6 @@
 //! The chains that this program knows by name.
 
-use crate::{error::Error, files, text};
+use crate::{error::Error, files, setting::Setting, text};
 use alloy_primitives::B256;
 use std::{ffi::OsStr, path::Path};
 use tracing::warn;
@@ -71,7 +71,8 @@ pub fn by_name(chain: impl AsRef<OsStr>) -> Result<(String, ChainSpec), Error> {
     }
     if chain.to_string_lossy().contains("://") {
         // It may hold a key.
-        return Err(Error::other("a URL is given as the chain; name the node with --rpc-url"));
+        return Err(Error::other("a URL is given as the chain; if it is the node's, name it as that")
+            .with_settings([Setting::Node]));
     }
     let path = Path::new(chain);
     if !path.exists() {

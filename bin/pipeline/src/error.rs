@@ -1,6 +1,6 @@
 //! Reasons why a verb has no outcome.
 
-use crate::text;
+use crate::{setting::Setting, text};
 use std::{
     fmt::Display,
     path::{Path, PathBuf},
@@ -11,7 +11,8 @@ use zeno_srs::SrsError;
 use zeno_verifier::{ProofFileError, VerifyError};
 use zeno_witness_fetch::{EndpointError, FetchError, NotSupported, RpcError};
 
-/// Reason why a verb has no outcome: a sentence that names the subject, its value and the remedy.
+/// Reason why a verb has no outcome: a sentence that names the subject, its value and the remedy. It names no option;
+/// [`settings`](Self::settings) has those that it is about.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +32,7 @@ pub enum Error {
     #[error(transparent)]
     Rpc(Box<RpcError>),
     /// The input is of another chain than the expected one.
-    #[error("{what} is of {actual}, and --chain expects {expected}")]
+    #[error("{what} is of {actual}, and {expected} is expected")]
     OtherChain {
         /// The input.
         what: String,
@@ -86,6 +87,14 @@ pub enum Error {
         /// The error.
         source: Box<Self>,
     },
+    /// An error that is about options of the verb.
+    #[error("{source}")]
+    WithSettings {
+        /// The error.
+        source: Box<Self>,
+        /// The options.
+        settings: Vec<Setting>,
+    },
     /// Any other reason, such as an option, a key or a contract that is not accepted.
     #[error("{0}")]
     Other(String),
@@ -118,6 +127,26 @@ impl Error {
         Self::InFile { path: path.to_owned(), source: Box::new(self) }
     }
 
+    /// The same error, about these options of the verb.
+    pub(crate) fn with_settings(self, settings: impl IntoIterator<Item = Setting>) -> Self {
+        Self::WithSettings { source: Box::new(self), settings: settings.into_iter().collect() }
+    }
+
+    /// The same sentence, continued after a semicolon, about the same options. It is no verdict.
+    pub(crate) fn continued(self, clause: impl Display) -> Self {
+        Self::other(format_args!("{self}; {clause}")).with_settings(self.settings())
+    }
+
+    /// The options of the verb that the error is about: those whose names a user needs for the remedy.
+    pub fn settings(&self) -> Vec<Setting> {
+        match self {
+            Self::WithSettings { source, settings } => [source.settings(), settings.clone()].concat(),
+            Self::InFile { source, .. } => source.settings(),
+            Self::OtherChain { .. } => vec![Setting::Chain],
+            _ => Vec::new(),
+        }
+    }
+
     /// The verdict on the block or the proof. `None` stands for anything else: usage, network, files, and a fork, a release,
     /// rules or an SRS that this program does not know or does not accept.
     pub fn verdict(&self) -> Option<Verdict> {
@@ -130,7 +159,7 @@ impl Error {
             Self::ProofFile { source, .. } => source.blames_proof(),
             Self::Unexpected { .. } => return Some(Verdict::Unexpected),
             Self::OtherChain { .. } => return Some(Verdict::OtherChain),
-            Self::InFile { source, .. } => return source.verdict(),
+            Self::InFile { source, .. } | Self::WithSettings { source, .. } => return source.verdict(),
             _ => false,
         };
         invalid.then_some(Verdict::Invalid)
@@ -274,5 +303,16 @@ mod tests {
         assert_eq!(invalid.verdict(), Some(Verdict::Invalid));
         assert!(invalid.to_string().starts_with("block.zeno: the block is invalid"), "{invalid}");
         assert_eq!(Error::file(path, "is empty").verdict(), None);
+        assert_eq!(invalid.with_settings([Setting::Chain]).verdict(), Some(Verdict::Invalid));
+    }
+
+    #[test]
+    fn settings_survive_what_is_added_to_an_error() {
+        let error = Error::other("too dear").with_settings([Setting::MaxCost]);
+        let error =
+            error.continued("nothing is sent").with_settings([Setting::Node]).in_file(Path::new("input"));
+        assert_eq!(error.to_string(), "input: too dear; nothing is sent");
+        assert_eq!(error.settings(), [Setting::MaxCost, Setting::Node]);
+        assert!(Error::other("anything else").settings().is_empty());
     }
 }

@@ -3,7 +3,7 @@
 //! A key decides which proofs are valid, and its checksum is no signature. So no folder decides which key counts: a key is
 //! accepted by its digest, which is in the table of this program, or which the user names.
 
-use crate::{cache_dir::CacheDir, error::Error, files, text};
+use crate::{cache_dir::CacheDir, error::Error, files, setting::Setting, text};
 use alloy_primitives::B256;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub(crate) struct EvmKey {
 /// The accepted keys, and the reasons why others are refused.
 struct Found {
     accepted: Vec<EvmKey>,
-    refused: Vec<String>,
+    refused: Vec<Error>,
 }
 
 impl EvmKey {
@@ -82,10 +82,11 @@ impl EvmKey {
         let Some(keys) = found.accepted.pop() else { return Err(found.none("the contracts")) };
         if !found.accepted.is_empty() {
             return Err(Error::other(format_args!(
-                "there are {} accepted keys for EVM proofs of the built-in guest; name one with --key-digest: {}",
+                "there are {} accepted keys for EVM proofs of the built-in guest; name the digest of one: {}",
                 found.accepted.len() + 1,
                 found.accepted.iter().chain([&keys]).map(EvmKey::to_string).collect::<Vec<_>>().join("; ")
-            )));
+            ))
+            .with_settings([Setting::KeyDigest]));
         }
         keys.check_srs(allow_unknown_srs)?;
         Ok(keys)
@@ -102,9 +103,10 @@ impl EvmKey {
         if options.is_empty() && file.release().is_none() {
             return Err(Error::other(format_args!(
                 "the proof is not accepted: it is of a program that this one doesn't know (guest {}, VM {}); a newer zeno may \
-                 know it, or --key-digest name its key",
+                 know it, or you can name the digest of its key",
                 file.app_exe_commitment, file.app_vm_commitment
-            )));
+            ))
+            .with_settings([Setting::KeyDigest]));
         }
         let mut found = find(options, cache)?;
         if options.is_empty() {
@@ -116,7 +118,7 @@ impl EvmKey {
         for keys in std::mem::take(&mut found.accepted) {
             match keys.check_srs(allow_unknown_srs) {
                 Ok(()) => found.accepted.push(keys),
-                Err(error) => found.refused.push(error.to_string()),
+                Err(error) => found.refused.push(error),
             }
         }
         if found.accepted.is_empty() {
@@ -140,7 +142,8 @@ impl EvmKey {
         if allowed {
             return Ok(());
         }
-        Err(Error::other(format_args!("{self}: the key {why}, --allow-unknown-srs takes it all the same")))
+        Err(Error::other(format_args!("{self}: the key {why}, it can be allowed all the same"))
+            .with_settings([Setting::AllowUnknownSrs]))
     }
 
     /// Reads the file of a key, or the one in a folder of keys.
@@ -150,8 +153,9 @@ impl EvmKey {
             if start.starts_with(b"ZENOVK") {
                 return Err(Error::file(
                     &file,
-                    "is the verifying key of STARKs, which is built in; --keys takes those of EVM proofs",
-                ));
+                    "is the verifying key of STARKs, which is built in; name a key of EVM proofs",
+                )
+                .with_settings([Setting::Keys]));
             }
             Ok(key_folder::MAX_VERIFYING_KEY_BYTES)
         })?;
@@ -188,17 +192,21 @@ impl KeyOptions {
 impl Found {
     /// The error that there is no accepted key for `what`.
     fn none(&self, what: &str) -> Error {
-        let refused = match self.refused.as_slice() {
+        let refused: Vec<_> = self.refused.iter().map(Error::to_string).collect();
+        let refused = match refused.as_slice() {
             [] => String::new(),
             [refused @ .., _] if refused.len() >= MAX_NAMED => {
                 format!(" ({}; and {} more)", refused[..MAX_NAMED].join("; "), refused.len() + 1 - MAX_NAMED)
             }
             refused => format!(" ({})", refused.join("; ")),
         };
+        let settings = self.refused.iter().flat_map(Error::settings);
         Error::other(format_args!(
             "there is no accepted verifying key for {what}{refused}: `zeno setup` makes the key of an installed SRS and says \
-             its digest, and --key-digest accepts it by that, if it comes from whom you trust; --keys names a folder elsewhere"
+             its digest; name that digest to accept the key, if it comes from whom you trust, and its folder, if it lies \
+             elsewhere"
         ))
+        .with_settings(settings.chain([Setting::KeyDigest, Setting::Keys]))
     }
 }
 
@@ -223,12 +231,12 @@ fn find(options: &KeyOptions, cache: &CacheDir) -> Result<Found, Error> {
             for folder in folders {
                 match EvmKey::read(&folder) {
                     Ok(keys) => found.add(keys, options),
-                    Err(error) => found.refused.push(error.to_string()),
+                    Err(error) => found.refused.push(error),
                 }
             }
         }
         // The built-in key needs no folder.
-        Err(error) => found.refused.push(error.to_string()),
+        Err(error) => found.refused.push(error),
     }
     Ok(found)
 }
@@ -236,7 +244,7 @@ fn find(options: &KeyOptions, cache: &CacheDir) -> Result<Found, Error> {
 impl Found {
     fn add(&mut self, keys: EvmKey, options: &KeyOptions) {
         if let Err(error) = Release::refuse_withdrawn(keys.key.app_exe_commitment()) {
-            self.refused.push(format!("{keys}: {error}"));
+            self.refused.push(Error::other(format_args!("{keys}: {error}")));
         } else if options.accept(&keys.key) {
             // The same key may lie in the cache folder as well.
             if !self.accepted.iter().any(|known| known.key.digest() == keys.key.digest()) {
@@ -244,10 +252,10 @@ impl Found {
             }
         } else {
             let why = match options.digest {
-                Some(_) => "is not the key of --key-digest",
+                Some(_) => "is not the key with the digest that you name",
                 None => "is not in this program's table of keys",
             };
-            self.refused.push(format!("{keys} {why}"));
+            self.refused.push(Error::other(format_args!("{keys} {why}")));
         }
     }
 }

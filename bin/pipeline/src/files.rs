@@ -1,6 +1,6 @@
 //! Files: read up to a limit, and written whole or not at all.
 
-use crate::{error::Error, text};
+use crate::{error::Error, setting::Setting, text};
 use serde::{Serialize, Serializer};
 use std::{
     fs::File,
@@ -42,8 +42,18 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// The error that the file `path` is of this kind, and should be of another.
+    pub(crate) fn refuse(self, path: &Path) -> Error {
+        let setting = match self {
+            Self::Key => Some(Setting::Keys),
+            Self::Json => Some(Setting::Chain),
+            _ => None,
+        };
+        Error::file(path, self.advice(path)).with_settings(setting)
+    }
+
     /// Advice about the file `path`, which should be of another kind.
-    pub(crate) fn advice(self, path: &Path) -> String {
+    fn advice(self, path: &Path) -> String {
         let path = text::path(path);
         match self {
             Self::Input => format!(
@@ -51,9 +61,11 @@ impl Kind {
                  `zeno prove --input {path}`"
             ),
             Self::Proof => format!("is a proof, made by `zeno prove`; check it with `zeno verify {path}`"),
-            Self::Key => "is a verifying key; --keys takes those of EVM proofs".to_owned(),
+            Self::Key => "is a verifying key; to check EVM proofs with it, name it as their key".to_owned(),
             Self::Elf => "is an ELF file; `zeno execute --guest` takes guests".to_owned(),
-            Self::Json => "is JSON; --chain takes a genesis or a chain configuration".to_owned(),
+            Self::Json => {
+                "is JSON; if it is a genesis or a chain configuration, name it as the chain".to_owned()
+            }
             Self::Empty => "is empty".to_owned(),
             Self::Other => {
                 "is neither an input of `zeno fetch` nor a proof of `zeno prove`: it starts with other bytes"
@@ -128,7 +140,7 @@ pub(crate) fn read_as(
 pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Error> {
     read_as(path, |start| match kind(start) {
         Kind::Input => Ok(MAX_INPUT),
-        other => Err(Error::file(path, other.advice(path))),
+        other => Err(other.refuse(path)),
     })
 }
 
@@ -149,7 +161,7 @@ pub(crate) fn read_input_or_proof(path: &Path) -> Result<(Kind, Vec<u8>), Error>
         Kind::Input => Ok(MAX_INPUT),
         Kind::Proof => Ok(MAX_PROOF_FILE),
         // Every other advice is about inputs and proofs.
-        other => Err(Error::file(path, other.advice(path))),
+        other => Err(other.refuse(path)),
     })?;
     Ok((kind(&bytes), bytes))
 }

@@ -48,6 +48,7 @@ pub mod observer;
 pub mod proof;
 pub mod prove;
 mod revert_reason;
+pub mod setting;
 pub mod signer;
 pub mod source;
 pub mod srs;

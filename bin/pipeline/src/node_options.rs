@@ -1,6 +1,6 @@
 //! Access to a node, as a user describes it.
 
-use crate::error::Error;
+use crate::{error::Error, setting::Setting};
 use std::{
     fmt::{self, Debug, Formatter},
     time::Duration,
@@ -30,15 +30,16 @@ impl NodeOptions {
         let url = match self.url.as_deref().map(str::trim) {
             Some("") => {
                 return Err(Error::other(format_args!(
-                    "{what} needs a node, and --rpc-url or ETH_RPC_URL is empty: give it the URL of one, such as \
-                     http://127.0.0.1:8545"
-                )));
+                    "{what} needs a node, and the node's URL is empty: give one, such as http://127.0.0.1:8545"
+                ))
+                .with_settings([Setting::Node]));
             }
             Some(url) => url,
             None => {
                 return Err(Error::other(format_args!(
-                    "{what} needs a node: give its URL with --rpc-url or in ETH_RPC_URL, such as http://127.0.0.1:8545"
-                )));
+                    "{what} needs a node: give its URL, such as http://127.0.0.1:8545"
+                ))
+                .with_settings([Setting::Node]));
             }
         };
         let mut options = RpcOptions::new(url);

@@ -4,6 +4,7 @@ use crate::{
     claim::{Claim, ProgramReport, ProvenBlock},
     error::Error,
     files, prove,
+    setting::Setting,
 };
 use serde::Serialize;
 use std::path::Path;
@@ -114,6 +115,7 @@ pub(crate) fn check_srs(file: &ProofFile, allowed: bool) -> Result<(), Error> {
     }
     Err(Error::other(
         "the proof was made under the development SRS, under which anybody can forge proofs, so it proves nothing; \
-         for tests alone, --allow-unknown-srs takes it all the same",
-    ))
+         for tests alone, it can be allowed all the same",
+    )
+    .with_settings([Setting::AllowUnknownSrs]))
 }

@@ -1,7 +1,7 @@
 //! Ends of commands, and their exit statuses.
 
 use crate::{
-    panics,
+    flags, panics,
     render::{Nothing, Report},
 };
 use std::path::PathBuf;
@@ -49,15 +49,16 @@ impl CliError {
         }
     }
 
-    /// The sentence about the reason.
+    /// The sentence about the reason, with the flags that it is about.
     pub(crate) fn message(&self) -> String {
-        match &self.error {
+        let message = match &self.error {
             Error::Fetch(error) if matches!(**error, FetchError::Interrupted) => match panics::of_a_task() {
                 Some(panic) => format!("{error}: {panic}"),
                 None => error.to_string(),
             },
             error => error.to_string(),
-        }
+        };
+        message + &flags::hint(&self.error.settings())
     }
 }
 

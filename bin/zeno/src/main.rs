@@ -7,6 +7,7 @@ mod args;
 mod block_arg;
 mod commands;
 mod exit;
+mod flags;
 mod flame_graph;
 mod options;
 mod out_file;

@@ -17,6 +17,7 @@ use crate::{
     local_evm::MAX_GAS,
     node_options::NodeOptions,
     observer::Observer,
+    setting::Setting,
     signer::{self, SignerOptions},
 };
 use alloy_consensus::SignableTransaction;
@@ -155,14 +156,16 @@ impl Sender {
         match options.chain_id {
             Some(expected) if expected != chain_id => {
                 return Err(Error::other(format_args!(
-                    "the node is on chain {chain_id}, and --chain-id asks for {expected}"
-                )));
+                    "the node is on chain {chain_id}, and the transactions are for chain {expected}"
+                ))
+                .with_settings([Setting::ChainId]));
             }
             None if !options.dry_run => {
                 return Err(Error::other(format_args!(
-                    "a transaction is signed for a chain: name its id with --chain-id. The node says that it is on chain \
-                     {chain_id}; check that this is the chain that you mean, the node may not tell the truth"
-                )));
+                    "a transaction is signed for a chain: name its id. The node says that it is on chain {chain_id}; check \
+                     that this is the chain that you mean, the node may not tell the truth"
+                ))
+                .with_settings([Setting::ChainId]));
             }
             _ => {}
         }
@@ -221,12 +224,13 @@ impl Sender {
             format!(" and {} for the chain below", ether::amount(data_fee))
         };
         Err(Error::other(format_args!(
-            "{what}: transactions may cost {} in all, at {} for a unit of gas{data} as the node has it, and --max-cost allows \
-             {}; if the price is right, allow more",
+            "{what}: transactions may cost {} in all, at {} for a unit of gas{data} as the node has it, and the limit is {}; if \
+             the price is right, allow more",
             ether::amount(cost),
             ether::amount(U256::from(fees.most)),
             ether::amount(self.limits.cost)
-        )))
+        ))
+        .with_settings([Setting::MaxCost]))
     }
 
     /// Reports on a transaction that the node can't estimate on a dry run, with its gas in an EVM in memory.
@@ -306,7 +310,7 @@ impl Sender {
         let settled = settlement.run(fees);
         self.complete(report, &draft, settlement.versions(), settled.as_ref().ok());
         let receipt = settled.map_err(|error| match under_way(&self.under_way.borrow()) {
-            Some(sentence) => Error::other(format_args!("{error}; {sentence}")),
+            Some(sentence) => error.continued(sentence),
             None => error,
         })?;
         self.under_way.borrow_mut().clear();
@@ -384,19 +388,19 @@ impl Sender {
             if !behind && (pending <= mined || self.replace_pending) {
                 return Ok(mined);
             }
-            let (reason, advice) = if behind {
-                ("the node doesn't know yet what it has confirmed".to_owned(), "try again later")
+            let (reason, advice, setting) = if behind {
+                ("the node doesn't know yet what it has confirmed".to_owned(), "try again later", None)
             } else {
                 (
                     format!("{} earlier transactions of {address} are in no block yet", pending - mined),
-                    "wait for them, or take their place with --replace-pending",
+                    "wait for them, or have them replaced",
+                    Some(Setting::ReplacePending),
                 )
             };
             if start.elapsed() > PATIENCE {
-                return Err(Error::other(format_args!(
-                    "{what}: after {} s, {reason}; {advice}",
-                    PATIENCE.as_secs()
-                )));
+                let seconds = PATIENCE.as_secs();
+                return Err(Error::other(format_args!("{what}: after {seconds} s, {reason}; {advice}"))
+                    .with_settings(setting));
             }
             self.tell(what, TransactionEvent::Waiting { reason });
             std::thread::sleep(POLL);
@@ -433,9 +437,10 @@ impl Sender {
     /// The error that the limit on the tip allows no replacement.
     pub(super) fn no_replacement(&self, what: &str) -> Error {
         Error::other(format_args!(
-            "{what}: a replacement would pay more than --max-priority-fee, {}, for a unit of gas",
+            "{what}: a replacement would pay a tip of more than {} for a unit of gas, which is the limit",
             ether::amount(U256::from(self.limits.tip))
         ))
+        .with_settings([Setting::MaxPriorityFee])
     }
 
     /// Tells of an answer that the node does not give at the moment.

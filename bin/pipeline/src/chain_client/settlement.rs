@@ -150,6 +150,7 @@ impl<'a> Settlement<'a> {
             (None, None) => String::new(),
         };
         Error::other(format_args!("{}: {state}, and {end}{why}", self.draft.what))
+            .with_settings(self.limited.iter().flat_map(Error::settings))
     }
 
     /// Receipt of the mined version, the number of its block, and the block's depth.

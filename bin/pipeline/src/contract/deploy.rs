@@ -13,6 +13,7 @@ use crate::{
     evm_keys::{EvmKey, KeyOptions, KeyReport},
     local_evm::LocalEvm,
     revert_reason::explain,
+    setting::Setting,
 };
 use alloy_primitives::{Address, B256, Bytes};
 use serde::Serialize;
@@ -216,9 +217,10 @@ fn refuse_public_light_client(chain_id: u64) -> Result<(), Error> {
     Err(Error::other(format_args!(
         "{LIGHT_CLIENT} is not deployed on chain {chain_id}: anybody can steer it. A proof shows that a block is valid, not that \
          consensus chose it, and a valid block may give any amount of ether to anyone as withdrawals (docs/contracts.md). It is \
-         for development chains alone, those with the ids {DEVELOPMENT_CHAINS:?}; without --follow, the verifier alone is \
-         deployed"
-    )))
+         for development chains alone, those with the ids {DEVELOPMENT_CHAINS:?}; without a block to follow, the verifier alone \
+         is deployed"
+    ))
+    .with_settings([Setting::Follow]))
 }
 
 /// Creates a contract, and compares it with the contract that the same transaction creates in an EVM in memory. Returns the

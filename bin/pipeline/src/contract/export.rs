@@ -6,6 +6,7 @@ use crate::{
     error::Error,
     evm_keys::{EvmKey, KeyOptions, KeyReport},
     files,
+    setting::Setting,
     text::printable,
 };
 use serde::Serialize;
@@ -80,10 +81,11 @@ fn refuse_other_verifiers(folder: &Path, exported: &[PathBuf]) -> Result<(), Err
                     folder,
                     format_args!(
                         "has {} of an export for another SRS, which would not fit the rest; remove it, or export to another \
-                         folder with --out",
+                         folder",
                         printable(&name)
                     ),
-                ));
+                )
+                .with_settings([Setting::Out]));
             }
         }
     }
@@ -99,14 +101,14 @@ fn check_replaceable(path: &Path, text: &str) -> Result<(), Error> {
             if is_configuration && first(&files::read(path, MAX_CONFIGURATION)?) != first(text.as_bytes()) {
                 return Err(Error::file(
                     path,
-                    "is another project's configuration; export to a folder of its own with --out",
-                ));
+                    "is another project's configuration; export to a folder of its own",
+                )
+                .with_settings([Setting::Out]));
             }
             Ok(())
         }
-        Ok(_) => {
-            Err(Error::file(path, "is there and is no regular file; export to another folder with --out"))
-        }
+        Ok(_) => Err(Error::file(path, "is there and is no regular file; export to another folder")
+            .with_settings([Setting::Out])),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::file(path, format_args!("can't be written: {error}"))),
     }

@@ -9,6 +9,7 @@ use crate::{
     evm_keys::{EvmKey, KeyOptions, KeyReport},
     proof::{self, ProofReport},
     revert_reason::explain,
+    setting::Setting,
     verify::{CheckedBy, ProofFindings, check_natively},
 };
 use alloy_primitives::{Address, B256, Bytes};
@@ -191,12 +192,14 @@ fn meet(
     if node.view(client, &ZenoLightClient::INSECURE_SRSCall {})? && !options.allow_unknown_srs {
         return Err(Error::other(format_args!(
             "the light client at {client} stems from an SRS of no known ceremony, such as the one for development, under \
-             which anybody can forge proofs; for tests alone, --allow-unknown-srs submits to it all the same"
-        )));
+             which anybody can forge proofs; for tests alone, it can be allowed all the same"
+        ))
+        .with_settings([Setting::AllowUnknownSrs]));
     }
     let caveat = format!(
         "That {client} is a light client, that its verifier is {verifier} and that this one takes proofs of the guest \
-         {app_exe_commitment} is the node's word; a node that lies can have the fee spent, up to --max-cost, and nothing else."
+         {app_exe_commitment} is the node's word; a node that lies can have the fee spent, up to the limit on the cost, and \
+         nothing else."
     );
     Ok(Met { sender, verifier, caveat })
 }

@@ -5,6 +5,7 @@ use crate::{
     chains,
     error::Error,
     files,
+    setting::Setting,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
@@ -53,16 +54,18 @@ impl TrustedBlock {
             return Err(Error::file(
                 path,
                 format_args!(
-                    "--follow needs --trusted-block: the hash of the block that the light client starts from and trusts. In \
-                     this file it is {hash}; compare it with a source that you trust"
+                    "a light client needs the hash of the block that it starts from and trusts. In this file it is {hash}; \
+                     compare it with a source that you trust, and name it"
                 ),
-            ));
+            )
+            .with_settings([Setting::TrustedBlock]));
         };
         if hash != trusted {
             return Err(Error::file(
                 path,
-                format_args!("its block's parent is {hash}, and --trusted-block names {trusted}"),
-            ));
+                format_args!("its block's parent is {hash}, and the one to trust is {trusted}"),
+            )
+            .with_settings([Setting::TrustedBlock]));
         }
         let spec = &loaded.spec;
         let built_in = ChainSpec::by_chain_id(spec.chain_id);
@@ -70,7 +73,7 @@ impl TrustedBlock {
             return Err(Error::file(
                 path,
                 format_args!(
-                    "has rules of its own for chain {}, {}, and that chain's are {}; fetch it without --chain",
+                    "has rules of its own for chain {}, {}, and that chain's are {}; fetch it again under those",
                     spec.chain_id,
                     spec.hash(),
                     built_in.hash()

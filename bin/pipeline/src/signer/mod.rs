@@ -4,7 +4,7 @@ mod keystore;
 mod secret_file;
 
 use self::{keystore::Keystore, secret_file::OTHERS};
-use crate::error::Error;
+use crate::{error::Error, setting::Setting};
 use alloy_primitives::{Address, hex};
 use alloy_signer_local::PrivateKeySigner;
 use std::{
@@ -70,8 +70,9 @@ pub(crate) fn load(options: &SignerOptions) -> Result<(Address, Option<PrivateKe
         })?,
         SignerOptions::Key(None) => {
             return Err(Error::other(format_args!(
-                "a transaction needs a signer: name --keystore or --key-file, or set {KEY_VARIABLE}"
-            )));
+                "a transaction needs a signer: name a keystore or the file of a key, or set {KEY_VARIABLE}"
+            ))
+            .with_settings([Setting::Signer]));
         }
     };
     Ok((signer.address(), Some(signer)))
@@ -87,8 +88,9 @@ fn from_keystore(
     let password = from_file.as_ref().or(password).ok_or_else(|| {
         Error::file(
             path,
-            format_args!("needs a password: name its file with --password-file, or set {PASSWORD_VARIABLE}"),
+            format_args!("needs a password: name the password's file, or set {PASSWORD_VARIABLE}"),
         )
+        .with_settings([Setting::PasswordFile])
     })?;
     keystore
         .decrypt(password)

@@ -1,7 +1,7 @@
 //! Expectations of a proof.
 
 use super::VerifyOptions;
-use crate::{chains, error::Error};
+use crate::{chains, error::Error, setting::Setting};
 use alloy_primitives::B256;
 use zeno_verifier::ChainClaim;
 use zeno_witness_fetch::BlockSelector;
@@ -24,8 +24,9 @@ impl Expected {
             block.filter(|block| !matches!(block, BlockSelector::Number(_) | BlockSelector::Hash(_)))
         {
             return Err(Error::other(format_args!(
-                "--block {tag}: a proof is of one block for ever; name its number or its hash"
-            )));
+                "a proof is of one block for ever, and {tag} is another every time; name its number or its hash"
+            ))
+            .with_settings([Setting::Block]));
         }
         Ok(Self {
             chain: chain.map(|(name, spec)| (name, spec.hash())),
@@ -76,8 +77,9 @@ impl Expected {
         };
         Err(Error::other(format_args!(
             "the proof is not accepted: the chain's rules are {rules}, and anybody can make up a chain; name the chain \
-             that is meant with --chain, or take a proof about any with --any-rules"
-        )))
+             that is meant, or allow any rules"
+        ))
+        .with_settings([Setting::Chain, Setting::AnyRules]))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     evm_keys::{EvmKey, KeyOptions, KeyReport},
     node_options::NodeOptions,
     proof::{self, ProofReport},
+    setting::Setting,
 };
 use alloy_primitives::{Address, B256};
 use serde::Serialize;
@@ -226,10 +227,11 @@ fn check(
     match (file.kind, &options.contract) {
         (ProofKind::Stark, None) => {
             if !options.keys.is_empty() {
-                return Err(Failed::from(Error::file(
+                let error = Error::file(
                     &options.file,
-                    "is a STARK, which is checked with the key that is built in; leave out --keys and --key-digest",
-                )));
+                    "is a STARK, which is checked with the key that is built in; name no other key",
+                );
+                return Err(Failed::from(error.with_settings([Setting::Keys, Setting::KeyDigest])));
             }
             Ok(Passed::by_key(native::check_stark(file)?, None))
         }
@@ -240,9 +242,9 @@ fn check(
             Ok(Passed::by_key(claim, Some(KeyReport::new(key))))
         }
         (ProofKind::Evm, Some(contract)) => on_chain::check(options, contract, file, context),
-        (ProofKind::Stark, Some(_)) => Err(Failed::from(Error::file(
-            &options.file,
-            "is a STARK, which no contract checks; leave out --contract",
-        ))),
+        (ProofKind::Stark, Some(_)) => {
+            let error = Error::file(&options.file, "is a STARK, which no contract checks; name none");
+            Err(Failed::from(error.with_settings([Setting::Contract])))
+        }
     }
 }

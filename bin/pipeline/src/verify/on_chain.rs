@@ -11,6 +11,7 @@ use crate::{
     evm_keys::{EvmKey, KeyReport},
     proof,
     revert_reason::explain,
+    setting::Setting,
 };
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolCall;
@@ -61,11 +62,13 @@ fn accepted_keys(
     match EvmKey::for_proof(&options.keys, file, options.allow_unknown_srs, &context.cache) {
         Ok(keys) => Ok(keys),
         Err(_) if contract.trust => Ok(Vec::new()),
-        Err(error) => Err(Error::other(format_args!(
-            "{error}; without one, what the contract at {} says is the word of the node and of whoever made it: \
-             --trust-contract takes it",
-            contract.address
-        ))),
+        Err(error) => Err(error
+            .continued(format_args!(
+                "without one, what the contract at {} says is the word of the node and of whoever made it, which can be \
+                 trusted all the same",
+                contract.address
+            ))
+            .with_settings([Setting::TrustContract])),
     }
 }
 
@@ -100,8 +103,9 @@ impl Verifier {
         if insecure && !options.allow_unknown_srs {
             return Err(Error::other(format_args!(
                 "the contract at {address} stems from an SRS of no known ceremony, such as the one for development, under which \
-                 anybody can forge proofs; for tests alone, --allow-unknown-srs asks it all the same"
-            )));
+                 anybody can forge proofs; for tests alone, it can be allowed all the same"
+            ))
+            .with_settings([Setting::AllowUnknownSrs]));
         }
         Ok(Self { client, address, app_exe_commitment, app_vm_commitment, insecure })
     }
