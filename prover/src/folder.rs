@@ -20,7 +20,7 @@ pub enum FolderError {
     /// The folder, or something in it or above it, belongs to somebody else.
     #[error(
         "{:?} belongs to the user {owner}, and this program runs as {user}: what it holds could be anything. Remove it, so that \
-         it is made again, or choose another cache folder (--cache-dir)",
+         it is made again, or choose another cache folder",
         .path
     )]
     Owner {
@@ -34,7 +34,7 @@ pub enum FolderError {
     /// Others may write to the folder, or to something in it or above it.
     #[error(
         "{:?} is writable for others (its mode is {mode:04o}), so what it holds could be anything. Remove it, so that it is made \
-         again; or, if nobody else has used that so far, take it away (chmod go-w); or choose another cache folder (--cache-dir)",
+         again; or, if nobody else has used that so far, take it away (chmod go-w); or choose another cache folder",
         .path
     )]
     Writable {
@@ -299,7 +299,7 @@ mod tests {
             writable(&folder, &folder, mode);
         }
         let said = check_folder(&folder).unwrap_err().to_string();
-        for part in ["0702", &format!("{folder:?}"), "chmod go-w", "--cache-dir"] {
+        for part in ["0702", &format!("{folder:?}"), "chmod go-w", "choose another cache folder"] {
             assert!(said.contains(part), "{said}");
         }
         for mode in [0o700, 0o755, 0o555] {

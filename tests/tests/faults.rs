@@ -251,7 +251,7 @@ async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
             "{method:?}: {error}"
         );
         let text = error.to_string();
-        assert!(text.contains("--chain") && !text.contains("invalid"), "{text}");
+        assert!(text.contains("name the chain") && !text.contains("invalid"), "{text}");
     }
     // A block is judged by the chain that the user names.
     let chosen = FetchOptions { chain: Some(hoodi), ..options(&server, Method::Auto) };
@@ -938,7 +938,7 @@ async fn redirects_are_named_and_not_followed() {
             serve(move |_, _| Some(Reply::Http(status, vec![("location", location.into())], Vec::new())))
                 .await;
         let error = fetch(&server, Method::Auto).await.unwrap_err().to_string();
-        for part in ["redirects to https://127.0.0.1:1/rpc", "--rpc-url", &status.to_string()] {
+        for part in ["redirects to https://127.0.0.1:1/rpc", "the node's URL", &status.to_string()] {
             assert!(error.contains(part), "{error}");
         }
         assert!(!error.contains("hush"), "{error}");

@@ -19,13 +19,13 @@ pub enum FetchError {
     Endpoint(#[from] EndpointError),
     /// The chain with this id is not built in.
     #[error(
-        "chain id {0} is not built in: give the chain's rules with --chain FILE, a geth-style genesis or its config as JSON"
+        "chain id {0} is not built in: give the chain's rules, as the JSON of a geth-style genesis or of its config"
     )]
     UnknownChain(u64),
     /// The node is on another chain than the given rules.
     #[error(
-        "the node is on chain id {node}, but the rules that --chain gives are for chain id {configured}: name another node with \
-         --rpc-url, or another file with --chain"
+        "the node is on chain id {node}, but the given rules are for chain id {configured}: name another node, or give other \
+         rules"
     )]
     ChainMismatch {
         /// Chain id of the node.
@@ -35,8 +35,7 @@ pub enum FetchError {
     },
     /// The block's transactions are signed for another chain than the node names, and no rules are given.
     #[error(
-        "the node says that it is on chain {node}, and the block's transactions are signed for {signed}; name the chain with \
-         --chain"
+        "the node says that it is on chain {node}, and the block's transactions are signed for {signed}; name the chain"
     )]
     SignedForAnother {
         /// Chain id of the node.

@@ -45,7 +45,7 @@ impl SelectorError {
     fn new(text: &str) -> Self {
         if text.contains("://") {
             // It may contain secrets.
-            return Self(format!("this is a URL; give it with --rpc-url, and {KINDS} as the block"));
+            return Self(format!("this is a URL, and names no block: give {KINDS}"));
         }
         let mut said = text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect::<String>();
         if text.chars().nth(MAX_SHOWN).is_some() {
@@ -120,7 +120,7 @@ mod tests {
         }
         let error = "https://example.org/v2/secret".parse::<BlockSelector>().unwrap_err().to_string();
         assert!(
-            error.starts_with("this is a URL; give it with --rpc-url") && !error.contains("secret"),
+            error.starts_with("this is a URL, and names no block") && !error.contains("secret"),
             "{error}"
         );
         let error = "9".repeat(1 << 20).parse::<BlockSelector>().unwrap_err().to_string();

@@ -43,7 +43,7 @@ impl fmt::Display for NotSupported {
             Self::LaterFork { timestamp, from } => write!(
                 f,
                 "its timestamp is {timestamp}, and from {from} on the chain follows a fork that this program does not \
-                 implement; a newer zeno may know it, or --chain give the chain's rules if they are others"
+                 implement; a newer zeno may know it, or, if the chain's rules are others, you can give them"
             ),
             Self::BeforeMerge { number, difficulty } => write!(
                 f,
@@ -53,7 +53,7 @@ impl fmt::Display for NotSupported {
             Self::BlobParameters(rule) => write!(
                 f,
                 "{rule}, and it is newer than what this program knows of the chain's forks: one of them may have changed the \
-                 parameters of blobs; a newer zeno may know it, or --chain give the chain's rules"
+                 parameters of blobs; a newer zeno may know it, or you can give the chain's rules"
             ),
             Self::Genesis => {
                 f.write_str("it is the chain's first block, which has no parent to be validated against")

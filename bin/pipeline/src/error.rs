@@ -1,6 +1,9 @@
 //! Reasons why a verb has no outcome.
 
-use crate::{setting::Setting, text};
+use crate::{
+    setting::{self, Setting},
+    text,
+};
 use std::{
     fmt::Display,
     path::{Path, PathBuf},
@@ -143,6 +146,11 @@ impl Error {
             Self::WithSettings { source, settings } => [source.settings(), settings.clone()].concat(),
             Self::InFile { source, .. } => source.settings(),
             Self::OtherChain { .. } => vec![Setting::Chain],
+            Self::NotSupported(reason) => setting::of_block(reason),
+            Self::Fetch(error) => setting::of_fetch(error),
+            Self::Endpoint(error) => setting::of_endpoint(error),
+            Self::Rpc(error) => setting::of_request(error),
+            Self::Prover(ProverError::Folder(_)) => vec![Setting::CacheDir],
             _ => Vec::new(),
         }
     }
@@ -314,5 +322,18 @@ mod tests {
         assert_eq!(error.to_string(), "input: too dear; nothing is sent");
         assert_eq!(error.settings(), [Setting::MaxCost, Setting::Node]);
         assert!(Error::other("anything else").settings().is_empty());
+    }
+
+    #[test]
+    fn errors_of_a_fetch_are_about_the_node_and_the_chain() {
+        let mismatch = Error::from(FetchError::ChainMismatch { node: 1, configured: 2 });
+        assert_eq!(mismatch.settings(), [Setting::Node, Setting::Chain]);
+        let url = EndpointError::Url("it is empty".to_owned());
+        for error in [Error::from(url.clone()), FetchError::from(url).into()] {
+            assert_eq!(error.settings(), [Setting::Node], "{error}");
+        }
+        let later = NotSupported::LaterFork { timestamp: 2, from: 1 };
+        assert_eq!(Error::NotSupported(later).settings(), [Setting::Chain]);
+        assert!(Error::NotSupported(NotSupported::Genesis).settings().is_empty());
     }
 }

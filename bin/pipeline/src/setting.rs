@@ -1,5 +1,7 @@
 //! Options of the verbs, as errors refer to them.
 
+use zeno_witness_fetch::{EndpointError, FetchError, NotSupported, Problem, RpcError};
+
 /// Option of a verb that an error is about. Messages don't name it, because each program over this library has names of its
 /// own: a command line has flags, a service may have fields of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,4 +44,42 @@ pub enum Setting {
     TrustContract,
     /// Hash of the block that a light client trusts.
     TrustedBlock,
+}
+
+/// Options that a failed fetch is about.
+pub(crate) fn of_fetch(error: &FetchError) -> Vec<Setting> {
+    match error {
+        FetchError::Endpoint(error) => of_endpoint(error),
+        FetchError::Rpc(error) | FetchError::NoWitnessMethod(error) => of_request(error),
+        FetchError::NotSupported { reason, .. } => of_block(reason),
+        FetchError::UnknownChain(_) | FetchError::SignedForAnother { .. } => vec![Setting::Chain],
+        FetchError::ChainMismatch { .. } => vec![Setting::Node, Setting::Chain],
+        _ => Vec::new(),
+    }
+}
+
+/// Options that a node's description is wrong by.
+pub(crate) fn of_endpoint(error: &EndpointError) -> Vec<Setting> {
+    match error {
+        EndpointError::Url(_) => vec![Setting::Node],
+        _ => Vec::new(),
+    }
+}
+
+/// Options that a failed request is about.
+pub(crate) fn of_request(error: &RpcError) -> Vec<Setting> {
+    match error.problem {
+        Problem::Redirect { .. } | Problem::RedirectNowhere(_) | Problem::RedirectToItself(_) => {
+            vec![Setting::Node]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Options that a block of no known rules is about.
+pub(crate) fn of_block(reason: &NotSupported) -> Vec<Setting> {
+    match reason {
+        NotSupported::LaterFork { .. } | NotSupported::BlobParameters(_) => vec![Setting::Chain],
+        _ => Vec::new(),
+    }
 }

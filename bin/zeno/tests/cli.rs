@@ -652,6 +652,7 @@ fn files_in_the_wrong_place_are_named() {
     std::fs::write(folder.path().join("short.elf"), b"\x7fELF\x01").unwrap();
     fails(&["execute", "--guest", "short.elf"], &["short.elf: "]);
     fails(&["validate", "7", "--rpc-url", ""], &["empty"]);
+    fails(&["validate", "7", "--rpc-url", "ws://127.0.0.1"], &["its scheme is ws", "--rpc-url"]);
     fails(&["validate", "7"], &["--rpc-url", "ETH_RPC_URL"]);
     fails(&["validate", "0X12", "--rpc-url", "http://127.0.0.1:1"], &["write 0x12"]);
     fails(&["validate", "block.zeno", "--rpc-url", "http://127.0.0.1:1"], &["--input block.zeno"]);

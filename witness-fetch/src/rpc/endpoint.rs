@@ -201,7 +201,7 @@ fn header_secrets(value: &str) -> Vec<String> {
 fn explain(text: &str, error: &str) -> String {
     const SUPPORTED: &str = "but only http and https are supported";
     if text.is_empty() {
-        return "it is empty; name a node with --rpc-url or ETH_RPC_URL".into();
+        return "it is empty".into();
     }
     if let Some((scheme, _)) = text.split_once("://") {
         return match scheme.to_ascii_lowercase().as_str() {
@@ -426,8 +426,8 @@ mod tests {
         }
         let key = "AbCdEf0123456789secret";
         for (url, expected) in [
-            ("", "it is empty; name a node with --rpc-url or ETH_RPC_URL"),
-            ("  ", "it is empty; name a node with --rpc-url or ETH_RPC_URL"),
+            ("", "it is empty"),
+            ("  ", "it is empty"),
             ("localhost:8545", "write http://localhost:8545/"),
             ("127.0.0.1:8545", "write http://127.0.0.1:8545/"),
             ("localhost", "write http://localhost/"),

@@ -56,7 +56,7 @@ pub enum Problem {
     Transport(String),
     /// A redirect, which is not followed: it could carry secrets elsewhere.
     #[error(
-        "redirects to {to} (HTTP status {status}), which is not followed: name that place with --rpc-url"
+        "redirects to {to} (HTTP status {status}), which is not followed: name that place as the node's URL"
     )]
     Redirect {
         /// HTTP status code.
@@ -65,11 +65,11 @@ pub enum Problem {
         to: String,
     },
     /// A redirect without a target.
-    #[error("redirects without a place to go to (HTTP status {0}): name the node's own place with --rpc-url")]
+    #[error("redirects without a place to go to (HTTP status {0}): name the node's own place as its URL")]
     RedirectNowhere(u16),
     /// A redirect to the URL that was asked.
     #[error(
-        "redirects to itself (HTTP status {0}), so that there is no answer: name another place with --rpc-url"
+        "redirects to itself (HTTP status {0}), so that there is no answer: name another place as the node's URL"
     )]
     RedirectToItself(u16),
     /// An HTTP status that is an error, without a JSON-RPC answer.
