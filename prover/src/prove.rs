@@ -11,7 +11,7 @@ use alloy_primitives::B256;
 use openvm_sdk::F;
 use openvm_stark_backend::{codec::Encode, p3_field::PrimeField32};
 use openvm_stark_sdk::config::baby_bear_poseidon2::Digest;
-use openvm_verify_stark_host::{VmStarkProof, verify_vm_stark_proof_decoded, vk::VmStarkVerifyingKey};
+use openvm_verify_stark_host::{VmStarkProof, verify_vm_stark_proof_decoded};
 use tracing::{info, warn};
 use zeno_verifier::{
     ChainClaim, EvmVerifyingKey, PROOF_SYSTEM, ProofFile, ProofKind, VerifyingKey, caught, verify_stark,
@@ -249,7 +249,7 @@ impl Prover {
         let app_key = self.app_key(&mut timings)?;
         let app_exe_commit = {
             let vm = Vm::new(app_key)?;
-            vm.exe_commitment(&self.guest.exe, &vm.commit(&self.guest.exe, Backend::Zeno)?)
+            vm.exe_commitment(&self.guest.exe, &vm.commit(&self.guest.exe)?)
         };
         let aggregation = self.aggregation(&mut timings)?;
         Ok(verifying_key(app_key, &aggregation, app_exe_commit))
@@ -286,7 +286,7 @@ impl Prover {
     ) -> Result<(RunProof, Digest), ProverError> {
         let exe = &guest.exe;
         let app_vk = self.app_key(timings)?.get_app_vk();
-        let program = vm.commit(exe, Backend::Zeno)?;
+        let program = vm.commit(exe)?;
         // The commitment is cached because the tree over the memory takes half a second. The proof is checked against
         // it, so a wrong one only makes this run fail. Consumers check against a computed one, see `verifying_key`.
         let name = format!("guest-{}", &guest.hash.to_string()[2..18]);

@@ -2,6 +2,8 @@
 //! is built and run wherever the tests are, and the sanitizer's build of the proof system is left to `scripts/fuzz`.
 
 #![cfg(feature = "stark")]
+// The target's files are a library's.
+#![expect(unreachable_pub)]
 
 #[path = "../../tests/fuzz/src/answer.rs"]
 mod answer;

@@ -380,28 +380,30 @@ pub(crate) enum ProofArg {
 #[derive(Debug, Args)]
 pub(crate) struct BackendArgs {
     /// The implementation that computes STARKs. They are the same, byte for byte, up to the nonces of proofs of work.
+    #[cfg(feature = "reference")]
     #[arg(long, value_enum, default_value_t)]
     pub(crate) backend: BackendArg,
 }
 
 /// Implementation that computes proofs.
+#[cfg(feature = "reference")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendArg {
     /// This project's device.
     #[default]
     Zeno,
     /// The proof system's own device: slower, and the reference.
-    // The alias is the name of earlier versions, for one release.
-    #[value(alias = "stock")]
     Reference,
 }
 
-impl From<BackendArg> for zeno_prover::Backend {
-    fn from(backend: BackendArg) -> Self {
-        match backend {
-            BackendArg::Zeno => Self::Zeno,
-            BackendArg::Reference => Self::Reference,
+impl BackendArgs {
+    /// Backend that is chosen, or this project's where there is no choice.
+    pub(crate) fn backend(&self) -> zeno_prover::Backend {
+        #[cfg(feature = "reference")]
+        if self.backend == BackendArg::Reference {
+            return zeno_prover::Backend::Reference;
         }
+        zeno_prover::Backend::Zeno
     }
 }
 

@@ -108,6 +108,7 @@ impl Aggregation {
     ) -> Result<StarkProof, VmError> {
         match backend {
             Backend::Zeno => self.prove_with::<Engine>(layer, children),
+            #[cfg(feature = "reference")]
             Backend::Reference => self.prove_with::<ReferenceEngine>(layer, children),
         }
     }

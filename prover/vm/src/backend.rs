@@ -3,20 +3,21 @@
 use openvm_continuations::{RootSC, prover::RootCpuProver};
 use openvm_cpu_backend::CpuBackend;
 use openvm_stark_backend::{StarkEngine, prover::ProvingContext};
-use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::BabyBearBn254Poseidon2CpuEngine;
 
 use crate::{
     error::{Stage, VmError},
     types::{DeviceBackend, Machine, RootProof, StarkProof},
 };
 
-/// Device that computes proofs. Both devices make the same proofs, byte for byte.
+/// Device that computes proofs. Both devices make the same proofs, byte for byte. The reference is compiled with the
+/// feature of its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
     /// `zeno-cpu-backend`, this project's.
     #[default]
     Zeno,
     /// `openvm-cpu-backend`, OpenVM's own: slower, and the reference.
+    #[cfg(feature = "reference")]
     Reference,
 }
 
@@ -32,6 +33,7 @@ impl Backend {
             Self::Zeno => zeno_cpu_backend::Engine::new(machine.engine.params().clone())
                 .prove(machine.pk(), tables)
                 .stage(STAGE),
+            #[cfg(feature = "reference")]
             Self::Reference => machine.engine.prove(machine.pk(), tables).stage(STAGE),
         }
     }
@@ -46,8 +48,10 @@ impl Backend {
             Self::Zeno => {
                 prover.root_prove_from_ctx(tables, &prover.create_engine::<zeno_cpu_backend::RootEngine>())
             }
+            #[cfg(feature = "reference")]
             Self::Reference => {
-                prover.root_prove_from_ctx(tables, &prover.create_engine::<BabyBearBn254Poseidon2CpuEngine>())
+                use openvm_stark_sdk::config::baby_bear_bn254_poseidon2::BabyBearBn254Poseidon2CpuEngine as Engine;
+                prover.root_prove_from_ctx(tables, &prover.create_engine::<Engine>())
             }
         }
         .stage("making the root proof")

@@ -14,7 +14,7 @@
 //! let key = make_app_key()?;
 //! let vm = Vm::new(&key)?;
 //! let segments = vm.segments(&exe, input)?;
-//! let program = vm.commit(&exe, Backend::Zeno)?;
+//! let program = vm.commit(&exe)?;
 //! let mut run = vm.start(&exe, program, input, Backend::Zeno)?;
 //! let proofs = segments.iter().map(|segment| run.prove(segment)).collect::<Result<Vec<_>, _>>()?;
 //! let (aggregation, _) = Aggregation::make(&key);

@@ -85,17 +85,17 @@ impl Vm {
         Ok(Self { machine })
     }
 
-    /// Commits to a program's table, with the same result on every backend. This project's saves a second before the
-    /// first segment.
+    /// Commits to a program's table, with this project's device: it saves a second before the first segment.
     ///
     /// # Errors
     /// [`VmError::ProofSystem`] when the program is too large for the stacked matrix.
-    pub fn commit(&self, exe: &Exe, backend: Backend) -> Result<CommittedProgram, VmError> {
-        match backend {
-            Backend::Zeno => program_commitment::commit(&self.machine, exe),
-            Backend::Reference => Ok(self.machine.commit_program_on_device(&exe.program)),
-        }
-        .map(CommittedProgram)
+    pub fn commit(&self, exe: &Exe) -> Result<CommittedProgram, VmError> {
+        program_commitment::commit(&self.machine, exe).map(CommittedProgram)
+    }
+
+    /// Commits to a program's table with OpenVM's device, the reference for [`commit`](Self::commit).
+    pub fn commit_by_openvm(&self, exe: &Exe) -> CommittedProgram {
+        CommittedProgram(self.machine.commit_program_on_device(&exe.program))
     }
 
     /// Commitment to a program: to its code, its initial memory and its entry point.
@@ -123,11 +123,6 @@ impl Vm {
 }
 
 impl CommittedProgram {
-    /// Commitment to the table.
-    pub fn commitment(&self) -> Digest {
-        self.0.commitment
-    }
-
     /// Returns whether another program has the same table, with the same commitment.
     pub fn is(&self, other: &Self) -> bool {
         self.0.commitment == other.0.commitment && self.0.trace == other.0.trace

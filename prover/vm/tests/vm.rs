@@ -3,7 +3,7 @@
 use openvm_sdk::{SC, keygen::AppProvingKey};
 use openvm_stark_backend::keygen::types::MultiStarkProvingKey;
 use zeno_vm::{
-    Backend, LOG_STACKED_HEIGHT, SEGMENT_MEMORY, Vm, app_config, is_sound, make_app_key, transpile, vm_config,
+    LOG_STACKED_HEIGHT, SEGMENT_MEMORY, Vm, app_config, is_sound, make_app_key, transpile, vm_config,
 };
 
 const GUEST: &[u8] = include_bytes!("../../../config/guest/evm/2/zeno-guest.elf");
@@ -51,8 +51,7 @@ fn keys_with_absurd_counts_are_not_sound() {
 fn the_commitment_to_the_guest_is_openvms() {
     let vm = Vm::new(&make_app_key().unwrap()).unwrap();
     let exe = transpile(GUEST).unwrap();
-    let [ours, reference] =
-        [Backend::Zeno, Backend::Reference].map(|backend| vm.commit(&exe, backend).unwrap());
+    let (ours, reference) = (vm.commit(&exe).unwrap(), vm.commit_by_openvm(&exe));
     assert!(ours.is(&reference));
     assert_eq!(vm.exe_commitment(&exe, &ours), vm.exe_commitment(&exe, &reference));
 }

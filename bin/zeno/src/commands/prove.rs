@@ -20,7 +20,7 @@ pub(super) fn prove(cli: &Cli, args: &ProveArgs, context: &Context) -> Result<Do
         OutFile::new(out, "--out", cli.json)?;
     }
     // A folder that isn't accepted is found out now, and not when everything else is done.
-    let prover = BlockProver::new(args.backend.backend.into(), context)?;
+    let prover = BlockProver::new(args.backend.backend(), context)?;
     // Natively first: nobody proves an invalid block for an hour.
     let validated = validate::validate(&cli.source(&args.source)?, context)?;
     let out = destination(args.out.as_ref(), validated.block.number, "proof");
