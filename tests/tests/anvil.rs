@@ -52,6 +52,9 @@ fn main() {
             test(anvil);
             println!("test {name} ... ok");
         }
+        None if env::var_os("ZENO_NO_SKIPS").is_some() => {
+            panic!("ZENO_NO_SKIPS is set, but there is no anvil")
+        }
         None => println!(
             "test {name} ... ignored, needs anvil: npm install --no-save @foundry-rs/anvil@1.7.1 in tests/, or set ZENO_ANVIL"
         ),

@@ -112,7 +112,7 @@ fn the_rendered_code_is_what_the_compiler_makes() {
         let rendered = verifier_creation_code(&key).unwrap();
         assert!(rendered.ends_with(&verifier_runtime_code(&key).unwrap()));
         let Some(compiled) = solidity::compiled(&solidity_sources(&key), name) else {
-            eprintln!("SKIPPED: solc is not installed; scripts/build-contracts installs it");
+            solidity::skip("solc is not installed; scripts/build-contracts installs it");
             return;
         };
         assert!(
@@ -161,7 +161,7 @@ fn forge_makes_the_committed_code_of_an_export() {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
     let forge = contracts.join("node_modules/.bin/forge");
     if !forge.is_file() || !contracts.join("node_modules/solc").is_dir() {
-        eprintln!("SKIPPED: forge is not installed; scripts/test-contracts installs it");
+        solidity::skip("forge is not installed; scripts/test-contracts installs it");
         return;
     }
     let key = EvmVerifyingKey::insecure_dev().unwrap();

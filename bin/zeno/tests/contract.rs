@@ -53,7 +53,7 @@ impl Anvil {
     /// Starts anvil. Returns `None`, and prints the reason, if it is not installed.
     fn start(options: &[&str]) -> Option<Self> {
         let Some(program) = anvil::find() else {
-            println!("SKIPPED: no anvil; scripts/test-contracts installs it");
+            solidity::skip("anvil is not installed; scripts/test-contracts installs it");
             return None;
         };
         let process = anvil::Anvil::start(&program, &[&["--hardfork", "prague"], options].concat());
@@ -338,7 +338,7 @@ fn follows_a_chain_on_another() {
     zeno.fails(&deploy, 2, "contract export");
 
     let Some(compiled) = solidity::compile(&sources) else {
-        println!("SKIPPED: solc is not installed; scripts/build-contracts installs it");
+        solidity::skip("solc is not installed; scripts/build-contracts installs it");
         return;
     };
     let name = "ZenoVerifierInsecureDev";
@@ -558,7 +558,7 @@ fn refuses_contracts_of_a_withdrawn_release() {
 /// The same corrupted proofs, natively, in an EVM in memory, and on anvil.
 fn agree(anvil: &Anvil, key: &EvmVerifyingKey, verifier: Address, file: &ProofFile, sources: &[SourceFile]) {
     let Some(mut revm) = solidity::Deployed::new(sources, "ZenoVerifierInsecureDev") else {
-        println!("SKIPPED in part: solc is not installed; scripts/build-contracts installs it");
+        solidity::skip("solc is not installed; scripts/build-contracts installs it");
         return;
     };
     let mut accepted = 0;

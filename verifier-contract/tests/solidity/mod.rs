@@ -24,6 +24,15 @@ use zeno_verifier::{
     contracts::{IZenoVerifier, SourceFile},
 };
 
+/// Says that a test, or a part of it, can't run for want of something.
+///
+/// # Panics
+/// If `ZENO_NO_SKIPS` is in the environment, as in CI: there everything has to run.
+pub fn skip(reason: &str) {
+    assert!(std::env::var_os("ZENO_NO_SKIPS").is_none(), "ZENO_NO_SKIPS is set, but {reason}");
+    eprintln!("SKIPPED: {reason}");
+}
+
 /// Selector of the error that a refused proof causes.
 pub const PROOF_REFUSED: [u8; 4] = IZenoVerifier::ProofRefused::SELECTOR;
 
