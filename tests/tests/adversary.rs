@@ -5,7 +5,10 @@
 #[path = "adversary/vm.rs"]
 mod vm;
 
-use std::time::{Duration, Instant};
+use std::{
+    env,
+    time::{Duration, Instant},
+};
 use vm::Vm;
 use zeno_guest_evm::Unsupported;
 use zeno_tests::{
@@ -19,8 +22,9 @@ use zeno_tests::{
 
 /// Seed of the first world. The other worlds have the following numbers.
 const SEED: u64 = 19_000_000;
-/// Duration of the test.
+/// Duration of the test, and the longest one, on a machine that is busy with other things.
 const TIME: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(300);
 /// Time that the 32-bit judge has for one world.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// Number of worlds of which one goes through the VM.
@@ -40,6 +44,10 @@ fn everybody_agrees_about_made_up_worlds() {
             comparison = comparison.with(judges);
         }
         None => {
+            assert!(
+                env::var_os("ZENO_NO_SKIPS").is_none(),
+                "ZENO_NO_SKIPS is set, but there is no judge of 32 bits"
+            );
             println!("without the 32-bit judge: scripts/test-32 --build makes it, ZENO_JUDGE_32 names it")
         }
     }
@@ -47,7 +55,8 @@ fn everybody_agrees_about_made_up_worlds() {
     let start = Instant::now();
     let mut findings = Vec::new();
     for seed in SEED.. {
-        if start.elapsed() > TIME {
+        let enough = comparison.tally.valid >= 100 && comparison.tally.slow_valid >= 1;
+        if start.elapsed() > TIME && (enough || start.elapsed() > LONGEST) {
             break;
         }
         findings.extend(comparison.check(seed));

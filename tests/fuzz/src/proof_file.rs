@@ -39,33 +39,40 @@ enum Case {
 pub fn proof_file(bytes: &[u8]) -> Answer {
     let Some(case) = case(bytes) else { return Answer::nothing() };
     match case {
-        Case::Bytes(bytes) => decode(&bytes),
-        Case::Body(body) => {
-            let mut bytes = [&b"ZENOPRF\0\x01\0\0\0\x01\0\0\0"[..], &body].concat();
-            let checksum = keccak256(&bytes);
-            bytes.extend(checksum);
-            decode(&bytes)
-        }
-        Case::Proof(proof) => {
-            let file = ProofFile {
-                kind: ProofKind::Stark,
-                claim: CLAIM,
-                app_exe_commitment: KEY.app_exe_commitment(),
-                app_vm_commitment: KEY.app_vm_commitment(),
-                proof_system: PROOF_SYSTEM.into(),
-                prover: String::new(),
-                srs: None,
-                proof,
-            };
-            let bytes = file.encode().expect("every field fits");
-            assert_eq!(ProofFile::decode(&bytes).expect("it was just encoded"), file);
-            let error = verify_stark(&file, &KEY).expect_err("nobody made this proof");
-            Answer::new("refused", error.to_string())
-        }
+        Case::Bytes(bytes) => whole(&bytes),
+        Case::Body(body) => with_body(&body),
+        Case::Proof(proof) => with_proof(proof),
     }
 }
 
-fn decode(bytes: &[u8]) -> Answer {
+/// Judges a file with this body after the correct magic, version and kind, and before the correct checksum.
+pub(crate) fn with_body(body: &[u8]) -> Answer {
+    let mut bytes = [&b"ZENOPRF\0\x01\0\0\0\x01\0\0\0"[..], body].concat();
+    let checksum = keccak256(&bytes);
+    bytes.extend(checksum);
+    whole(&bytes)
+}
+
+/// Judges a file that is correct but for these proof bytes.
+pub(crate) fn with_proof(proof: Vec<u8>) -> Answer {
+    let file = ProofFile {
+        kind: ProofKind::Stark,
+        claim: CLAIM,
+        app_exe_commitment: KEY.app_exe_commitment(),
+        app_vm_commitment: KEY.app_vm_commitment(),
+        proof_system: PROOF_SYSTEM.into(),
+        prover: String::new(),
+        srs: None,
+        proof,
+    };
+    let bytes = file.encode().expect("every field fits");
+    assert_eq!(ProofFile::decode(&bytes).expect("it was just encoded"), file);
+    let error = verify_stark(&file, &KEY).expect_err("nobody made this proof");
+    Answer::new("refused", error.to_string())
+}
+
+/// Judges the bytes of a file.
+pub(crate) fn whole(bytes: &[u8]) -> Answer {
     match ProofFile::decode(bytes) {
         Ok(file) => {
             assert_eq!(file.encode().expect("it was just decoded"), bytes);
