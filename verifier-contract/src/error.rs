@@ -80,7 +80,7 @@ pub enum VerifyError {
     /// The key is under the development SRS, and that was not allowed.
     #[cfg(feature = "evm")]
     #[error(
-        "the verifying key stems from the development SRS, whose secret is public: anybody can make a proof of \
+        "the verifying key comes from the development SRS, whose secret is public: anybody can make a proof of \
          anything that it accepts"
     )]
     Insecure,

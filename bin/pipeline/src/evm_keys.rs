@@ -132,10 +132,10 @@ impl EvmKey {
         let why = match self.key.origin() {
             SrsOrigin::Ceremony(_) => return Ok(()),
             SrsOrigin::Development => {
-                "stems from the development SRS, under which anybody can forge proofs; for tests alone"
+                "comes from the development SRS, under which anybody can forge proofs; for tests alone"
             }
             SrsOrigin::Unknown => {
-                "stems from an SRS of no ceremony that is known here, so whoever made it may be able to forge proofs; if that \
+                "comes from an SRS of no ceremony that is known here, so whoever made it may be able to forge proofs; if that \
                  is nobody to fear"
             }
         };

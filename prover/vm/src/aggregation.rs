@@ -17,7 +17,7 @@ use crate::{
     backend::Backend,
     config::{aggregation_config, aggregation_tree},
     error::{Stage, VmError},
-    types::{AppKey, DeviceBackend, ReferenceEngine, StarkProof},
+    types::{AppKey, DeviceBackend, OpenVmEngine, StarkProof},
 };
 
 /// Proving keys of the aggregation's circuits.
@@ -109,7 +109,7 @@ impl Aggregation {
         match backend {
             Backend::Zeno => self.prove_with::<Engine>(layer, children),
             #[cfg(feature = "reference")]
-            Backend::Reference => self.prove_with::<ReferenceEngine>(layer, children),
+            Backend::Reference => self.prove_with::<OpenVmEngine>(layer, children),
         }
     }
 
@@ -142,5 +142,5 @@ impl Aggregation {
 /// # Errors
 /// The proof system's reason for refusing it.
 pub fn verify(key: &MultiStarkVerifyingKey<SC>, proof: &StarkProof) -> Result<(), String> {
-    ReferenceEngine::new(key.inner.params.clone()).verify(key, proof).map_err(|error| error.to_string())
+    OpenVmEngine::new(key.inner.params.clone()).verify(key, proof).map_err(|error| error.to_string())
 }

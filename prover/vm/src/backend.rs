@@ -6,10 +6,11 @@ use openvm_stark_backend::{StarkEngine, prover::ProvingContext};
 
 use crate::{
     error::{Stage, VmError},
-    types::{DeviceBackend, Machine, RootProof, StarkProof},
+    types::{DeviceBackend, OpenVm, RootProof, StarkProof},
 };
 
-/// Device that computes proofs. Both devices make the same proofs, byte for byte. The reference is compiled with the
+/// Device that computes proofs. Both devices make the same proofs, byte for byte, up to the
+/// nonces of proofs of work. The reference is compiled with the
 /// feature of its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
@@ -25,16 +26,16 @@ impl Backend {
     /// Proves one segment from its filled tables.
     pub(crate) fn prove_segment(
         self,
-        machine: &Machine,
+        vm: &OpenVm,
         tables: ProvingContext<DeviceBackend>,
     ) -> Result<StarkProof, VmError> {
         const STAGE: &str = "proving a segment";
         match self {
-            Self::Zeno => zeno_cpu_backend::Engine::new(machine.engine.params().clone())
-                .prove(machine.pk(), tables)
-                .stage(STAGE),
+            Self::Zeno => {
+                zeno_cpu_backend::Engine::new(vm.engine.params().clone()).prove(vm.pk(), tables).stage(STAGE)
+            }
             #[cfg(feature = "reference")]
-            Self::Reference => machine.engine.prove(machine.pk(), tables).stage(STAGE),
+            Self::Reference => vm.engine.prove(vm.pk(), tables).stage(STAGE),
         }
     }
 

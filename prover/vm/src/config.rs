@@ -22,7 +22,8 @@ pub const LOG_STACKED_HEIGHT: usize = 21;
 /// `docs/benchmarks/history.md` has these figures, and those of other limits with OpenVM's backend.
 pub const SEGMENT_MEMORY: usize = 3 << 30;
 
-/// Bound on a segment's interactions, padding included. A segment with 2^25 and more took 12 GB with OpenVM's backend, on
+/// Number of interactions, padding included, that a segment is to stay below: a run is cut again with less memory otherwise,
+/// down to half of [`SEGMENT_MEMORY`]. A segment with 2^25 and more took 12 GB with OpenVM's backend, on
 /// 2026-11-22, since its interactions are rounded up to 2^26. A loop over a software Keccak reaches the bound at 3 GiB.
 pub(crate) const SEGMENT_INTERACTIONS: u64 = 1 << 25;
 

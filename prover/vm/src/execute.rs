@@ -16,7 +16,7 @@ use crate::{
     config::{SEGMENT_INTERACTIONS, SEGMENT_MEMORY, vm_config},
     error::{Stage, VmError},
     guest_output::{GuestOutput, executors},
-    types::{Exe, Machine},
+    types::{Exe, OpenVm},
     vm::Vm,
 };
 
@@ -56,7 +56,7 @@ pub fn run(exe: &Exe, input: &[u8]) -> Result<B256, VmError> {
 ///
 /// They follow the VM's estimate of memory. That estimate gives too little weight to interactions. If a segment would
 /// have too many of them, the whole run is cut again with a lower limit.
-fn segments(vm: &Machine, exe: &Exe, input: &[u8]) -> Result<Vec<Segment>, VmError> {
+fn segments(vm: &OpenVm, exe: &Exe, input: &[u8]) -> Result<Vec<Segment>, VmError> {
     let interpreter = vm.metered_interpreter(exe).stage("loading the guest")?;
     let mut limit = SEGMENT_MEMORY;
     loop {
@@ -73,7 +73,7 @@ fn segments(vm: &Machine, exe: &Exe, input: &[u8]) -> Result<Vec<Segment>, VmErr
 }
 
 /// Number of interactions that proving a segment handles: those of every row of every table, padding included.
-fn interactions(vm: &Machine, segment: &Segment) -> u64 {
+fn interactions(vm: &OpenVm, segment: &Segment) -> u64 {
     let tables = segment.trace_heights.iter().zip(&vm.pk().per_air);
     let rows = |height: u32| if height == 0 { 0 } else { u64::from(height).next_power_of_two() };
     tables
@@ -100,7 +100,7 @@ impl Vm {
     /// # Errors
     /// [`VmError::ProofSystem`] when the VM fails.
     pub fn segments(&self, exe: &Exe, input: &[u8]) -> Result<Vec<Segment>, VmError> {
-        segments(&self.machine, exe, input)
+        segments(&self.inner, exe, input)
     }
 
     /// Runs a program to find its digest and the cost of its proof.
@@ -108,7 +108,7 @@ impl Vm {
     /// # Errors
     /// [`VmError::Refused`] when the program refuses `input`, with its own words.
     pub fn execute(&self, exe: &Exe, input: &[u8]) -> Result<Execution, VmError> {
-        let vm = &self.machine;
+        let vm = &self.inner;
         // This run comes first because it tells why a guest refuses its input, which the metering runs don't.
         let digest = run(exe, input)?;
         let segments: Vec<u64> = segments(vm, exe, input)?.iter().map(|segment| segment.num_insns).collect();
@@ -123,16 +123,16 @@ impl Vm {
         Ok(execution)
     }
 
-    /// Runs a program one instruction at a time, some ten million a second, and tells `each`.
+    /// Runs a program one instruction at a time, some ten million a second, and calls `each` after every one.
     ///
     /// # Errors
     /// [`VmError::Refused`] when the program refuses `input`, with its own words.
     pub fn follow(&self, exe: &Exe, input: &[u8], each: &mut dyn FnMut(Followed)) -> Result<(), VmError> {
         // This run tells why the guest refuses its input, if it does. The loop below could not.
         run(exe, input)?;
-        let interpreter = self.machine.metered_cost_interpreter(exe).stage("loading the guest")?;
+        let interpreter = self.inner.metered_cost_interpreter(exe).stage("loading the guest")?;
         let mut state = interpreter.create_initial_vm_state(streams(input));
-        let mut context = self.machine.build_metered_cost_ctx().with_max_execution_cost(0);
+        let mut context = self.inner.build_metered_cost_ctx().with_max_execution_cost(0);
         loop {
             let pc = state.pc();
             // With this limit, a run stops after one instruction.

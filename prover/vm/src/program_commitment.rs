@@ -14,14 +14,14 @@ use openvm_stark_backend::{
 
 use crate::{
     error::{Stage, VmError},
-    types::{DeviceBackend, Exe, Machine},
+    types::{DeviceBackend, Exe, OpenVm},
 };
 
-/// Commits to a program, with the same result as [`Machine::commit_program_on_device`], on this project's device.
+/// Commits to a program, with the same result as [`OpenVm::commit_program_on_device`], on this project's device.
 ///
 /// # Errors
 /// [`VmError::ProofSystem`] when the program is too large for the stacked matrix.
-pub(crate) fn commit(vm: &Machine, exe: &Exe) -> Result<CommittedTraceData<DeviceBackend>, VmError> {
+pub(crate) fn commit(vm: &OpenVm, exe: &Exe) -> Result<CommittedTraceData<DeviceBackend>, VmError> {
     let trace = table(exe);
     let engine = zeno_cpu_backend::Engine::new(vm.engine.params().clone());
     let (commitment, data) = engine.device().commit(&[&trace]).stage("committing to the guest's program")?;

@@ -6,11 +6,11 @@ use openvm_sdk::{DefaultStarkEngine, F, SC};
 use openvm_sdk_config::{SdkVmConfig, SdkVmCpuBuilder};
 use openvm_stark_backend::{StarkEngine, proof::Proof};
 
-/// OpenVM's own engine, the reference.
-pub(crate) type ReferenceEngine = DefaultStarkEngine;
+/// OpenVM's own engine: it verifies, and proves where the feature `reference` is on.
+pub(crate) type OpenVmEngine = DefaultStarkEngine;
 /// Backend of every device here: the types of its matrices and of its committed data.
-pub(crate) type DeviceBackend = <ReferenceEngine as StarkEngine>::PB;
-pub(crate) type Machine = VirtualMachine<ReferenceEngine, SdkVmCpuBuilder>;
+pub(crate) type DeviceBackend = <OpenVmEngine as StarkEngine>::PB;
+pub(crate) type OpenVm = VirtualMachine<OpenVmEngine, SdkVmCpuBuilder>;
 
 /// Program for the VM.
 pub type Exe = openvm_circuit::arch::instructions::exe::VmExe<F>;

@@ -28,7 +28,7 @@ use crate::{
     error::{Stage, VmError},
     execute::streams,
     program_commitment,
-    types::{AppKey, DeviceBackend, Exe, Machine, ReferenceEngine, RunProof, StarkProof},
+    types::{AppKey, DeviceBackend, Exe, OpenVm, OpenVmEngine, RunProof, StarkProof},
 };
 
 /// Proof of the values that a guest revealed: a Merkle path to the root of its final memory.
@@ -64,7 +64,7 @@ pub fn make_app_key() -> Result<AppKey, VmError> {
 
 /// VM that can run, meter and prove a program.
 pub struct Vm {
-    pub(crate) machine: Machine,
+    pub(crate) inner: OpenVm,
 }
 
 /// Program with the commitment to its table.
@@ -77,12 +77,12 @@ impl Vm {
     /// [`VmError::ProofSystem`] when the proof system fails.
     pub fn new(key: &AppKey) -> Result<Self, VmError> {
         let key = &key.app_vm_pk;
-        let engine = ReferenceEngine::new(key.get_params());
+        let engine = OpenVmEngine::new(key.get_params());
         let device_key = engine.device().transport_pk_to_device(&key.vm_pk);
         // The configuration is not the key's, which may come from the cache folder.
-        let machine =
-            Machine::new(engine, SdkVmCpuBuilder, vm_config()?, device_key).stage("building the VM")?;
-        Ok(Self { machine })
+        let inner =
+            OpenVm::new(engine, SdkVmCpuBuilder, vm_config()?, device_key).stage("building the VM")?;
+        Ok(Self { inner })
     }
 
     /// Commits to a program's table, with this project's device: it saves a second before the first segment.
@@ -90,17 +90,17 @@ impl Vm {
     /// # Errors
     /// [`VmError::ProofSystem`] when the program is too large for the stacked matrix.
     pub fn commit(&self, exe: &Exe) -> Result<CommittedProgram, VmError> {
-        program_commitment::commit(&self.machine, exe).map(CommittedProgram)
+        program_commitment::commit(&self.inner, exe).map(CommittedProgram)
     }
 
     /// Commits to a program's table with OpenVM's device, the reference for [`commit`](Self::commit).
     pub fn commit_by_openvm(&self, exe: &Exe) -> CommittedProgram {
-        CommittedProgram(self.machine.commit_program_on_device(&exe.program))
+        CommittedProgram(self.inner.commit_program_on_device(&exe.program))
     }
 
     /// Commitment to a program: to its code, its initial memory and its entry point.
     pub fn exe_commitment(&self, exe: &Exe, program: &CommittedProgram) -> Digest {
-        let memory = &self.machine.config().system.config.memory_config;
+        let memory = &self.inner.config().system.config.memory_config;
         compute_exe_commit_from_mem_config(&program.0.commitment, exe, memory)
     }
 
@@ -115,10 +115,10 @@ impl Vm {
         input: &[u8],
         backend: Backend,
     ) -> Result<SegmentedRun<'a>, VmError> {
-        self.machine.load_program(program.0);
-        let preflight = self.machine.preflight_interpreter(exe).stage("loading the guest")?;
-        let state = self.machine.create_initial_state(exe, streams(input));
-        Ok(SegmentedRun { machine: self.machine, exe, preflight, state: Some(state), backend })
+        self.inner.load_program(program.0);
+        let preflight = self.inner.preflight_interpreter(exe).stage("loading the guest")?;
+        let state = self.inner.create_initial_state(exe, streams(input));
+        Ok(SegmentedRun { inner: self.inner, exe, preflight, state: Some(state), backend })
     }
 }
 
@@ -129,9 +129,9 @@ impl CommittedProgram {
     }
 }
 
-/// Run of a guest in its segments' order, each of which is proven or, if its proof is there, only run.
+/// Run of a guest in its segments' order, each of which is proven or, if its proof was kept, only executed.
 pub struct SegmentedRun<'a> {
-    machine: Machine,
+    inner: OpenVm,
     exe: &'a Exe,
     preflight: Preflight,
     /// State before the next segment. It is gone after a segment that failed.
@@ -143,10 +143,10 @@ impl SegmentedRun<'_> {
     /// Runs the next segment, fills its tables and proves it.
     ///
     /// # Errors
-    /// [`VmError::ProofSystem`] when the VM or the proof system fails. The run can't go on then.
+    /// [`VmError::ProofSystem`] when the VM or the proof system fails. The run can't continue then.
     pub fn prove(&mut self, segment: &Segment) -> Result<StarkProof, VmError> {
         let state = self.take_state()?;
-        let vm = &mut self.machine;
+        let vm = &mut self.inner;
         vm.transport_init_memory_to_device(&state.memory);
         let PreflightExecutionOutput { system_records, record_arenas, to_state } = vm
             .execute_preflight(&mut self.preflight, state, Some(segment.num_insns), &segment.trace_heights)
@@ -161,10 +161,10 @@ impl SegmentedRun<'_> {
     /// Runs the next segment, whose proof is there.
     ///
     /// # Errors
-    /// [`VmError::ProofSystem`] when the VM fails. The run can't go on then.
+    /// [`VmError::ProofSystem`] when the VM fails. The run can't continue then.
     pub fn skip(&mut self, segment: &Segment) -> Result<(), VmError> {
         let state = self.take_state()?;
-        let interpreter = self.machine.interpreter(self.exe).stage("loading the guest")?;
+        let interpreter = self.inner.interpreter(self.exe).stage("loading the guest")?;
         let next = interpreter
             .execute_from_state(state, Some(segment.num_insns))
             .stage("running a segment that was proven before")?;
@@ -178,10 +178,10 @@ impl SegmentedRun<'_> {
     /// [`VmError::ProofSystem`] when no segment has been proven.
     pub fn public_values(&self) -> Result<PublicValuesProof, VmError> {
         const STAGE: &str = "proving what the guest revealed";
-        let top = self.machine.memory_top_tree();
+        let top = self.inner.memory_top_tree();
         let top = top.ok_or_else(|| VmError::proof_system(STAGE, "the VM has no memory tree"))?;
         let state = self.state.as_ref().ok_or_else(|| VmError::proof_system(STAGE, "the run has failed"))?;
-        let config = &self.machine.config().system.config;
+        let config = &self.inner.config().system.config;
         Ok(UserPublicValuesProof::compute(
             config.memory_config.memory_dimensions(),
             config.num_public_values,
@@ -204,5 +204,5 @@ impl SegmentedRun<'_> {
 /// # Errors
 /// [`VmError::ProofSystem`] when they don't.
 pub fn verify_run(app_key: &AppKey, run: &RunProof) -> Result<Digest, VmError> {
-    verify_app_proof::<ReferenceEngine>(&app_key.get_app_vk(), run).stage("checking the segments' proofs")
+    verify_app_proof::<OpenVmEngine>(&app_key.get_app_vk(), run).stage("checking the segments' proofs")
 }

@@ -191,7 +191,7 @@ fn meet(
     file.check_origin(ProofKind::Evm, app_exe_commitment, app_vm_commitment)?;
     if node.view(client, &ZenoLightClient::INSECURE_SRSCall {})? && !options.allow_unknown_srs {
         return Err(Error::other(format_args!(
-            "the light client at {client} stems from an SRS of no known ceremony, such as the one for development, under \
+            "the light client at {client} comes from an SRS of no known ceremony, such as the one for development, under \
              which anybody can forge proofs; for tests alone, it can be allowed all the same"
         ))
         .with_settings([Setting::AllowUnknownSrs]));

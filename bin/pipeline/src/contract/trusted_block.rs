@@ -73,12 +73,13 @@ impl TrustedBlock {
             return Err(Error::file(
                 path,
                 format_args!(
-                    "has rules of its own for chain {}, {}, and that chain's are {}; fetch it again under those",
+                    "has rules of its own for chain {}, {}, and that chain's are {}; fetch it again without rules of your own",
                     spec.chain_id,
                     spec.hash(),
                     built_in.hash()
                 ),
-            ));
+            )
+            .with_settings([Setting::Chain]));
         }
         loaded.check().map_err(|error| error.in_file(path))?;
         let headers = &loaded.input.witness.headers;

@@ -102,7 +102,7 @@ impl Verifier {
         let insecure = client.view(address, &IZenoVerifier::INSECURE_SRSCall {})?;
         if insecure && !options.allow_unknown_srs {
             return Err(Error::other(format_args!(
-                "the contract at {address} stems from an SRS of no known ceremony, such as the one for development, under which \
+                "the contract at {address} comes from an SRS of no known ceremony, such as the one for development, under which \
                  anybody can forge proofs; for tests alone, it can be allowed all the same"
             ))
             .with_settings([Setting::AllowUnknownSrs]));
