@@ -251,6 +251,21 @@ fn proves_and_verifies_the_example() {
     assert_eq!(verified["claim"], proved["claim"]);
     assert_eq!(verified["proof_bytes"], proved["proof_bytes"]);
     assert_eq!((&verified["release"], verified.get("withdrawn")), (&2.into(), None), "{verified}");
+    // What is expected besides: the last block, by its number or its hash, and the first one's parent.
+    let expecting = |more: &[&str]| json(folder.path(), &[&["verify", "example.proof"], more].concat());
+    let claim = zeno_verifier::ProofFile::read(folder.path().join("example.proof")).unwrap().claim;
+    let number = claim.last_block_number.to_string();
+    let [hash, parent] = [claim.last_block_hash, claim.first_parent_hash].map(|hash| hash.to_string());
+    for chain in [&["--chain", "dev"][..], &["--any-rules"]] {
+        for block in [&number, &hash] {
+            let (value, status) = expecting(&[chain, &["--block", block, "--parent", &parent]].concat());
+            assert_eq!((status, &value["valid"]), (0, &Value::Bool(true)), "{value}");
+        }
+        for other in [["--block", "2"], ["--block", &parent], ["--parent", &hash]] {
+            let (value, status) = expecting(&[chain, &other].concat());
+            assert!(status == 1 && value["valid"] != true, "{other:?}: {value}");
+        }
+    }
     let (inspected, status) = json(folder.path(), &["inspect", "example.proof"]);
     assert_eq!(status, 0);
     assert_eq!(inspected["stated"]["claim"], proved["claim"]);
