@@ -7,8 +7,17 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 use tempfile::TempDir;
+
+/// Held while programs are written and run. A program that another test starts in between would have the file open for
+/// writing for a moment, and the system runs no such file.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Unpacked archive with builds for `levels`, each a script that says its level and its arguments, and ends with 7.
 fn archive(levels: &[&str]) -> TempDir {
@@ -40,6 +49,7 @@ fn stderr(output: &Output) -> &str {
 
 #[test]
 fn the_best_build_that_runs_here_is_started() {
+    let _alone = alone();
     let folder = archive(&["x86-64", "x86-64-v3", "x86-64-v4"]);
     let best = if is_x86_feature_detected!("avx512vl") {
         "x86-64-v4"
@@ -61,6 +71,7 @@ fn the_best_build_that_runs_here_is_started() {
 
 #[test]
 fn a_level_can_be_asked_for() {
+    let _alone = alone();
     let folder = archive(&["x86-64", "x86-64-v4"]);
     let program = folder.path().join("bin/zeno");
     assert_eq!(stdout(&run(&program, "x86-64", &[])), "x86-64");
@@ -77,6 +88,7 @@ fn a_level_can_be_asked_for() {
 
 #[test]
 fn what_is_missing_is_said() {
+    let _alone = alone();
     let folder = archive(&[]);
     let program = folder.path().join("bin/zeno");
     let output = run(&program, "", &["prove"]);

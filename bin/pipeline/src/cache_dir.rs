@@ -40,8 +40,8 @@ impl CacheDir {
     pub(crate) fn optional(&self, observer: &dyn Observer) -> Result<Option<PathBuf>, Error> {
         let folder = self.prepared()?;
         if folder.is_none() {
-            observer
-                .notify(Event::Note(format!("nothing is kept: no cache folder is named, and {VARIABLES}")));
+            let sentence = format!("nothing is kept: no cache folder is named, and {VARIABLES}");
+            observer.notify(Event::Note { sentence, settings: vec![Setting::CacheDir] });
         }
         Ok(folder)
     }

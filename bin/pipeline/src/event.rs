@@ -1,6 +1,6 @@
 //! Events of a running verb.
 
-use crate::chain_client::TransactionEvent;
+use crate::{chain_client::TransactionEvent, setting::Setting};
 use std::{
     fmt::{self, Display, Formatter},
     time::Duration,
@@ -44,7 +44,12 @@ pub enum Event {
         event: TransactionEvent,
     },
     /// A sentence that a user should read, and that stays.
-    Note(String),
+    Note {
+        /// The sentence.
+        sentence: String,
+        /// The options that it is about.
+        settings: Vec<Setting>,
+    },
 }
 
 impl Display for Event {
@@ -56,7 +61,7 @@ impl Display for Event {
             Self::ReadingSrs => f.write_str("reading what is installed"),
             Self::Profiling => f.write_str("following every instruction"),
             Self::Transaction { what, event } => write!(f, "{what}: {event}"),
-            Self::Note(sentence) => f.write_str(sentence),
+            Self::Note { sentence, .. } => f.write_str(sentence),
         }
     }
 }

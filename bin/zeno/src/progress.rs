@@ -1,6 +1,6 @@
 //! Display of a command's progress: a bar on a terminal, plain lines elsewhere. All of it goes to stderr.
 
-use crate::output;
+use crate::{flags, output};
 use alloy_primitives::B256;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
@@ -136,7 +136,7 @@ impl Observer for Display {
                 lock(&self.under_way).push(*hash);
             }
             Event::Transaction { event: TransactionEvent::Settled, .. } => lock(&self.under_way).clear(),
-            Event::Note(sentence) => self.tell(sentence),
+            Event::Note { sentence, settings } => self.tell(&format!("{sentence}{}", flags::hint(settings))),
             _ => self.say(&event.to_string()),
         }
     }

@@ -172,7 +172,7 @@ impl Deployment<'_> {
     /// Notes which contracts are deployed where, for the user to read before anything is sent.
     fn describe(&self) {
         let chain_id = self.sender.client.chain_id;
-        let note = |sentence| self.context.observer.notify(Event::Note(sentence));
+        let note = |sentence| self.context.observer.notify(Event::Note { sentence, settings: Vec::new() });
         note(format!("on chain {chain_id}: {}, {}", verifier_name(&self.key), describe(&self.key)));
         if let Some(start) = &self.start {
             note(format!("on chain {chain_id}: {LIGHT_CLIENT}, {}", start.describe()));

@@ -122,7 +122,7 @@ pub fn submit(options: &SubmitOptions, context: &Context) -> Result<Submitted, F
         ContractReport { name: "light client", address: client },
         ContractReport { name: "its verifier", address: verifier },
     ];
-    context.observer.notify(Event::Note(caveat.clone()));
+    context.observer.notify(Event::Note { sentence: caveat.clone(), settings: vec![Setting::MaxCost] });
 
     let (transaction, result) = advance(&sender, client, &file, key.is_some());
     findings.transactions_sent.extend(transaction);
