@@ -28,14 +28,12 @@ static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
 
 /// Runs the guest, and checks that its result is that of native validation.
 fn agree(input: &[u8], native: Result<&ChainClaim, &ValidationError>) -> Result<(), String> {
-    let answer = PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).execute(input);
+    let answer = PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).revealed(input);
     match (native, answer) {
-        (Ok(claim), Ok(execution)) if execution.digest == claim.digest() => Ok(()),
-        (Ok(claim), Ok(execution)) => Err(format!(
-            "the guest reveals {}, but the native digest is {}",
-            execution.digest,
-            claim.digest()
-        )),
+        (Ok(claim), Ok(digest)) if digest == claim.digest() => Ok(()),
+        (Ok(claim), Ok(digest)) => {
+            Err(format!("the guest reveals {digest}, but the native digest is {}", claim.digest()))
+        }
         (Err(error), Err(ProverError::Vm(VmError::Refused(reason))))
             if reason.contains(&error.to_string()) =>
         {
