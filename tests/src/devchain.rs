@@ -192,7 +192,7 @@ impl DevChain {
 
         let input = StatelessInput {
             chain: self.spec.encode().into(),
-            block: alloy_rlp::encode(&block).into(),
+            blocks: vec![alloy_rlp::encode(&block).into()],
             witness: Witness {
                 headers: self.ancestors.clone(),
                 codes: self.codes.clone(),

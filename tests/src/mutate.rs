@@ -108,7 +108,7 @@ pub fn judge(
     if claim != own {
         return Err(format!("the claim is {claim:?}, but the input is about {own:?}"));
     }
-    let untouched = input.block == honest.0.block && input.chain == honest.0.chain;
+    let untouched = input.blocks == honest.0.blocks && input.chain == honest.0.chain;
     if claim == *honest.1 {
         return untouched
             .then_some(Observed::Honest)
@@ -128,7 +128,7 @@ pub fn judge(
 fn own_claim(input: &StatelessInput) -> Result<ChainClaim, String> {
     let malformed =
         |error: alloy_rlp::Error| format!("a block was accepted whose header is malformed: {error}");
-    let mut items = alloy_rlp::Header::decode_bytes(&mut &input.block[..], true).map_err(malformed)?;
+    let mut items = alloy_rlp::Header::decode_bytes(&mut &input.blocks[0][..], true).map_err(malformed)?;
     let start = items;
     let header = Header::decode(&mut items).map_err(malformed)?;
     let header_bytes = &start[..start.len() - items.len()];
@@ -164,7 +164,7 @@ impl<'a> Mutator<'a> {
     /// # Panics
     /// If the input's block does not decode.
     pub fn new(honest: &'a StatelessInput, rng: &'a mut StdRng) -> Self {
-        let block = decode_block(&honest.block).expect("an honest block decodes");
+        let block = decode_block(&honest.blocks[0]).expect("an honest block decodes");
         Self { honest, block, rng, made: Vec::new() }
     }
 
@@ -264,7 +264,7 @@ impl<'a> Mutator<'a> {
             block.header.parent_hash = keccak256(&bytes);
             self.push("parent forged", Expected::Either, |input| {
                 input.witness.headers[at] = bytes;
-                input.block = alloy_rlp::encode(&block).into();
+                input.blocks = vec![alloy_rlp::encode(&block).into()];
             });
         }
     }
@@ -345,7 +345,7 @@ impl<'a> Mutator<'a> {
                 true => ("free header field changed", Expected::Either),
                 false => ("header field changed", Expected::Refused),
             };
-            self.push(class, expected, |input| input.block = alloy_rlp::encode(&block).into());
+            self.push(class, expected, |input| input.blocks = vec![alloy_rlp::encode(&block).into()]);
         }
     }
 
@@ -374,20 +374,20 @@ impl<'a> Mutator<'a> {
     fn push_block(&mut self, class: &'static str, expected: Expected, block: &Block) {
         let keys = public_keys(block).expect("the signatures are those of the honest block");
         self.push(class, expected, |input| {
-            input.block = alloy_rlp::encode(block).into();
+            input.blocks = vec![alloy_rlp::encode(block).into()];
             input.public_keys = keys;
         });
     }
 
     /// Mutations of the block's RLP: bits flipped, and bytes inserted, removed and cut off.
     fn block_bytes(&mut self) {
-        let bytes = self.honest.block.clone();
+        let bytes = self.honest.blocks[0].clone();
         for _ in 0..200 {
             let altered = flipped(&bytes, self.rng);
             // The keys of the altered block, if it has any, or else the hinted ones.
             let keys = decode_block(&altered).ok().and_then(|block| public_keys(&block).ok());
             self.push("bit of the block's RLP flipped", Expected::Either, |input| {
-                input.block = altered;
+                input.blocks = vec![altered];
                 input.public_keys = keys.unwrap_or_else(|| input.public_keys.clone());
             });
         }
@@ -397,14 +397,14 @@ impl<'a> Mutator<'a> {
             let mut longer = bytes.to_vec();
             longer.insert(at, inserted);
             self.push("byte of the block's RLP inserted", Expected::Refused, |input| {
-                input.block = longer.into()
+                input.blocks = vec![longer.into()]
             });
             let mut shorter = bytes.to_vec();
             shorter.remove(at);
             self.push("byte of the block's RLP removed", Expected::Refused, |input| {
-                input.block = shorter.into()
+                input.blocks = vec![shorter.into()]
             });
-            self.push("block's RLP cut", Expected::Refused, |input| input.block = bytes.slice(..at));
+            self.push("block's RLP cut", Expected::Refused, |input| input.blocks = vec![bytes.slice(..at)]);
         }
     }
 

@@ -391,7 +391,7 @@ fn check_refusal(
             return Ok(corrections > 0);
         }
         let corrected = input.as_ref().and_then(|input| {
-            let mut block = decode_block(&input.block).ok()?;
+            let mut block = decode_block(&input.blocks[0]).ok()?;
             correct(&mut block.header, error).then_some(block)
         });
         let Some(block) = corrected else {
@@ -489,7 +489,7 @@ impl Archive {
         let public_keys = public_keys(&block).map_err(Refusal::without_input)?;
         let mut input = StatelessInput {
             chain: chain.clone(),
-            block: rlp.clone(),
+            blocks: vec![rlp.clone()],
             witness,
             public_keys,
             destinations: Vec::new(),

@@ -71,7 +71,7 @@ impl ReplayNode {
                 ReplayBlock { hash: keccak256(rlp), header, json, raw: None, witness: None }
             })
             .collect::<Vec<_>>();
-        let block = decode_block(&input.block).expect("the block is valid");
+        let block = decode_block(&input.blocks[0]).expect("the block is valid");
         let lists = json!({
             "state": witness.state, "codes": witness.codes, "headers": witness.headers, "keys": [],
         });

@@ -134,7 +134,7 @@ async fn blocks_of_anvil_validate(program: &Path) {
         let input = node.fetch(number).await.unwrap();
         let claim = validate(&input).unwrap();
         assert_eq!((claim.chain_id, claim.last_block_number), (9366, number));
-        let block = decode_block(&input.block).unwrap();
+        let block = decode_block(&input.blocks[0]).unwrap();
         assert_eq!(block.body.transactions.len(), count);
         if number == 2 {
             let types = block

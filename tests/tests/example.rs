@@ -35,7 +35,7 @@ fn the_example_is_minimal() {
 fn the_example_has_every_type_of_transaction_and_outcome() {
     let input = committed();
     let spec = ChainSpec::decode(&input.chain).unwrap();
-    let block = decode_block(&input.block).unwrap();
+    let block = decode_block(&input.blocks[0]).unwrap();
     let transactions = &block.body.transactions;
     let types = transactions.iter().map(|transaction| transaction.tx_type()).collect::<HashSet<_>>();
     assert_eq!(

@@ -263,7 +263,7 @@ async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
     // An empty block has no signatures. The error says which rules the block was judged by.
     let mut chain = DevChain::from_genesis(GENESIS);
     let input = chain.append(Draft::default());
-    let mut block = decode_block(&input.block).unwrap();
+    let mut block = decode_block(&input.blocks[0]).unwrap();
     block.header.state_root = B256::repeat_byte(7);
     let hash = block.header.hash_slow();
     let node = ReplayNode::of_input(&input).with_state(&DevChain::from_genesis(GENESIS)).with_block(block);
@@ -288,7 +288,7 @@ async fn a_refused_hint_changes_no_other_query() {
     ];
     for refusal in refusals {
         // A block that is not the canonical one of its number.
-        let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
+        let hash = decode_block(&EXAMPLE.blocks[0]).unwrap().header.hash_slow();
         let reply = refusal.clone();
         let server = serve(move |call, _| match call.method.as_str() {
             "eth_createAccessList" => Some(reply.clone()),
@@ -346,7 +346,7 @@ async fn answers_are_read_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_blocks_are_noticed() {
-    let block = decode_block(&EXAMPLE.block).unwrap();
+    let block = decode_block(&EXAMPLE.blocks[0]).unwrap();
     let hash = block.header.hash_slow();
     // The parent instead of the block.
     let server = serve(move |call, node| match call.method.as_str() {
@@ -532,7 +532,7 @@ async fn witnesses_are_read_in_every_spelling() {
 /// The canonical block changes after its hash is known.
 #[tokio::test(flavor = "multi_thread")]
 async fn reorganisations_are_noticed() {
-    let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
+    let hash = decode_block(&EXAMPLE.blocks[0]).unwrap().header.hash_slow();
     for lost in ["eth_getBlockByHash", "eth_getProof"] {
         let server = serve(move |call, node| match call.method.as_str() {
             "eth_getBlockByNumber" if call.index > 0 => {
@@ -573,7 +573,7 @@ async fn an_invalid_block_is_not_the_nodes_fault() {
     // The header has a wrong state root.
     let mut chain = DevChain::from_genesis(GENESIS);
     let input = chain.append(Default::default());
-    let mut block = decode_block(&input.block).unwrap();
+    let mut block = decode_block(&input.blocks[0]).unwrap();
     block.header.state_root = B256::repeat_byte(7);
     let hash = block.header.hash_slow();
     let node = ReplayNode::of_input(&input).with_state(&DevChain::from_genesis(GENESIS)).with_block(block);
@@ -749,7 +749,7 @@ async fn later_forks_are_not_judged() {
     let later = |alter: fn(&mut alloy_consensus::Header)| {
         let mut chain = DevChain::from_genesis(GENESIS);
         let input = chain.append(Draft::default());
-        let mut block = decode_block(&input.block).unwrap();
+        let mut block = decode_block(&input.blocks[0]).unwrap();
         alter(&mut block.header);
         let hash = block.header.hash_slow();
         (ReplayNode::of_input(&input).with_block(block), hash)
@@ -801,7 +801,7 @@ async fn later_forks_are_not_judged() {
 /// A hint that fails or is wrong does not end a fetch.
 #[tokio::test(flavor = "multi_thread")]
 async fn hints_never_end_a_fetch() {
-    let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
+    let hash = decode_block(&EXAMPLE.blocks[0]).unwrap().header.hash_slow();
     type Hint = (&'static str, fn(&Call, B256) -> bool);
     let hints: [Hint; 3] = [
         // Proofs of the state after the block.
@@ -1046,7 +1046,7 @@ async fn missing_headers_are_fetched_together() {
 async fn headers_that_are_read_one_after_the_other_are_fetched_together() {
     // PUSH1 1, and in a loop: DUP1 NUMBER SUB BLOCKHASH POP PUSH1 1 ADD, as long as it is below 251.
     let (chain, input) = chain_that_runs(&hex!("60015b80430340506001018060fb1160025700"), 255);
-    let number = decode_block(&input.block).unwrap().header.number;
+    let number = decode_block(&input.blocks[0]).unwrap().header.number;
     assert_eq!(input.witness.headers.len(), 249);
     for failing in [false, true] {
         let node = ReplayNode::of_input(&input).with_state(&chain);

@@ -1,7 +1,7 @@
 //! Recorded mainnet blocks: validated natively, and fetched from a replaying node by both methods.
 
 use std::{sync::Arc, time::Instant};
-use zeno_guest_evm::{StatelessInput, minimize, validate};
+use zeno_guest_evm::{ChainClaim, StatelessInput, merge, minimize, validate};
 use zeno_tests::{
     mainnet::{Recorded, recorded},
     replay::ReplayNode,
@@ -33,6 +33,29 @@ fn recorded_witnesses_validate() {
     }
 }
 
+/// Two blocks in one run: its witness has what both need once, and nothing that the first makes.
+#[test]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
+fn a_run_of_recorded_blocks_validates() {
+    let records = recorded();
+    let [first, last] = &records[1..] else { panic!("the last two of three blocks are consecutive") };
+    let (small, claims) = [first, last]
+        .map(|record| minimize(&record.input()).unwrap())
+        .into_iter()
+        .unzip::<_, _, Vec<_>, Vec<_>>();
+    let lengths = small.iter().map(|input| input.encode().len()).collect::<Vec<_>>();
+    // Complete witnesses and the smallest possible ones give the same run.
+    let complete = merge([first, last].map(Recorded::input)).unwrap();
+    let (run, claim) = minimize(&merge(small).unwrap()).unwrap();
+    assert_eq!(minimize(&complete).unwrap(), (run.clone(), claim));
+    assert_eq!(validate(&run).unwrap(), claim);
+    let expected = ChainClaim { first_parent_hash: claims[0].first_parent_hash, block_count: 2, ..claims[1] };
+    assert_eq!(claim, expected);
+    let length = run.encode().len();
+    println!("run: {length} bytes, the blocks for themselves {lengths:?}");
+    assert!(length < lengths.iter().sum::<usize>());
+}
+
 /// Serves a record. The calls for which `has` is false are answered as a missing method.
 async fn serve(record: &Recorded, has: impl Fn(&Call) -> bool + Send + Sync + 'static) -> RpcServer {
     let node = ReplayNode::of_record(record);
@@ -62,7 +85,7 @@ async fn fetch(
 fn check(record: &Recorded, input: &StatelessInput) {
     let claim = validate(input).unwrap();
     assert_eq!((claim.last_block_hash, claim.last_block_number), (record.hash, record.number));
-    assert_eq!(input.block, record.raw_block);
+    assert_eq!(input.blocks[0], record.raw_block);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,7 +62,7 @@ fn run_one(file: &Path, invalid: bool, rng: &mut StdRng) -> [usize; 2] {
             Judged::Refused(Some(input), error) => (input, Err(error)),
             Judged::Refused(None, _) => return,
         };
-        let gas = decode_block(&input.block).map_or(0, |block| block.header.gas_used);
+        let gas = decode_block(&input.blocks[0]).map_or(0, |block| block.header.gas_used);
         let count = &mut counts[usize::from(native.is_err())];
         if failure.is_some() || gas > MAX_GAS || *count >= MAX_BLOCKS {
             return;

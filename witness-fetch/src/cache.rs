@@ -63,7 +63,7 @@ fn check(bytes: &Bytes, spec: &ChainSpec, block: B256) -> Result<StatelessInput,
     if input.chain != spec.encode() {
         return Err("it is for a chain with other rules".into());
     }
-    let header = decode_block(&input.block).map_err(|error| error.to_string())?.header;
+    let header = decode_block(&input.blocks[0]).map_err(|error| error.to_string())?.header;
     let hash = keccak256(alloy_rlp::encode(header));
     if hash != block {
         return Err(format!("it is for block {hash}"));

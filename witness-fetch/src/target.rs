@@ -79,7 +79,7 @@ impl Target {
     pub(crate) fn input(&self, witness: Witness) -> StatelessInput {
         StatelessInput {
             chain: self.spec.encode().into(),
-            block: alloy_rlp::encode(&self.block).into(),
+            blocks: vec![alloy_rlp::encode(&self.block).into()],
             witness,
             public_keys: self.keys.clone(),
             destinations: Vec::new(),

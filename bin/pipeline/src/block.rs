@@ -154,7 +154,7 @@ impl BlockFindings {
 
 /// Decodes the block and the rules of an input.
 fn parts(input: &StatelessInput) -> Result<(Block, ChainSpec), Error> {
-    let block = decode_block(&input.block).map_err(|error| undecodable(error, &input.block))?;
+    let block = decode_block(&input.blocks[0]).map_err(|error| undecodable(error, &input.blocks[0]))?;
     let spec = ChainSpec::decode(&input.chain).map_err(Error::other)?;
     Ok((block, spec))
 }
@@ -226,7 +226,7 @@ mod tests {
     fn parts() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let input = StatelessInput::decode(&EXAMPLE.to_vec().into()).unwrap();
         let owned = |items: Vec<&[u8]>| items.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
-        let parts = owned(list(&input.block).unwrap());
+        let parts = owned(list(&input.blocks[0]).unwrap());
         let items = owned(list(&parts[0]).unwrap());
         (parts, items)
     }
@@ -242,7 +242,7 @@ mod tests {
     /// The refusal of the example with another block.
     fn refusal(block: Vec<u8>) -> Failed<BlockFindings> {
         let mut input = StatelessInput::decode(&EXAMPLE.to_vec().into()).unwrap();
-        input.block = block.into();
+        input.blocks = vec![block.into()];
         Loaded::decode(input.encode(), SourceKind::File).expect_err("it does not decode")
     }
 

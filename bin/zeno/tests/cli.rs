@@ -59,7 +59,7 @@ fn object(output: Output) -> (Value, i32) {
 fn example() -> (StatelessInput, Block) {
     let input = include_bytes!("../../../config/example/input.zeno").to_vec().into();
     let input = StatelessInput::decode(&input).unwrap();
-    let block = decode_block(&input.block).unwrap();
+    let block = decode_block(&input.blocks[0]).unwrap();
     (input, block)
 }
 
@@ -67,7 +67,7 @@ fn example() -> (StatelessInput, Block) {
 fn write_input(path: &Path, alter: impl FnOnce(&mut StatelessInput, &mut Block)) {
     let (mut input, mut block) = example();
     alter(&mut input, &mut block);
-    input.block = alloy_rlp::encode(&block).into();
+    input.blocks = vec![alloy_rlp::encode(&block).into()];
     std::fs::write(path, input.encode()).unwrap();
 }
 

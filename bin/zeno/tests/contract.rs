@@ -264,7 +264,7 @@ fn example() -> Vec<u8> {
 /// The hash of that block's parent.
 fn example_parent() -> B256 {
     let input = StatelessInput::decode(&example().into()).unwrap();
-    decode_block(&input.block).unwrap().header.parent_hash
+    decode_block(&input.blocks[0]).unwrap().header.parent_hash
 }
 
 /// A real proof of that block, under the development SRS.
@@ -710,17 +710,17 @@ fn a_light_client_starts_from_what_the_user_names() {
     let deploy = [&deploy[..], &["--trusted-block", &parent]].concat();
     let input = StatelessInput::decode(&example().into()).unwrap();
     // A block that is invalid: its state root is another.
-    let mut block = decode_block(&input.block).unwrap();
+    let mut block = decode_block(&input.blocks[0]).unwrap();
     block.header.state_root = B256::ZERO;
-    let invalid = StatelessInput { block: alloy_rlp::encode(&block).into(), ..input.clone() };
+    let invalid = StatelessInput { blocks: vec![alloy_rlp::encode(&block).into()], ..input.clone() };
     fs::write(zeno.path("input.zeno"), invalid.encode()).unwrap();
     zeno.fails(&deploy, 1, "the block is invalid");
     // One of a fork that is not known, which may have changed the rule that it breaks.
-    let mut later = decode_block(&input.block).unwrap();
+    let mut later = decode_block(&input.blocks[0]).unwrap();
     later.header.block_access_list_hash = Some(B256::ZERO);
     later.header.slot_number = Some(7);
     later.header.gas_limit = 1;
-    let later = StatelessInput { block: alloy_rlp::encode(&later).into(), ..input.clone() };
+    let later = StatelessInput { blocks: vec![alloy_rlp::encode(&later).into()], ..input.clone() };
     fs::write(zeno.path("input.zeno"), later.encode()).unwrap();
     let judged = zeno.fails(&deploy, 2, "blockAccessListHash");
     assert!(judged["valid"].is_null(), "{judged}");

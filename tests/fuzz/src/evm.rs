@@ -150,7 +150,7 @@ impl World {
         let headers = vec![alloy_rlp::encode(&parent).into()];
         let input = StatelessInput {
             chain: chain.encode().into(),
-            block: Bytes::new(),
+            blocks: Vec::new(),
             destinations: codes.iter().zip(head.hints).map(|(code, choice)| hints(code, choice)).collect(),
             witness: Witness { headers, ..witness },
             public_keys,
@@ -183,7 +183,7 @@ impl World {
             header.state_root = state.root()?;
             Ok(receipts.first().is_some_and(|receipt| receipt.status()))
         });
-        self.input.block = alloy_rlp::encode(&self.block).into();
+        self.input.blocks = vec![alloy_rlp::encode(&self.block).into()];
         done
     }
 

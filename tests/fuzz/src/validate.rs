@@ -74,7 +74,7 @@ pub fn validate(bytes: &[u8]) -> Answer {
         match edit {
             Edit::Encoding(_) => {}
             Edit::Chain(change) => change.edit(&mut input.chain),
-            Edit::Block(change) => change.edit(&mut input.block),
+            Edit::Block(change) => change.edit(&mut input.blocks[0]),
             Edit::Header(index, change) => {
                 pick(&mut input.witness.headers, *index).into_iter().for_each(|part| change.edit(part));
             }
@@ -112,7 +112,7 @@ pub fn validate(bytes: &[u8]) -> Answer {
         Ok(answer) => answer,
         Err(error) => return Answer::new("refused", error.to_string()),
     };
-    if input.block == honest.block && input.chain == honest.chain {
+    if input.blocks == honest.blocks && input.chain == honest.chain {
         assert_eq!(answer, *claim);
     } else {
         assert_ne!(answer, *claim, "two encodings of one block or chain");

@@ -836,7 +836,7 @@ fn intrinsic_gas_bound(input: &[u8], creates: bool, access_list: &AccessList, au
 /// Sets the header's fields that follow from the parent: the base fee and the excess blob gas.
 fn fill_from_parent(block: &mut Block, input: &mut StatelessInput) {
     for _ in 0..2 {
-        input.block = alloy_rlp::encode(&*block).into();
+        input.blocks = vec![alloy_rlp::encode(&*block).into()];
         let Err(ValidationError::Mismatch { subject, expected: Value::Number(expected), .. }) =
             transition(input)
         else {
@@ -875,7 +875,7 @@ fn complete(spec: &ChainSpec, parent: &Header, block: &mut Block, input: &mut St
             executed(&outcome)
         }
     };
-    input.block = alloy_rlp::encode(&*block).into();
+    input.blocks = vec![alloy_rlp::encode(&*block).into()];
     built
 }
 
