@@ -9,8 +9,9 @@ use rand::{
     seq::{IndexedMutRandom, SliceRandom},
 };
 use zeno_guest_evm::{
-    Block, ChainClaim, ChainSpec, PublicKey, StatelessInput, Transaction, ValidationError, decode_block,
-    public_keys, validate,
+    Block, ChainClaim, ChainSpec, PublicKey, StatelessInput, Transaction, ValidationError,
+    chain::{BlobActivation, BlobSchedule, Fork, ForkActivation},
+    decode_block, public_keys, validate,
 };
 
 /// Mutation of an input.
@@ -57,7 +58,7 @@ pub enum Observed {
     Honest,
     /// A claim about another block, which names that block's own hash.
     OtherBlock,
-    /// A claim under other rules, which names their own hash.
+    /// A claim under other rules, which names their own digest.
     OtherRules,
 }
 
@@ -94,8 +95,8 @@ impl Tampered {
 /// Classifies the result of validating a tampered input.
 ///
 /// A claim is a lie unless each of its fields is what the input itself says. The fields are computed here without the
-/// validator: the block's hash and fields from its header's bytes, the rules' hash from the rules' bytes. The claim
-/// must be the honest one if neither the block nor the rules were changed, and only then.
+/// validator: the block's hash and fields from its header's bytes, the rules' digest from those that had begun at the
+/// block's time. The claim must be the honest one if neither the block nor these rules were changed, and only then.
 ///
 /// # Errors
 /// A description of the lie.
@@ -108,7 +109,9 @@ pub fn judge(
     if claim != own {
         return Err(format!("the claim is {claim:?}, but the input is about {own:?}"));
     }
-    let untouched = input.block == honest.0.block && input.chain == honest.0.chain;
+    let same_rules =
+        begun(&input.chain, claim.last_timestamp)? == begun(&honest.0.chain, claim.last_timestamp)?;
+    let untouched = input.block == honest.0.block && same_rules;
     if claim == *honest.1 {
         return untouched
             .then_some(Observed::Honest)
@@ -118,7 +121,7 @@ pub fn judge(
         return Ok(Observed::OtherBlock);
     }
     let rules_aside = ChainClaim { chain_id: honest.1.chain_id, chain_spec: honest.1.chain_spec, ..claim };
-    if rules_aside != *honest.1 || input.chain == honest.0.chain || claim.chain_spec == honest.1.chain_spec {
+    if rules_aside != *honest.1 || same_rules || claim.chain_spec == honest.1.chain_spec {
         return Err(format!("the claim {claim:?} is about the honest block {:?}, but is another", honest.1));
     }
     Ok(Observed::OtherRules)
@@ -132,10 +135,10 @@ fn own_claim(input: &StatelessInput) -> Result<ChainClaim, String> {
     let start = items;
     let header = Header::decode(&mut items).map_err(malformed)?;
     let header_bytes = &start[..start.len() - items.len()];
-    let spec = ChainSpec::decode(&input.chain).map_err(|error| error.to_string())?;
+    let spec = begun(&input.chain, header.timestamp)?;
     Ok(ChainClaim {
         chain_id: spec.chain_id,
-        chain_spec: keccak256(&input.chain),
+        chain_spec: keccak256(spec.encode()),
         first_parent_hash: header.parent_hash,
         last_block_hash: keccak256(header_bytes),
         last_block_number: header.number,
@@ -144,6 +147,14 @@ fn own_claim(input: &StatelessInput) -> Result<ChainClaim, String> {
         last_timestamp: header.timestamp,
         block_count: 1,
     })
+}
+
+/// Rules that had begun at a time, in seconds, of encoded ones.
+fn begun(chain: &Bytes, timestamp: u64) -> Result<ChainSpec, String> {
+    let mut spec = ChainSpec::decode(chain).map_err(|error| error.to_string())?;
+    spec.forks = spec.forks.into_iter().take_while(|fork| fork.timestamp <= timestamp).collect();
+    spec.blobs = spec.blobs.into_iter().take_while(|blobs| blobs.timestamp <= timestamp).collect();
+    Ok(spec)
 }
 
 /// Generator of mutations of one input, whose witness must be minimal.
@@ -428,18 +439,19 @@ impl<'a> Mutator<'a> {
                 spec.forks.remove(index);
             });
             vary("forks cut off", &|spec| spec.forks.truncate(index));
+        }
+        for index in 0..spec.blobs.len() {
+            for timestamp in [0, 1, self.block.header.timestamp, self.block.header.timestamp + 1, u64::MAX] {
+                vary("blob schedule moved", &|spec| spec.blobs[index].timestamp = timestamp);
+            }
+            vary("blob schedule removed", &|spec| {
+                spec.blobs.remove(index);
+            });
             for value in [0, 1, 7, u64::from(u32::MAX), u64::MAX] {
+                vary("blob schedule changed", &|spec| spec.blobs[index].blobs.target = value);
+                vary("blob schedule changed", &|spec| spec.blobs[index].blobs.max = value);
                 vary("blob schedule changed", &|spec| {
-                    spec.forks[index].blobs.iter_mut().for_each(|blobs| blobs.target = value);
-                });
-                vary("blob schedule changed", &|spec| {
-                    spec.forks[index].blobs.iter_mut().for_each(|blobs| blobs.max = value);
-                });
-                vary("blob schedule changed", &|spec| {
-                    spec.forks[index]
-                        .blobs
-                        .iter_mut()
-                        .for_each(|blobs| blobs.base_fee_update_fraction = value);
+                    spec.blobs[index].blobs.base_fee_update_fraction = value;
                 });
             }
         }
@@ -450,11 +462,11 @@ impl<'a> Mutator<'a> {
         for contract in [None, Some(alloy_primitives::Address::repeat_byte(1))] {
             vary("deposit contract changed", &|spec| spec.deposit_contract = contract);
         }
-        for time in [Some(0), Some(u64::MAX)] {
-            vary("end of the known rules moved", &|spec| spec.unsupported_from = time);
-        }
         for (class, chain) in variants {
             self.push(class, Expected::Either, |input| input.chain = chain);
+        }
+        for (class, chain) in later_rules(&spec, self.block.header.timestamp) {
+            self.push(class, Expected::Honest, |input| input.chain = chain);
         }
         for _ in 0..50 {
             let chain = flipped(&self.honest.chain, self.rng);
@@ -481,6 +493,33 @@ impl<'a> Mutator<'a> {
             add("encoding extended", Tampered::Extended(vec![0; count]), Expected::Refused);
         }
     }
+}
+
+/// Rules that differ from these only after a time, in seconds. They change no claim about a block of that time.
+fn later_rules(spec: &ChainSpec, timestamp: u64) -> Vec<(&'static str, Bytes)> {
+    let begun = spec.until(timestamp);
+    let mut variants = vec![("later rules left out", begun.clone())];
+    for later in [timestamp.saturating_add(1), u64::MAX].into_iter().filter(|later| *later > timestamp) {
+        let other = BlobSchedule { target: 3, max: 8, base_fee_update_fraction: 9_999_999 };
+        let blobs = BlobActivation { timestamp: later, blobs: other };
+        if begun.blobs_at(timestamp).is_some_and(|last| last != other) {
+            let mut changed = begun.clone();
+            changed.blobs.push(blobs);
+            variants.push(("later blob schedule added", changed));
+        }
+        if let Some(fork) = Fork::ALL.get(begun.forks.len() + 1).copied() {
+            let mut forked = begun.clone();
+            forked.forks.push(ForkActivation { fork, timestamp: later });
+            if fork.rules().blobs.is_some_and(|rules| rules.brings_parameters) {
+                forked.blobs.push(blobs);
+            }
+            variants.push(("later fork added", forked));
+        }
+    }
+    for (class, spec) in &variants {
+        spec.check().unwrap_or_else(|error| panic!("{class}: {error}"));
+    }
+    variants.into_iter().map(|(class, spec)| (class, Bytes::from(spec.encode()))).collect()
 }
 
 /// Bytes with one random bit flipped, or one random byte if `bytes` is empty.

@@ -25,7 +25,7 @@ use std::{
 };
 use zeno_guest_evm::{
     ChainClaim, ChainSpec, StatelessInput, ValidationError, Witness,
-    chain::{BlobSchedule, Fork, ForkActivation},
+    chain::{BlobActivation, BlobSchedule, Fork, ForkActivation},
     decode_block, public_keys,
     state::WitnessState,
     transition,
@@ -84,6 +84,19 @@ struct KnownHeader {
     hash: B256,
     state_root: B256,
 }
+
+/// Names of the tests' networks, in order, and the fork that begins with each. BPO1 and BPO2 change only the parameters of
+/// blobs (EIP-7892).
+const STEPS: [(&str, Option<Fork>); 8] = [
+    ("Paris", Some(Fork::Paris)),
+    ("Shanghai", Some(Fork::Shanghai)),
+    ("Cancun", Some(Fork::Cancun)),
+    ("Prague", Some(Fork::Prague)),
+    ("Osaka", Some(Fork::Osaka)),
+    ("BPO1", None),
+    ("BPO2", None),
+    ("Amsterdam", Some(Fork::Amsterdam)),
+];
 
 type Accounts = BTreeMap<Address, Account>;
 
@@ -284,36 +297,57 @@ impl Test {
     fn chain_spec(&self) -> Result<ChainSpec, String> {
         /// Timestamp at which a transition test changes its fork, in seconds.
         const TRANSITION: u64 = 15_000;
-        let fork = |name: &str| {
+        let step = |name: &str| {
             // The official tests call Paris by its old name.
             let name = if name == "Merge" { "Paris" } else { name };
-            Fork::ALL
-                .into_iter()
-                .find(|fork| fork.name().eq_ignore_ascii_case(name))
+            STEPS
+                .iter()
+                .position(|(step, _)| step.eq_ignore_ascii_case(name))
                 .ok_or_else(|| format!("the network {} is not known", self.network))
         };
         let transition = self.network.strip_suffix("AtTime15k").and_then(|names| names.split_once("To"));
         let (before, after) = transition.unwrap_or((&self.network, &self.network));
-        let (before, after) = (fork(before)?, fork(after)?);
-        let mainnet = ChainSpec::mainnet();
-        let mut forks = Vec::new();
-        for activation in mainnet.forks.into_iter().filter(|activation| activation.fork <= after) {
-            let fork = activation.fork;
-            let timestamp = if fork <= before { 0 } else { TRANSITION };
-            let blobs = match &self.config {
-                Some(config) if fork.has_blobs() => Some(config.blobs(fork)?),
-                _ => activation.blobs,
-            };
-            forks.push(ForkActivation { fork, timestamp, blobs });
+        let (before, after) = (step(before)?, step(after)?);
+        let (mut forks, mut blobs) = (Vec::new(), Vec::<BlobActivation>::new());
+        for (index, (name, fork)) in STEPS.iter().enumerate().take(after + 1).skip(1) {
+            let timestamp = if index <= before { 0 } else { TRANSITION };
+            forks.extend(fork.map(|fork| ForkActivation { fork, timestamp }));
+            if let Some(parameters) = self.blobs(name)? {
+                // Of those at one time, only the last apply.
+                blobs.pop_if(|last| last.timestamp == timestamp);
+                blobs.push(BlobActivation { timestamp, blobs: parameters });
+            }
         }
-        Ok(ChainSpec {
+        blobs.dedup_by_key(|activation| activation.blobs);
+        let spec = ChainSpec {
             chain_id: self.config.as_ref().map_or(1, |config| config.chainid.to()),
             terminal_total_difficulty: U256::ZERO,
             merge_block: Some(0),
-            deposit_contract: mainnet.deposit_contract,
-            unsupported_from: None,
+            deposit_contract: ChainSpec::mainnet().deposit_contract,
             forks,
-        })
+            blobs,
+        };
+        spec.check().map_err(|error| format!("the network {}: {error}", self.network))?;
+        Ok(spec)
+    }
+
+    /// Blob parameters that a step of [`STEPS`] brings: those of the test's configuration, or else mainnet's.
+    fn blobs(&self, step: &str) -> Result<Option<BlobSchedule>, String> {
+        /// Steps that bring parameters of their own on mainnet, in the order of its schedule.
+        const OWN: [&str; 4] = ["Cancun", "Prague", "BPO1", "BPO2"];
+        if matches!(step, "Paris" | "Shanghai") {
+            return Ok(None);
+        }
+        let Some(config) = &self.config else {
+            let own = OWN.iter().position(|name| *name == step);
+            return Ok(own.map(|index| ChainSpec::mainnet().blobs[index].blobs));
+        };
+        match config.blobs(step) {
+            // No chain has parameters for it, and those before it continue to apply.
+            None if step == "Amsterdam" => Ok(None),
+            None => Err(format!("the test's blob schedule lacks {step}")),
+            blobs => Ok(blobs),
+        }
     }
 
     fn check_genesis(&self, archive: &mut Archive) -> Result<(), String> {
@@ -341,13 +375,9 @@ impl Test {
 }
 
 impl Config {
-    fn blobs(&self, fork: Fork) -> Result<BlobSchedule, String> {
-        let (_, blobs) = self
-            .blob_schedule
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(fork.name()))
-            .ok_or_else(|| format!("the test's blob schedule lacks {fork}"))?;
-        Ok(BlobSchedule {
+    fn blobs(&self, step: &str) -> Option<BlobSchedule> {
+        let (_, blobs) = self.blob_schedule.iter().find(|(name, _)| name.eq_ignore_ascii_case(step))?;
+        Some(BlobSchedule {
             target: blobs.target.to(),
             max: blobs.max.to(),
             base_fee_update_fraction: blobs.base_fee_update_fraction.to(),
@@ -364,7 +394,7 @@ fn check_claim(
     let header = block.block_header.as_ref().ok_or("a valid block has no header in the test")?;
     same("the claim's block hash", claim.last_block_hash, header.hash)?;
     same("the claim's state root", claim.last_state_root, header.state_root)?;
-    same("the claim's chain", claim.chain_spec, spec.hash())?;
+    same("the claim's chain", claim.chain_spec, spec.digest_at(claim.last_timestamp))?;
     let encoded = Bytes::from(minimal.encode());
     let decoded =
         StatelessInput::decode(&encoded).map_err(|error| format!("the input's encoding: {error}"))?;

@@ -32,7 +32,7 @@ use std::{collections::HashSet, env, fs, path::Path, sync::Arc};
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 use zeno_guest_evm::{
-    ChainSpec, StatelessInput, Subject, Transaction, ValidationError, decode_block, validate,
+    StatelessInput, Subject, Transaction, ValidationError, chain::Chain, decode_block, validate,
 };
 use zeno_tests::{
     anvil::{Anvil, find},
@@ -107,7 +107,7 @@ impl Node {
     /// Fetches a block by proofs, because anvil has no method for witnesses.
     async fn fetch(&self, number: u64) -> Result<StatelessInput, FetchError> {
         let options = FetchOptions {
-            chain: Some(ChainSpec::from_json(GENESIS).unwrap()),
+            chain: Some(Chain::from_json(GENESIS).unwrap()),
             ..FetchOptions::new(self.anvil.url())
         };
         Fetcher::new(options)?

@@ -8,7 +8,11 @@ use std::{
     sync::{Arc, LazyLock, Mutex},
     time::{Duration, Instant},
 };
-use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block};
+use zeno_guest_evm::{
+    ChainSpec, StatelessInput,
+    chain::{Chain, End, EndReason},
+    decode_block,
+};
 use zeno_tests::{
     devchain::{DevAccount, DevChain, Draft},
     example::{GENESIS, LEDGER, example, signed},
@@ -45,7 +49,7 @@ fn options(server: &RpcServer, method: Method) -> FetchOptions {
             ..RpcOptions::new(server.url())
         },
         method,
-        chain: Some(ChainSpec::from_json(GENESIS).unwrap()),
+        chain: Some(Chain::from_json(GENESIS).unwrap()),
         ..FetchOptions::new(server.url())
     }
 }
@@ -254,7 +258,8 @@ async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
         assert!(text.contains("name the chain") && !text.contains("invalid"), "{text}");
     }
     // A block is judged by the chain that the user names.
-    let chosen = FetchOptions { chain: Some(hoodi), ..options(&server, Method::Auto) };
+    let chosen = Chain { spec: hoodi, end: None };
+    let chosen = FetchOptions { chain: Some(chosen), ..options(&server, Method::Auto) };
     let error = fetch_with(chosen, BlockSelector::Latest).await.unwrap_err();
     assert!(matches!(error, FetchError::Invalid { .. }), "{error}");
     let text = error.to_string();
@@ -743,7 +748,7 @@ async fn a_header_is_known_by_its_content() {
     }
 }
 
-/// A block with fields of an unknown fork is not judged.
+/// A block that may be of an unknown fork is not judged.
 #[tokio::test(flavor = "multi_thread")]
 async fn later_forks_are_not_judged() {
     let later = |alter: fn(&mut alloy_consensus::Header)| {
@@ -761,20 +766,30 @@ async fn later_forks_are_not_judged() {
         header.gas_limit = 1;
     });
     let server = RpcServer::start(move |call| node.answer(call)).await;
-    let error = fetch_with(options(&server, Method::Auto), BlockSelector::Hash(hash)).await.unwrap_err();
+    let selector = BlockSelector::Hash(hash);
+    let ending = |server: &RpcServer, end| {
+        let spec = Chain::from_json(GENESIS).unwrap().spec;
+        FetchOptions { chain: Some(Chain { spec, end }), ..options(server, Method::Auto) }
+    };
+    // As of a built-in chain, whose schedule may lack a fork.
+    let horizon = End { from: u64::MAX, reason: EndReason::Horizon { released: 0 } };
+    let error = fetch_with(ending(&server, Some(horizon)), selector).await.unwrap_err();
     let FetchError::NotSupported { reason: NotSupported::LaterFields(fields), .. } = &error else {
         panic!("{error}")
     };
     assert_eq!(fields, &["blockAccessListHash", "slotNumber"]);
+    // Rules that the user gives are complete.
+    let error = fetch_with(ending(&server, None), selector).await.unwrap_err();
+    assert!(matches!(error, FetchError::Invalid { .. }), "{error}");
 
     let (node, hash) = later(|_| ());
     let server = RpcServer::start(move |call| node.answer(call)).await;
-    let mut chain = ChainSpec::from_json(GENESIS).unwrap();
-    chain.unsupported_from = Some(0);
-    let options = FetchOptions { chain: Some(chain), ..options(&server, Method::Auto) };
-    let error = fetch_with(options, BlockSelector::Hash(hash)).await.unwrap_err();
+    let later = End { from: 0, reason: EndReason::LaterFork("bogota".to_owned()) };
+    let error = fetch_with(ending(&server, Some(later)), BlockSelector::Hash(hash)).await.unwrap_err();
     assert!(
-        matches!(error, FetchError::NotSupported { .. }) && !error.to_string().contains("invalid"),
+        matches!(error, FetchError::NotSupported { reason: NotSupported::BeyondEnd(_), .. })
+            && error.to_string().contains("bogota")
+            && !error.to_string().contains("invalid"),
         "{error}"
     );
 
@@ -792,7 +807,7 @@ async fn later_forks_are_not_judged() {
     })
     .await;
     for selector in [BlockSelector::Latest, BlockSelector::Number(1)] {
-        let error = fetch_with(self::options(&server, Method::Auto), selector).await.unwrap_err();
+        let error = fetch_with(options(&server, Method::Auto), selector).await.unwrap_err();
         assert!(matches!(error, FetchError::UnknownFields { .. }), "{error}");
         assert!(error.to_string().contains("fancyRoot"), "{error}");
     }

@@ -13,6 +13,7 @@ use zeno_guest_evm::ChainClaim;
 use crate::{
     caught::caught,
     decode::{DecodeError, decode_stark},
+    digest::claim_digest,
     error::VerifyError,
     key::VerifyingKey,
     proof_file::ProofFile,
@@ -64,7 +65,7 @@ fn verify_decoded(proof: &VmStarkProof, key: &VerifyingKey) -> Result<(), Verify
 
 /// Checks that the guest revealed the claim's digest followed by zeros, byte by byte.
 fn check_revealed(revealed: &[F], claim: &ChainClaim) -> Result<(), VerifyError> {
-    let claimed = claim.digest();
+    let claimed = claim_digest(claim)?;
     let digest_bytes = revealed.iter().take(32).map(|value| u8::try_from(value.as_canonical_u32()));
     let proven: Vec<u8> = digest_bytes.map(Result::unwrap_or_default).collect();
     let differs = |(value, byte): (&F, &u8)| value.as_canonical_u32() != u32::from(*byte);

@@ -16,13 +16,15 @@ use crate::{
 };
 use std::sync::Arc;
 use tracing::warn;
-use zeno_guest_evm::{ChainClaim, ChainSpec, StatelessInput, ValidationError, Witness, state::StateError};
+use zeno_guest_evm::{
+    ChainClaim, ChainSpec, StatelessInput, ValidationError, Witness, chain::Chain, state::StateError,
+};
 
 /// Fetches blocks from one node.
 #[derive(Debug)]
 pub struct Fetcher {
     proofs: Arc<StateProofs>,
-    chain: Option<ChainSpec>,
+    chain: Option<Chain>,
     method: Method,
     cache: Option<Cache>,
     refresh: bool,
@@ -60,22 +62,21 @@ impl Fetcher {
     ) -> Result<StatelessInput, FetchError> {
         let rpc = self.proofs.rpc();
         progress(Event::Resolving(*selector));
-        let spec = self.spec(blocks::chain_id(rpc).await?)?;
+        let chain = self.chain(blocks::chain_id(rpc).await?)?;
         let sealed = blocks::resolve(rpc, *selector).await?.ok_or(FetchError::NoBlock(*selector))?;
         progress(Event::Block { number: sealed.header.number, hash: sealed.hash });
         // First of all: a later fork may have changed any rule, and the bodies of old blocks have another format.
-        check_supported(&spec, &sealed.header)
+        check_supported(&chain, &sealed.header)
             .map_err(|reason| FetchError::NotSupported { block: sealed.hash, reason })?;
         if let Some(cache) = self.cache.as_ref().filter(|_| !self.refresh)
-            && let Some(input) = cache.load(&spec, sealed.hash)
+            && let Some(input) = cache.load(&chain.spec, &sealed)
         {
             progress(Event::Cached);
             return Ok(input);
         }
-        let hash = sealed.hash;
-        let (input, claim) = match self.fetch_resolved(spec.clone(), sealed.clone(), progress).await {
+        let (input, claim) = match self.fetch_resolved(chain.spec.clone(), sealed.clone(), progress).await {
             Err(FetchError::Invalid { block, error, .. })
-                if may_be_of_later_fork(&spec, &sealed.header, &error) =>
+                if may_be_of_later_fork(&chain, &sealed.header, &error) =>
             {
                 let reason = NotSupported::BlobParameters(error.to_string());
                 return Err(FetchError::NotSupported { block, reason });
@@ -86,19 +87,19 @@ impl Fetcher {
             }
             outcome => outcome?,
         };
-        debug_assert_eq!(claim.last_block_hash, hash);
+        debug_assert_eq!(claim.last_block_hash, sealed.hash);
         if let Some(cache) = &self.cache {
-            cache.store(&spec, hash, &input);
+            cache.store(&chain.spec, &sealed, &input);
         }
         Ok(input)
     }
 
-    /// Rules of the node's chain: the given ones, or the built-in ones.
-    fn spec(&self, chain_id: u64) -> Result<ChainSpec, FetchError> {
+    /// Rules of the node's chain and their end: the given ones, or the built-in ones.
+    fn chain(&self, chain_id: u64) -> Result<Chain, FetchError> {
         match &self.chain {
-            Some(spec) if spec.chain_id == chain_id => Ok(spec.clone()),
-            Some(spec) => Err(FetchError::ChainMismatch { node: chain_id, configured: spec.chain_id }),
-            None => ChainSpec::by_chain_id(chain_id).ok_or(FetchError::UnknownChain(chain_id)),
+            Some(chain) if chain.spec.chain_id == chain_id => Ok(chain.clone()),
+            Some(chain) => Err(FetchError::ChainMismatch { node: chain_id, configured: chain.spec.chain_id }),
+            None => Chain::by_chain_id(chain_id).ok_or(FetchError::UnknownChain(chain_id)),
         }
     }
 

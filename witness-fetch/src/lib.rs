@@ -13,6 +13,7 @@
 #![allow(clippy::result_large_err)]
 
 mod ancestors;
+mod block_access_list;
 mod block_json;
 mod blocks;
 mod cache;

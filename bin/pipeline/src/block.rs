@@ -10,7 +10,11 @@ use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, PayloadView};
 use serde::Serialize;
-use zeno_guest_evm::{Block, ChainSpec, StatelessInput, ValidationError, decode_block};
+use zeno_guest_evm::{
+    Block, ChainSpec, StatelessInput, ValidationError,
+    chain::{Chain, End, FORKS},
+    decode_block,
+};
 
 /// Kind of the source of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,12 @@ pub struct BlockReport {
     pub chain: Option<&'static str>,
     /// Name of the fork at the block's timestamp.
     pub fork: &'static str,
+    /// First timestamp, in seconds, at which the chain's rules are not known, if the block's time is near to it or after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules_end: Option<u64>,
+    /// A sentence about that end.
+    #[serde(skip)]
+    pub warning: Option<String>,
     /// Number of transactions.
     pub transactions: usize,
     /// Gas that the block used.
@@ -96,7 +106,8 @@ pub struct Loaded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) input: StatelessInput,
     pub(crate) block: Block,
-    pub(crate) spec: ChainSpec,
+    /// The input's rules, with the end of what is known of them.
+    pub(crate) chain: Chain,
     pub(crate) report: BlockReport,
 }
 
@@ -109,7 +120,7 @@ impl Loaded {
         Self::new(bytes.into(), input, source)
     }
 
-    /// Decodes the block of an input.
+    /// Decodes the block of an input. Where a built-in chain has the input's rules, its end applies.
     pub(crate) fn new(
         bytes: Vec<u8>,
         input: StatelessInput,
@@ -117,12 +128,15 @@ impl Loaded {
     ) -> Result<Self, Failed<BlockFindings>> {
         let (block, spec) = parts(&input).map_err(|error| Failed::new(error, BlockFindings::of(source)))?;
         let header = &block.header;
+        let chain = Chain::of_rules(spec, header.timestamp);
         let report = BlockReport {
             number: header.number,
             hash: header.hash_slow(),
-            chain_id: spec.chain_id,
-            chain: chains::name(spec.hash()),
-            fork: spec.fork_at(header.timestamp).name(),
+            chain_id: chain.spec.chain_id,
+            chain: chains::name_at(&chain.spec, header.timestamp),
+            fork: chain.spec.fork_at(header.timestamp).name(),
+            rules_end: None,
+            warning: None,
             transactions: block.body.transactions.len(),
             gas_used: header.gas_used,
             witness: WitnessSize {
@@ -132,7 +146,17 @@ impl Loaded {
                 headers: input.witness.headers.len(),
             },
         };
-        Ok(Self { source, bytes, input, block, spec, report })
+        let end = chain.end.clone();
+        Ok(Self { source, bytes, input, block, chain, report }.ending(end))
+    }
+
+    /// Replaces the end of what is known of the rules, which an input doesn't have.
+    pub(crate) fn ending(mut self, end: Option<End>) -> Self {
+        self.chain.end = end;
+        let timestamp = self.block.header.timestamp;
+        self.report.rules_end = self.chain.near_end(timestamp).map(|end| end.from);
+        self.report.warning = chains::warning(&self.chain, timestamp);
+        self
     }
 
     /// The block as its input describes it.
@@ -176,8 +200,17 @@ fn undecodable(error: ValidationError, block: &[u8]) -> Error {
     error.into()
 }
 
-/// Number of items of a header, by the last fork that is implemented (EIP-7685).
-const HEADER_ITEMS: usize = 21;
+/// Number of items of a header since London (EIP-1559).
+const LONDON_ITEMS: usize = 16;
+/// Number of items of a header, by the last fork that is implemented.
+const HEADER_ITEMS: usize = {
+    let (mut items, mut index) = (LONDON_ITEMS, 0);
+    while index < FORKS.len() {
+        items += FORKS[index].fields.len();
+        index += 1;
+    }
+    items
+};
 /// Number of parts of a block: header, transactions, ommers, withdrawals.
 const BLOCK_PARTS: usize = 4;
 /// Last known type of transactions (EIP-7702).
@@ -249,11 +282,16 @@ mod tests {
     #[test]
     fn what_later_forks_add_is_no_verdict() {
         let (parts, items) = parts();
-        assert_eq!((parts.len(), items.len()), (BLOCK_PARTS, HEADER_ITEMS));
+        // Amsterdam's slot number is the last (EIP-7843).
+        assert_eq!((parts.len(), HEADER_ITEMS), (BLOCK_PARTS, 23));
         assert!(!is_of_later_fork(&joined(&parts)));
-        let mut later = items.clone();
-        later.extend([alloy_rlp::encode(alloy_primitives::B256::ZERO), vec![1], vec![2]]);
-        let header = [vec![joined(&later)], parts[1..].to_vec()].concat();
+        let with_items = |count| {
+            let mut header = items.clone();
+            header.resize(count, vec![1]);
+            [vec![joined(&header)], parts[1..].to_vec()].concat()
+        };
+        assert!(!is_of_later_fork(&joined(&with_items(HEADER_ITEMS))));
+        let header = with_items(HEADER_ITEMS + 1);
         let more_parts = [parts.clone(), vec![joined(&[])]].concat();
         let transaction = alloy_rlp::encode(Bytes::from_static(&[5, 0xc0]));
         let unknown_type = [vec![parts[0].clone(), joined(&[transaction])], parts[2..].to_vec()].concat();

@@ -1,10 +1,10 @@
 //! Claims and programs, as outcomes report them.
 
 use crate::chains;
-use alloy_primitives::B256;
+use alloy_primitives::{B256, FixedBytes};
 use serde::Serialize;
 use std::ops::Deref;
-use zeno_guest_evm::ChainClaim;
+use zeno_guest_evm::{ChainClaim, claim::KIND};
 use zeno_verifier::Release;
 
 /// A claim. It serializes with its digest, and with the field names of the contracts.
@@ -24,6 +24,8 @@ impl Deref for Claim {
 #[derive(Serialize)]
 #[serde(remote = "ChainClaim", rename_all = "camelCase")]
 struct Fields {
+    #[serde(getter = "kind")]
+    kind: FixedBytes<4>,
     chain_id: u64,
     chain_spec: B256,
     first_parent_hash: B256,
@@ -37,6 +39,11 @@ struct Fields {
     digest: B256,
 }
 
+/// Kind of a claim, which its type stands for in Rust.
+fn kind(_: &ChainClaim) -> FixedBytes<4> {
+    FixedBytes(KIND)
+}
+
 /// The block and the chain of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ProvenBlock {
@@ -48,7 +55,7 @@ pub struct ProvenBlock {
     pub hash: B256,
     /// EIP-155 id of the chain.
     pub chain_id: u64,
-    /// Name of the chain with the claim's rules, if they are known.
+    /// Name of the chain that the claim is about, if this program knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<&'static str>,
 }
@@ -59,7 +66,7 @@ impl From<&ChainClaim> for ProvenBlock {
             number: claim.last_block_number,
             hash: claim.last_block_hash,
             chain_id: claim.chain_id,
-            chain: chains::name(claim.chain_spec),
+            chain: chains::name(claim),
         }
     }
 }
@@ -70,9 +77,12 @@ pub struct ProgramReport {
     /// Release of the guest program with this commitment, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<u32>,
-    /// Reason why proofs of that release are refused, if they are.
+    /// Reason why proofs of that release prove nothing, if that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<&'static str>,
+    /// Reason why proofs of that release are not read any more, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<&'static str>,
     /// Commitment to the guest program.
     pub app_exe_commitment: B256,
     /// Commitment to the VM that runs it.
@@ -86,6 +96,7 @@ impl ProgramReport {
         Self {
             release: release.map(|release| release.number),
             withdrawn: release.and_then(|release| release.withdrawn),
+            superseded: release.and_then(|release| release.superseded),
             app_exe_commitment,
             app_vm_commitment,
         }
@@ -113,7 +124,7 @@ mod tests {
         };
         let json = serde_json::to_string(&Claim(claim)).unwrap();
         let expected = format!(
-            "{{\"chainId\":6,\"chainSpec\":\"{chain_spec}\",\"firstParentHash\":\"{first_parent_hash}\",\
+            "{{\"kind\":\"0x5a564332\",\"chainId\":6,\"chainSpec\":\"{chain_spec}\",\"firstParentHash\":\"{first_parent_hash}\",\
              \"lastBlockHash\":\"{last_block_hash}\",\"lastBlockNumber\":7,\"lastStateRoot\":\"{last_state_root}\",\
              \"lastReceiptsRoot\":\"{last_receipts_root}\",\"lastTimestamp\":8,\"blockCount\":9,\
              \"digest\":\"{}\"}}",

@@ -79,7 +79,9 @@ pub(crate) fn of_request(error: &RpcError) -> Vec<Setting> {
 /// Options that a block of no known rules is about.
 pub(crate) fn of_block(reason: &NotSupported) -> Vec<Setting> {
     match reason {
-        NotSupported::LaterFork { .. } | NotSupported::BlobParameters(_) => vec![Setting::Chain],
+        NotSupported::BeyondEnd(_) | NotSupported::LaterFields(_) | NotSupported::BlobParameters(_) => {
+            vec![Setting::Chain]
+        }
         _ => Vec::new(),
     }
 }

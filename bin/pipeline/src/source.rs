@@ -11,7 +11,7 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 use tokio::runtime::Handle;
-use zeno_guest_evm::ChainSpec;
+use zeno_guest_evm::chain::Chain;
 use zeno_witness_fetch::{BlockSelector, FetchOptions, Fetcher, Method};
 
 /// A small block of a development chain, made by `cargo run -p zeno-tests --example make-example`.
@@ -72,16 +72,25 @@ impl NodeSource {
     /// # Errors
     /// [`Failed`] where the node supplies no valid block with its witness.
     pub fn load(&self, context: &Context) -> Result<Loaded, Failed<BlockFindings>> {
-        let bytes_and_input = self.fetch(context);
-        let (bytes, input) =
-            bytes_and_input.map_err(|error| Failed::new(error, BlockFindings::of(SourceKind::Node)))?;
-        Loaded::new(bytes, input, SourceKind::Node)
+        let failed = |error| Failed::new(error, BlockFindings::of(SourceKind::Node));
+        let chain = self.chain.as_deref().map(chains::by_name).transpose().map_err(failed)?;
+        let chain = chain.map(|(_, chain)| chain);
+        let (bytes, input) = self.fetch(chain.clone(), context).map_err(failed)?;
+        let loaded = Loaded::new(bytes, input, SourceKind::Node)?;
+        Ok(match chain {
+            Some(chain) => loaded.ending(chain.end),
+            None => loaded,
+        })
     }
 
-    fn fetch(&self, context: &Context) -> Result<(Vec<u8>, zeno_guest_evm::StatelessInput), Error> {
+    fn fetch(
+        &self,
+        chain: Option<Chain>,
+        context: &Context,
+    ) -> Result<(Vec<u8>, zeno_guest_evm::StatelessInput), Error> {
         let options = FetchOptions {
             rpc: self.node.rpc(&format!("block {}", self.block))?,
-            chain: self.chain.as_deref().map(chains::by_name).transpose()?.map(|(_, spec)| spec),
+            chain,
             method: self.method,
             cache_dir: context.cache.inputs(&*context.observer)?,
             refresh: self.refresh,
@@ -112,19 +121,21 @@ fn example(chain: Option<&Path>) -> Result<Loaded, Failed<BlockFindings>> {
     expect_rules(loaded, expected, || "the built-in example".to_owned())
 }
 
-/// Refuses an input of another chain than the expected one.
+/// Refuses an input of another chain than the expected one. The rules that had begun at the block's time are compared. From
+/// the expected chain comes the end of what is known of them.
 fn expect_rules(
     loaded: Loaded,
-    expected: Option<(String, ChainSpec)>,
+    expected: Option<(String, Chain)>,
     what: impl FnOnce() -> String,
 ) -> Result<Loaded, Failed<BlockFindings>> {
-    let actual = loaded.spec.hash();
-    match expected {
-        Some((name, spec)) if spec.hash() != actual => {
-            let expected = format!("{name} (chainSpec {})", spec.hash());
-            let error = Error::OtherChain { what: what(), actual: chains::rules(actual), expected };
-            Err(Failed::new(error, loaded.findings()))
-        }
-        _ => Ok(loaded),
+    let Some((name, chain)) = expected else { return Ok(loaded) };
+    let timestamp = loaded.block.header.timestamp;
+    let actual = loaded.chain.spec.digest_at(timestamp);
+    let digest = chain.spec.digest_at(timestamp);
+    if digest == actual {
+        return Ok(loaded.ending(chain.end));
     }
+    let expected = format!("{name} (chainSpec {digest})");
+    let actual = chains::in_words(loaded.report.chain, actual);
+    Err(Failed::new(Error::OtherChain { what: what(), actual, expected }, loaded.findings()))
 }

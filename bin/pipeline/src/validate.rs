@@ -80,9 +80,9 @@ impl Loaded {
     /// Validates the block natively, and returns its claim.
     pub(crate) fn check(&self) -> Result<ChainClaim, Error> {
         // Before any rule is tried on the block: a later fork may have changed the rule.
-        check_supported(&self.spec, &self.block.header).map_err(Error::NotSupported)?;
+        check_supported(&self.chain, &self.block.header).map_err(Error::NotSupported)?;
         zeno_guest_evm::validate(&self.input).map_err(|error| {
-            if may_be_of_later_fork(&self.spec, &self.block.header, &error) {
+            if may_be_of_later_fork(&self.chain, &self.block.header, &error) {
                 return Error::NotSupported(NotSupported::BlobParameters(error.to_string()));
             }
             error.into()

@@ -10,7 +10,11 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use zeno_guest_evm::{Block, ChainSpec, StatelessInput, decode_block};
+use zeno_guest_evm::{
+    Block, ChainSpec, StatelessInput,
+    chain::{HORIZON, RELEASED, WARNING},
+    decode_block,
+};
 use zeno_tests::signals;
 
 /// `zeno` in `folder`, without the environment's variables about nodes.
@@ -250,7 +254,8 @@ fn proves_and_verifies_the_example() {
     assert_eq!(verified["valid"], true);
     assert_eq!(verified["claim"], proved["claim"]);
     assert_eq!(verified["proof_bytes"], proved["proof_bytes"]);
-    assert_eq!((&verified["release"], verified.get("withdrawn")), (&2.into(), None), "{verified}");
+    assert_eq!((&verified["release"], verified.get("withdrawn")), (&3.into(), None), "{verified}");
+    assert_eq!(verified["claim"]["kind"], "0x5a564332");
     let (inspected, status) = json(folder.path(), &["inspect", "example.proof"]);
     assert_eq!(status, 0);
     assert_eq!(inspected["stated"]["claim"], proved["claim"]);
@@ -290,11 +295,18 @@ fn proves_and_verifies_the_example() {
     let bytes = std::fs::read(folder.path().join("example.proof")).unwrap();
     let mut newer = bytes.clone();
     newer[8] = 9;
+    // The format of releases 1 and 2.
+    let mut older = bytes.clone();
+    older[8] = 1;
+    std::fs::write(folder.path().join("older"), &older).unwrap();
+    let (value, _) = json(folder.path(), &["verify", "older", "--chain", "dev"]);
+    assert!(value["error"].as_str().unwrap().contains("prove the block again"), "{value}");
     for (name, bytes, expected) in [
         ("truncated", &bytes[..bytes.len() / 2], 2),
         ("trailing", &[&bytes[..], b"\n"].concat()[..], 2),
         ("foreign", &[&b"PROOF"[..], &bytes].concat()[..], 2),
         ("newer", &newer[..], 2),
+        ("older", &older[..], 2),
     ] {
         std::fs::write(folder.path().join(name), bytes).unwrap();
         let (value, status) = json(folder.path(), &["verify", name, "--chain", "dev"]);
@@ -687,14 +699,26 @@ fn an_input_that_can_not_be_judged_exits_with_2() {
         alter(&mut spec);
         input.chain = spec.encode().into();
     };
-    judge(2, "does not implement", &|_, block| {
+    let later = |block: &mut Block| {
         block.header.block_access_list_hash = Some(Default::default());
         block.header.slot_number = Some(7);
         // Invalid by the known rules.
         block.header.gas_limit *= 2;
+    };
+    // A built-in chain may have forked since the release, and its rules end.
+    let mainnet = |input: &mut StatelessInput, block: &mut Block, timestamp| {
+        input.chain = ChainSpec::mainnet().encode().into();
+        block.header.timestamp = timestamp;
+        later(block);
+    };
+    judge(2, "blockAccessListHash and slotNumber, of a later fork", &|input, block| {
+        mainnet(input, block, RELEASED);
     });
-    judge(2, "does not implement", &|input, block| {
-        rules(input, &|spec| spec.unsupported_from = Some(block.header.timestamp));
+    judge(2, "a newer zeno may know more", &|input, block| mainnet(input, block, HORIZON));
+    // The rules of another chain are taken as complete.
+    judge(1, "the gas limit", &|_, block| later(block));
+    judge(1, "the block access list hash is present", &|_, block| {
+        block.header.block_access_list_hash = Some(Default::default());
     });
     judge(2, "before the merge", &|input, block| {
         rules(input, &|spec| spec.merge_block = Some(block.header.number + 1));
@@ -707,6 +731,40 @@ fn an_input_that_can_not_be_judged_exits_with_2() {
         let (value, status) = json(folder.path(), &["validate", "--input", "input.zeno", "--chain", chain]);
         assert_eq!(status, expected, "{chain}: {value}");
     }
+}
+
+/// A chain file may end the rules. They are complete until then, and that is announced.
+#[test]
+fn the_end_of_the_rules_is_announced_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    write_input(&folder.path().join("input.zeno"), |_, _| {});
+    let timestamp = example().1.header.timestamp;
+    let validate = |from: u64| {
+        let chain = include_str!("../../../config/chains/dev.json").replacen(
+            "\"bpo2Time\"",
+            &format!("\"bogotaTime\": {from}, \"bpo2Time\""),
+            1,
+        );
+        std::fs::write(folder.path().join("chain.json"), chain).unwrap();
+        json(folder.path(), &["validate", "--input", "input.zeno", "--chain", "chain.json"])
+    };
+    for (from, near) in [(timestamp + 1, true), (timestamp + WARNING, true), (timestamp + WARNING + 1, false)]
+    {
+        let (value, status) = validate(from);
+        assert_eq!((status, &value["valid"]), (0, &Value::Bool(true)), "{value}");
+        assert_eq!(value["messages"].to_string().contains("NEAR THE END"), near, "{value}");
+        assert_eq!(value.get("rules_end").cloned(), near.then(|| from.into()), "{value}");
+    }
+    for from in [timestamp, timestamp - 1] {
+        let (value, status) = validate(from);
+        assert_eq!((status, value.get("valid")), (2, None), "{value}");
+        let error = value["error"].as_str().unwrap();
+        assert!(error.contains("bogota, a fork that this program does not implement"), "{error}");
+        assert!(error.contains("--chain") && value["rules_end"] == from, "{value}");
+    }
+    // The input doesn't have the file's end.
+    let (value, status) = json(folder.path(), &["validate", "--input", "input.zeno"]);
+    assert_eq!((status, value.get("rules_end")), (0, None), "{value}");
 }
 
 /// Names of files are foreign text too.

@@ -10,8 +10,12 @@ use alloy_consensus::{
     proofs::{calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root},
 };
 use alloy_eips::{
-    eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS, eip4895::Withdrawals,
-    eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+    eip2935::HISTORY_STORAGE_ADDRESS,
+    eip4788::BEACON_ROOTS_ADDRESS,
+    eip4895::Withdrawals,
+    eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+    eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+    eip8282::{BUILDER_DEPOSIT_CONTRACT_ADDRESS, BUILDER_EXIT_CONTRACT_ADDRESS},
 };
 use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, TxKind, U256, keccak256, uint};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
@@ -20,7 +24,7 @@ use revm::bytecode::opcode;
 use std::collections::BTreeMap;
 use zeno_guest_evm::{
     Block, ChainSpec, Portable, StatelessInput, Transaction, ValidationError, Witness,
-    chain::Fork,
+    chain::{BlobActivation, Fork, ForkActivation},
     execute, minimize, public_keys,
     state::WitnessState,
     trie::{Preimages, Trie},
@@ -35,12 +39,14 @@ const GAS_LIMIT: u64 = 100_000_000;
 const DELEGATING: Address = Address::repeat_byte(0xd0);
 /// Address without an account.
 const NOBODY: Address = Address::repeat_byte(0x0b);
-/// System contracts, which every block calls (EIP-4788, EIP-2935, EIP-7002, EIP-7251).
-const SYSTEM: [Address; 4] = [
+/// System contracts, which every block calls (EIP-4788, EIP-2935, EIP-7002, EIP-7251, EIP-8282).
+const SYSTEM: [Address; 6] = [
     BEACON_ROOTS_ADDRESS,
     HISTORY_STORAGE_ADDRESS,
     WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
     CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+    BUILDER_DEPOSIT_CONTRACT_ADDRESS,
+    BUILDER_EXIT_CONTRACT_ADDRESS,
 ];
 /// Value of r in all signatures. It is the x-coordinate of a point, so every signature has a public key.
 const X: U256 = uint!(0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798_U256);
@@ -135,6 +141,8 @@ impl World {
         parent.excess_blob_gas = parent.blob_gas_used;
         parent.parent_beacon_block_root = parent.blob_gas_used.map(|_| B256::repeat_byte(0xbe));
         parent.requests_hash = (fork >= Fork::Prague).then_some(B256::ZERO);
+        parent.block_access_list_hash = (fork >= Fork::Amsterdam).then_some(B256::ZERO);
+        parent.slot_number = (fork >= Fork::Amsterdam).then_some(7);
         block.header = Header {
             parent_hash: parent.hash_slow(),
             beneficiary: Address::repeat_byte(0xcb),
@@ -180,6 +188,7 @@ impl World {
             if let Some(hash) = &mut header.requests_hash {
                 *hash = outcome.requests.requests_hash();
             }
+            header.block_access_list_hash = outcome.access_list.map(|list| list.hash);
             header.state_root = state.root()?;
             Ok(receipts.first().is_some_and(|receipt| receipt.status()))
         });
@@ -195,13 +204,16 @@ impl World {
 
 /// Rules under which this fork is active from the genesis on.
 fn chain(fork: Fork) -> ChainSpec {
-    let mut chain = ChainSpec::mainnet();
-    chain.merge_block = Some(0);
-    chain.forks.retain(|activation| activation.fork <= fork);
-    for activation in &mut chain.forks {
-        activation.timestamp = 0;
+    let mainnet = ChainSpec::mainnet();
+    let forks = Fork::ALL.into_iter().filter(|other| (Fork::Shanghai..=fork).contains(other));
+    // A fork that mainnet does not schedule has the parameters of its last one.
+    let blobs = mainnet.blobs_at(mainnet.activation(fork).unwrap_or(u64::MAX));
+    ChainSpec {
+        merge_block: Some(0),
+        forks: forks.map(|fork| ForkActivation { fork, timestamp: 0 }).collect(),
+        blobs: blobs.map(|blobs| BlobActivation { timestamp: 0, blobs }).into_iter().collect(),
+        ..mainnet
     }
-    chain
 }
 
 impl Call {
@@ -212,8 +224,8 @@ impl Call {
             2..6 => (TxKind::Call(contract(usize::from(self.kind) % codes.len())), self.data()),
             _ => (TxKind::Call(contract(0)), self.data()),
         };
-        // Upper bound of the intrinsic gas, which includes at most 40 gas for a byte of data since EIP-7623.
-        let least = 53_000 + 42 * input.len() as u64;
+        // Upper bound of the intrinsic gas, which includes at most 64 gas for a byte of data since EIP-7976.
+        let least = 53_000 + 66 * input.len() as u64;
         let scale = [1, 1, 1, 4, 4, 4, 16, 64][usize::from(self.gas_scale % 8)];
         let transaction = TxEip1559 {
             chain_id,

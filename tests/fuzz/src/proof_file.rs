@@ -41,7 +41,7 @@ pub fn proof_file(bytes: &[u8]) -> Answer {
     match case {
         Case::Bytes(bytes) => decode(&bytes),
         Case::Body(body) => {
-            let mut bytes = [&b"ZENOPRF\0\x01\0\0\0\x01\0\0\0"[..], &body].concat();
+            let mut bytes = [&b"ZENOPRF\0\x03\0\0\0\x01\0\0\0"[..], &body].concat();
             let checksum = keccak256(&bytes);
             bytes.extend(checksum);
             decode(&bytes)

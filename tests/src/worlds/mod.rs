@@ -30,6 +30,10 @@ use alloy_eips::{
     eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_PREDEPLOY_CODE},
     eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_CODE},
     eip7702::{Authorization, SignedAuthorization},
+    eip8282::{
+        BUILDER_DEPOSIT_CONTRACT_ADDRESS, BUILDER_DEPOSIT_CONTRACT_CODE, BUILDER_EXIT_CONTRACT_ADDRESS,
+        BUILDER_EXIT_CONTRACT_CODE,
+    },
 };
 use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256, keccak256};
 use alloy_trie::TrieAccount;
@@ -41,7 +45,7 @@ use std::{
 };
 use zeno_guest_evm::{
     Block, ChainSpec, Outcome, StatelessInput, Subject, Transaction, ValidationError, Value, Witness,
-    chain::{BlobSchedule, Fork, ForkActivation},
+    chain::{BlobActivation, BlobSchedule, Fork, ForkActivation},
     execute, minimize, public_keys,
     state::WitnessState,
     transition,
@@ -139,7 +143,7 @@ struct WorldBuilder {
 
 impl WorldBuilder {
     fn new(mut dice: Dice) -> Self {
-        let fork = Fork::ALL[dice.weighted([14, 14, 22, 22, 16, 6, 6])];
+        let fork = Fork::ALL[dice.weighted([10, 10, 16, 16, 24, 24])];
         let digits = if dice.percent(90) { 34 } else { 64 };
         let timestamp = dice.up_to_bits(digits).clamp(1, u64::MAX - 1);
         let bits = match dice.weighted([15, 40, 20, 25]) {
@@ -333,13 +337,15 @@ impl WorldBuilder {
         }
     }
 
-    /// Adds the contracts of EIPs 4788, 2935, 7002 and 7251: with their own code, with other code, or not at all.
+    /// Adds the contracts of EIPs 4788, 2935, 7002, 7251 and 8282: with their own code, with other code, or not at all.
     fn system_contracts(&mut self) {
         let contracts = [
             (BEACON_ROOTS_ADDRESS, &BEACON_ROOTS_CODE, false),
             (HISTORY_STORAGE_ADDRESS, &HISTORY_STORAGE_CODE, false),
             (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &WITHDRAWAL_REQUEST_PREDEPLOY_CODE, true),
             (CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &CONSOLIDATION_REQUEST_PREDEPLOY_CODE, true),
+            (BUILDER_DEPOSIT_CONTRACT_ADDRESS, &BUILDER_DEPOSIT_CONTRACT_CODE, true),
+            (BUILDER_EXIT_CONTRACT_ADDRESS, &BUILDER_EXIT_CONTRACT_CODE, true),
         ];
         for (address, code, must_succeed) in contracts {
             // System calls have 30,000,000 gas.
@@ -525,6 +531,8 @@ impl WorldBuilder {
             excess_blob_gas: since(Fork::Cancun).then_some(0),
             parent_beacon_block_root: since(Fork::Cancun).then(|| self.dice.hash()),
             requests_hash: since(Fork::Prague).then_some(B256::ZERO),
+            block_access_list_hash: since(Fork::Amsterdam).then_some(B256::ZERO),
+            slot_number: since(Fork::Amsterdam).then(|| self.dice.up_to_bits(64)),
             // A wrong root, so that validation ends before the execution.
             transactions_root: B256::ZERO,
             ..Header::default()
@@ -771,10 +779,6 @@ fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
     let mut forks = Vec::new();
     let mut from = 0;
     for later in Fork::ALL.into_iter().skip(1) {
-        // A chain may lack the forks that change blob parameters only.
-        if later > Fork::Osaka && later != fork && dice.percent(50) {
-            continue;
-        }
         if later <= fork {
             from = match dice.below(3) {
                 0 => from,
@@ -788,21 +792,9 @@ fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
             from = from.max(timestamp + 1);
             from += dice.below(u64::MAX - from + 1);
         }
-        let blobs = later.has_blobs().then(|| {
-            let max = match dice.weighted([60, 30, 10]) {
-                0 => 1 + dice.below(21),
-                1 => 1 + dice.up_to_bits(10),
-                _ => dice.up_to_bits(32).max(1),
-            };
-            let fraction = match dice.weighted([75, 20, 5]) {
-                0 => 3_338_477,
-                1 => dice.up_to_bits(64).max(1 << 20),
-                _ => dice.up_to_bits(64).max(1),
-            };
-            BlobSchedule { target: dice.below(max + 1), max, base_fee_update_fraction: fraction }
-        });
-        forks.push(ForkActivation { fork: later, timestamp: from, blobs });
+        forks.push(ForkActivation { fork: later, timestamp: from });
     }
+    let blobs = blobs(dice, &forks, timestamp);
     let spec = ChainSpec {
         chain_id: if dice.percent(70) { 1 } else { dice.up_to_bits(63) },
         terminal_total_difficulty: dice.interesting(),
@@ -813,10 +805,46 @@ fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
             _ => Some(Address::with_last_byte(dice.byte())),
         },
         forks,
-        unsupported_from: None,
+        blobs,
     };
     spec.check().expect("the rules are consistent");
     spec
+}
+
+/// Blob parameters of a chain with these forks: from Cancun's time on, some of them around the time of the block.
+fn blobs(dice: &mut Dice, forks: &[ForkActivation], timestamp: u64) -> Vec<BlobActivation> {
+    let Some(cancun) = forks.iter().find(|activation| activation.fork == Fork::Cancun) else {
+        return Vec::new();
+    };
+    let mut last = BlobActivation { timestamp: cancun.timestamp, blobs: blob_schedule(dice) };
+    let mut blobs = vec![last];
+    for _ in 0..dice.below(4) {
+        let from = match dice.below(3) {
+            0 => dice.pick(forks).timestamp,
+            1 => timestamp,
+            _ => last.timestamp.saturating_add(dice.up_to_bits(40)),
+        };
+        let next = BlobActivation { timestamp: from, blobs: blob_schedule(dice) };
+        if next.timestamp > last.timestamp && next.blobs != last.blobs {
+            blobs.push(next);
+            last = next;
+        }
+    }
+    blobs
+}
+
+fn blob_schedule(dice: &mut Dice) -> BlobSchedule {
+    let max = match dice.weighted([60, 30, 10]) {
+        0 => 1 + dice.below(21),
+        1 => 1 + dice.up_to_bits(10),
+        _ => dice.up_to_bits(32).max(1),
+    };
+    let fraction = match dice.weighted([75, 20, 5]) {
+        0 => 3_338_477,
+        1 => dice.up_to_bits(64).max(1 << 20),
+        _ => dice.up_to_bits(64).max(1),
+    };
+    BlobSchedule { target: dice.below(max + 1), max, base_fee_update_fraction: fraction }
 }
 
 /// Delegation designator (EIP-7702).
@@ -824,12 +852,13 @@ fn delegation(to: Address) -> Bytes {
     [&[0xef, 0x01, 0x00], &to[..]].concat().into()
 }
 
-/// Upper bound of a transaction's intrinsic gas under the rules of all forks.
+/// Upper bound of a transaction's intrinsic gas under the rules of all forks. A byte of data costs 64 gas at most, and one of
+/// the access list 64 beside the price of its item (EIP-7976, EIP-7981).
 fn intrinsic_gas_bound(input: &[u8], creates: bool, access_list: &AccessList, authorizations: usize) -> u64 {
     let keys = access_list.iter().map(|item| item.storage_keys.len()).sum::<usize>();
     let words = input.len().div_ceil(32);
     let create = if creates { 32_000 + 2 * words } else { 0 };
-    (21_000 + 40 * input.len() + create + 2400 * access_list.len() + 1900 * keys + 25_000 * authorizations)
+    (21_000 + 64 * input.len() + create + 4180 * access_list.len() + 4048 * keys + 25_000 * authorizations)
         as u64
 }
 
@@ -886,6 +915,7 @@ fn fill_commitments(header: &mut Header, outcome: &Outcome, root: B256) {
     header.logs_bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
     header.gas_used = outcome.gas_used;
     header.requests_hash = header.requests_hash.map(|_| outcome.requests.requests_hash());
+    header.block_access_list_hash = outcome.access_list.map(|list| list.hash);
     header.state_root = root;
 }
 

@@ -6,7 +6,7 @@ mod on_chain;
 
 pub(crate) use self::native::check_natively;
 
-use self::expected::Expected;
+use self::expected::{Accepted, Expected};
 use crate::{
     chain_client::TransactionReport,
     context::Context,
@@ -101,6 +101,9 @@ pub struct Verified {
     /// The rules that the blocks are valid under, in words.
     #[serde(skip)]
     pub rules: String,
+    /// A sentence that the last block's time is near the end of what is known of these rules, if that is so.
+    #[serde(skip)]
+    pub warning: Option<String>,
 }
 
 /// Facts of a proof that a failing verb had established.
@@ -186,7 +189,7 @@ pub fn verify(options: &VerifyOptions, context: &Context) -> Result<Verified, Fa
     let proof = proof.confirm(claim);
     let contracts: Vec<_> = asked.iter().map(AskedContract::report).collect();
     match expected.check(&claim) {
-        Ok(rules) => Ok(Verified {
+        Ok(Accepted { rules, warning }) => Ok(Verified {
             proof,
             checked_by,
             valid: true,
@@ -196,6 +199,7 @@ pub fn verify(options: &VerifyOptions, context: &Context) -> Result<Verified, Fa
             asked,
             insecure_contract,
             rules,
+            warning,
         }),
         Err(error) => {
             let findings = ProofFindings {
@@ -223,7 +227,7 @@ fn check(
     file: &ProofFile,
     context: &Context,
 ) -> Result<Passed, Failed<ProofFindings>> {
-    Release::refuse_withdrawn(file.app_exe_commitment)?;
+    Release::check_accepted(file.app_exe_commitment)?;
     match (file.kind, &options.contract) {
         (ProofKind::Stark, None) => {
             if !options.keys.is_empty() {

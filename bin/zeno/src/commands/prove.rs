@@ -42,9 +42,8 @@ pub(super) fn prove(cli: &Cli, args: &ProveArgs, context: &Context) -> Result<Do
 /// The command that accepts the proof.
 fn check_with(out: &Path, args: &ProveArgs, proved: &Proved) -> String {
     let mut command = format!("zeno verify {}", text::path(out));
-    let chain_spec = proved.claim.chain_spec;
-    if !chains::is_public(chain_spec) {
-        command += &match (chains::short_name(chain_spec), &args.source.rpc.chain) {
+    if !chains::is_public(&proved.claim) {
+        command += &match (chains::short_name(&proved.claim), &args.source.rpc.chain) {
             (Some(name), _) => format!(" --chain {name}"),
             (None, Some(path)) => format!(" --chain {}", text::path(path)),
             (None, None) => " --chain FILE".to_owned(),

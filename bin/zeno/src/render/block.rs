@@ -15,6 +15,11 @@ use zeno_pipeline::{
 };
 use zeno_prover::Cost;
 
+/// Sentences about the source and the rules of a block.
+fn about(source: SourceKind, block: &BlockReport) -> Vec<String> {
+    example(source).into_iter().chain(block.warning.clone()).collect()
+}
+
 /// A sentence about the built-in example, if it is the source.
 fn example(source: SourceKind) -> Option<String> {
     (source == SourceKind::Example)
@@ -23,11 +28,11 @@ fn example(source: SourceKind) -> Option<String> {
 
 impl Render for Validated {
     fn messages(&self) -> Vec<String> {
-        let mut messages = Vec::from_iter(example(self.source));
+        let mut messages = about(self.source, &self.block);
         messages.push(format!(
             "Block {} is valid under {}, if its parent {} is.",
             self.claim.last_block_number,
-            chains::rules(self.claim.chain_spec),
+            chains::rules(&self.claim),
             self.claim.first_parent_hash
         ));
         messages
@@ -40,6 +45,10 @@ impl Render for Validated {
 }
 
 impl Render for Fetched {
+    fn messages(&self) -> Vec<String> {
+        about(self.0.source, &self.0.block)
+    }
+
     fn facts(&self, sheet: &mut Sheet) {
         self.0.facts(sheet);
     }
@@ -47,7 +56,7 @@ impl Render for Fetched {
 
 impl Render for Executed {
     fn messages(&self) -> Vec<String> {
-        Vec::from_iter(example(self.source))
+        about(self.source, &self.block)
     }
 
     fn facts(&self, sheet: &mut Sheet) {
@@ -67,7 +76,7 @@ impl Render for Executed {
 
 impl Render for Proved {
     fn messages(&self) -> Vec<String> {
-        let mut messages = Vec::from_iter(example(self.source));
+        let mut messages = about(self.source, &self.block);
         messages.extend(self.key.iter().flat_map(key_for_others));
         messages
     }
@@ -89,7 +98,8 @@ impl Render for Proved {
 
 impl Render for BlockFindings {
     fn messages(&self) -> Vec<String> {
-        Vec::from_iter(self.source.and_then(example))
+        let warning = self.block.as_ref().and_then(|block| block.warning.clone());
+        self.source.and_then(example).into_iter().chain(warning).collect()
     }
 
     fn facts(&self, sheet: &mut Sheet) {

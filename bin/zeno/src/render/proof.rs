@@ -20,6 +20,7 @@ use zeno_verifier::{INSECURE_SRS, INSECURE_SRS_WARNING, SrsOrigin};
 impl Render for Verified {
     fn messages(&self) -> Vec<String> {
         let mut messages = warnings(self.key.as_ref(), self.insecure_contract);
+        messages.extend(self.warning.clone());
         let blocks = match self.claim.block_count {
             1 => "block".to_owned(),
             count => format!("the last of {count} consecutive blocks"),
@@ -71,10 +72,10 @@ impl Render for ProofFindings {
 impl Render for Inspected {
     fn messages(&self) -> Vec<String> {
         match self {
-            Self::Input(_) => vec![
-                "An input: a block and the state that it touches. Nothing below was checked; `zeno validate --input` does."
-                    .to_owned(),
-            ],
+            Self::Input(report) => {
+                let input = "An input: a block and the state that it touches. Nothing below was checked; `zeno validate --input` does.";
+                [input.to_owned()].into_iter().chain(report.warning.clone()).collect()
+            }
             Self::Proof { proof, refusal } => {
                 let mut messages =
                     vec!["A proof. What it claims was not checked; `zeno verify` does.".to_owned()];
@@ -185,7 +186,7 @@ pub(super) fn stated(sheet: &mut Sheet, proof: &ProofReport) {
         sheet.fact("says it proves", "what follows, which is NOT CHECKED");
         program(sheet, by);
         let (number, hash) = (unchecked.last_block_number, unchecked.last_block_hash);
-        head(sheet, number, hash, unchecked.chain_id, chains::name(unchecked.chain_spec));
+        head(sheet, number, hash, unchecked.chain_id, chains::name(unchecked));
         claim(sheet, unchecked);
     }
 }
@@ -202,10 +203,11 @@ pub(super) fn claim(sheet: &mut Sheet, claim: &Claim) {
 
 /// Adds the program that a proof or a key is of.
 pub(super) fn program(sheet: &mut Sheet, program: &ProgramReport) {
-    let release = match (program.release, program.withdrawn) {
-        (Some(number), None) => format!("{number} of the EVM program"),
-        (Some(number), Some(_)) => format!("{number} of the EVM program, withdrawn"),
-        (None, _) => "not known to this program".to_owned(),
+    let release = match (program.release, program.withdrawn, program.superseded) {
+        (Some(number), None, None) => format!("{number} of the EVM program"),
+        (Some(number), Some(_), _) => format!("{number} of the EVM program, withdrawn"),
+        (Some(number), None, Some(_)) => format!("{number} of the EVM program, superseded"),
+        (None, ..) => "not known to this program".to_owned(),
     };
     sheet.fact("release", release);
     sheet.fact("guest", program.app_exe_commitment);
@@ -247,7 +249,7 @@ mod tests {
         for name in ["claim", "block_number", "prover", "release", "app_exe_commitment", "valid"] {
             assert_eq!(value.get(name), None, "{name}");
         }
-        assert_eq!(value["stated"]["release"], 2);
+        assert_eq!(value["stated"]["release"], 3);
         assert_eq!(value["stated"]["prover"], file.prover);
         assert_eq!(value["stated"]["claim"]["lastBlockNumber"], file.claim.last_block_number);
         let text = findings.text(&End::default());
@@ -259,7 +261,7 @@ mod tests {
         let confirmed = ProofFindings { proof: Some(report.confirm(file.claim)), ..findings };
         let value = json(&confirmed);
         assert_eq!((value["claim"].is_object(), value["stated"].get("claim")), (true, None));
-        assert_eq!((&value["release"], value["stated"].get("release")), (&2.into(), None));
+        assert_eq!((&value["release"], value["stated"].get("release")), (&3.into(), None));
         assert_eq!(value["block_number"], file.claim.last_block_number);
         assert!(!confirmed.text(&End::default()).contains("NOT CHECKED"));
     }
