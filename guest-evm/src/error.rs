@@ -2,17 +2,18 @@
 
 use crate::{
     bytecode,
-    chain::{ChainSpecError, Fork},
-    execute,
-    input::InputError,
-    instructions::bound,
-    modexp,
+    execute::{self, modexp},
+    interpreter::bound,
     state::StateError,
 };
 use alloc::boxed::Box;
 use alloy_evm::block::BlockExecutionError;
 use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
 use core::fmt;
+use zeno_types::{
+    chain::{ChainSpecError, Fork},
+    input::InputError,
+};
 
 /// The rule that an input breaks, with both values where there are two.
 ///
@@ -74,18 +75,6 @@ pub enum ValidationError {
         number: u64,
         /// The block's difficulty.
         difficulty: U256,
-    },
-    /// The block belongs to a fork that isn't implemented.
-    #[error(
-        "block {number} has timestamp {timestamp}, but from {from} on the chain follows a fork that this program does not implement"
-    )]
-    UnsupportedFork {
-        /// The block's number.
-        number: u64,
-        /// The block's timestamp, in seconds.
-        timestamp: u64,
-        /// Timestamp at which that fork begins, in seconds.
-        from: u64,
     },
     /// A value of the header or body differs from the one that the rules demand.
     #[error("{subject} is {actual}, but must be {expected}")]
@@ -173,7 +162,6 @@ impl ValidationError {
                 | Self::PublicKeyCount { .. }
                 | Self::PublicKey { .. }
                 | Self::BeforeMerge { .. }
-                | Self::UnsupportedFork { .. }
         )
     }
 }
@@ -273,6 +261,8 @@ pub enum Subject {
     RequestsHash,
     /// `blockAccessListHash`
     BlockAccessListHash,
+    /// Number of addresses and slots in the block access list
+    AccessListItems,
     /// `slotNumber`
     SlotNumber,
     /// Length of the block's RLP (EIP-7934)
@@ -289,6 +279,10 @@ pub enum Subject {
     WithdrawalRequestsCode,
     /// Code of the EIP-7251 contract
     ConsolidationRequestsCode,
+    /// Code of the EIP-8282 contract for deposits
+    BuilderDepositsCode,
+    /// Code of the EIP-8282 contract for exits
+    BuilderExitsCode,
 }
 
 impl fmt::Display for Subject {
@@ -313,6 +307,7 @@ impl fmt::Display for Subject {
             Self::ParentBeaconBlockRoot => "the parent beacon block root",
             Self::RequestsHash => "the requests hash",
             Self::BlockAccessListHash => "the block access list hash",
+            Self::AccessListItems => "the number of items in the block access list",
             Self::SlotNumber => "the slot number",
             Self::BlockLength => "the length of the block's RLP",
             Self::BlobBaseFee => "the blob base fee",
@@ -321,6 +316,8 @@ impl fmt::Display for Subject {
             Self::StateRoot => "the state root",
             Self::WithdrawalRequestsCode => "the code of the withdrawal requests contract",
             Self::ConsolidationRequestsCode => "the code of the consolidation requests contract",
+            Self::BuilderDepositsCode => "the code of the builder deposits contract",
+            Self::BuilderExitsCode => "the code of the builder exits contract",
         })
     }
 }

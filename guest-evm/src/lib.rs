@@ -11,59 +11,48 @@
 #![cfg_attr(target_os = "zkvm", expect(incomplete_features, reason = "what the guest needs of it works"))]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate std;
-
-pub mod chain;
-mod claim;
-pub mod input;
 
 #[cfg(feature = "evm")]
-mod bloom;
+mod block;
 #[cfg(feature = "evm")]
 mod bytecode;
 #[cfg(feature = "evm")]
-mod canonical;
-#[cfg(feature = "evm")]
-mod collision;
-#[cfg(feature = "evm")]
 mod error;
-#[cfg(feature = "evm")]
-mod evm;
 #[cfg(feature = "evm")]
 mod execute;
 #[cfg(feature = "evm")]
-mod header;
+mod interpreter;
 #[cfg(feature = "evm")]
-mod instructions;
+mod outcome;
 #[cfg(feature = "evm")]
-mod jumps;
+mod platform;
 #[cfg(feature = "evm")]
-mod modexp;
-#[cfg(feature = "evm")]
-mod ordered;
-#[cfg(feature = "evm")]
-mod receipts;
-#[cfg(feature = "evm")]
-mod senders;
+pub mod sponge;
 #[cfg(feature = "evm")]
 pub mod state;
 #[cfg(feature = "evm")]
-pub mod trie;
-#[cfg(feature = "evm")]
 mod validate;
 #[cfg(feature = "evm")]
-mod words;
+mod word;
 
-pub use chain::ChainSpec;
-pub use claim::ChainClaim;
-pub use input::{InputError, PublicKey, StatelessInput, Witness};
+#[cfg(feature = "evm")]
+pub use zeno_trie as trie;
+pub use zeno_types::{ChainClaim, ChainSpec, InputError, PublicKey, StatelessInput, Witness, chain, input};
 
 #[cfg(feature = "evm")]
 pub use self::{
+    block::{
+        Block, Transaction, decode_block,
+        senders::{SignatureVerifier, public_keys, verify_signature},
+    },
     error::{Subject, Unsupported, ValidationError, Value},
-    execute::{Outcome, State, execute},
-    senders::{SignatureVerifier, public_keys, verify_signature},
-    validate::{Block, Seed, Transaction, decode_block, minimize, transition, validate, validate_with},
-    words::{Portable, Words, apply},
+    execute::{
+        Outcome,
+        eip7928::{AccessList, AccessListDigest},
+        execute,
+    },
+    platform::Platform,
+    state::State,
+    validate::{Seed, minimize, transition, validate, validate_with},
+    word::{Portable, WordOps},
 };

@@ -4,8 +4,8 @@
 //!
 //! All of the input: the chain's rules, the block, the parent's header, state nodes, codes, older headers,
 //! and the hints (public keys, jump destinations). The prover may invent any of it, the parent included.
-//! Nothing here shows that the parent belongs to a chain. The claim therefore names the parent and the hash
-//! of the rules, and the consumer compares both.
+//! Nothing here shows that the parent belongs to a chain, nor that the rules leave out no fork. The claim
+//! therefore names the parent, the digest of the rules and the time, and the consumer compares all of them.
 //!
 //! A wrong hint makes the run fail or cost more; it never changes a result. Nodes, codes and headers are
 //! found by their keccak-256 hash alone, from the parent's hash and its state root down.
@@ -19,7 +19,7 @@
 //! 1. The chain's rules decode, and their schedule is possible ([`ChainSpec::decode`]).
 //! 2. The block's RLP is the one encoding of the block that it decodes to, each transaction included.
 //! 3. The header's hash is computed. The claim names it, and in the zkVM it seeds the maps.
-//! 4. The block is at or after the merge, and before the first fork that isn't implemented.
+//! 4. The block is at or after the merge.
 //! 5. The witness has a header with the hash that the block names as its parent, and it decodes.
 //! 6. The header follows from the parent's: number, timestamp, gas limit, base fee, extra data, the constants
 //!    since the merge, the fields of the fork, blob gas.
@@ -31,64 +31,38 @@
 //!    account and slot is proven from the parent's state root, every code by its hash, and every block hash
 //!    from the parent's header. A block that needs more memory, longer code or longer numbers than this
 //!    program supports ends the run with [`Unsupported`](crate::Unsupported).
-//! 10. The outcome matches the header: gas used, blob gas used, logs bloom, receipts root, requests hash.
+//! 10. The outcome matches the header: gas used, blob gas used, logs bloom, receipts root, requests hash, size and hash
+//!     of the block access list.
 //! 11. The state after the block has the header's state root.
-//! 12. The claim is made from the header and the hash of the rules.
+//! 12. The claim is made from the header and the digest of the rules that had begun at its time.
 //!
 //! The first check that fails ends the run. [`ValidationError::blames_block`] says whether the block is
 //! invalid, or the input is at fault or not supported.
 
-use crate::chain::Fork;
 use crate::{
-    ChainClaim, ChainSpec, StatelessInput,
-    bloom::Blooms,
-    canonical::{self, Encoded},
+    block::{
+        Block, decode_block_and_encodings, header,
+        senders::{self, SignatureVerifier, verify_signature},
+        tx_encoding::Encoded,
+    },
+    bytecode::jump_recorder::JumpRecorder,
     error::{Subject, ValidationError, bounded, equal},
     execute::{Outcome, execute_with},
-    header,
-    jumps::Jumps,
-    ordered,
-    receipts::Receipts,
-    senders::{self, SignatureVerifier, verify_signature},
+    outcome::{bloom::Blooms, receipts::Receipts},
+    platform::Platform,
     state::{WitnessState, preimages},
-    trie::Preimages,
-    words::{Portable, Words},
+    word::Portable,
 };
 use alloc::vec::Vec;
-use alloy_consensus::{EthereumTxEnvelope, Header, Transaction as _, TxEip4844};
+use alloy_consensus::{Header, Transaction as _};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{B256, keccak256};
-
-/// Transaction of the execution layer, types 0 to 4, as a block contains it (blobs without sidecars).
-pub type Transaction = EthereumTxEnvelope<TxEip4844>;
-/// Block of the execution layer.
-pub type Block = alloy_consensus::Block<Transaction>;
-
-/// Maximum length of a block's RLP, in bytes (EIP-7934): 10 MiB, minus 2 MiB for the beacon block around it.
-const MAX_BLOCK_LENGTH: usize = (10 << 20) - (2 << 20);
-
-/// Decodes a block's RLP.
-///
-/// # Errors
-/// [`ValidationError::BlockRlp`] if it is not exactly one block.
-pub fn decode_block(rlp: &[u8]) -> Result<Block, ValidationError> {
-    decode_block_and_encodings(rlp).map(|(block, _)| block)
-}
-
-/// Same as [`decode_block`]; also returns the encodings of the transactions.
-#[inline(never)]
-fn decode_block_and_encodings(rlp: &[u8]) -> Result<(Block, Vec<Encoded<'_>>), ValidationError> {
-    let block: Block = alloy_rlp::decode_exact(rlp).map_err(ValidationError::BlockRlp)?;
-    // The decoder accepts wrong lengths of the strings around typed transactions.
-    match canonical::transactions(&block, rlp) {
-        Some(encodings) => Ok((block, encodings)),
-        None => {
-            let error =
-                alloy_rlp::Error::Custom("it differs from the encoding of the block that it decodes to");
-            Err(ValidationError::BlockRlp(error))
-        }
-    }
-}
+use zeno_trie::{Preimages, ordered_root};
+use zeno_types::{
+    chain::{AccessListRules, ChainSpec},
+    claim::ChainClaim,
+    input::StatelessInput,
+};
 
 /// Checks that the input's block is valid by every rule of the execution layer, and returns the claim that
 /// this proves.
@@ -109,16 +83,16 @@ pub type Seed = fn(&[u8; 32]);
 /// Does nothing: native hashers have their own seeds.
 fn no_seed(_: &[u8; 32]) {}
 
-/// Same as [`validate`], with the zkVM's signature check, word arithmetic and seed for maps.
+/// Same as [`validate`], with the zkVM's signature check, the means of the platform `P`, and a seed for maps.
 ///
 /// # Errors
 /// Same as [`validate`].
-pub fn validate_with<W: Words>(
+pub fn validate_with<P: Platform>(
     input: StatelessInput,
     verify: SignatureVerifier,
     seed: Seed,
 ) -> Result<ChainClaim, ValidationError> {
-    let (claim, state) = run::<W>(input, verify, seed, None)?;
+    let (claim, state) = run::<P>(input, verify, seed, None)?;
     // The zkVM's run ends here. Freeing every node would only make the proof longer.
     #[cfg(target_os = "zkvm")]
     core::mem::forget(state);
@@ -144,7 +118,7 @@ pub fn transition(input: &StatelessInput) -> Result<(ChainClaim, WitnessState), 
 /// # Errors
 /// Same as [`validate`].
 pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), ValidationError> {
-    let jumps = Jumps::default();
+    let jumps = JumpRecorder::default();
     let (claim, state) = run::<Portable>(input.clone(), verify_signature, no_seed, Some(jumps.clone()))?;
     let witness = state.into_witness();
     let destinations = witness.codes.iter().map(|code| jumps.hints(code)).collect();
@@ -153,18 +127,18 @@ pub fn minimize(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim), 
 
 /// Runs all checks of the [module's list](self) in their order. With `jumps`, it also records the
 /// destinations of jumps.
-fn run<W: Words>(
+fn run<P: Platform>(
     input: StatelessInput,
     verify: SignatureVerifier,
     seed: Seed,
-    jumps: Option<Jumps>,
+    jumps: Option<JumpRecorder>,
 ) -> Result<(ChainClaim, WitnessState), ValidationError> {
     let chain = ChainSpec::decode(&input.chain)?;
     let (block, encodings) = decode_block_and_encodings(&input.block)?;
     let header = &block.header;
     let hash = keccak256(alloy_rlp::encode(header));
     seed(&hash.0);
-    header::check_supported(&chain, header)?;
+    header::check_merged(&chain, header)?;
 
     let mut headers = preimages(&input.witness.headers);
     let parent = parent(&mut headers, header.parent_hash)?;
@@ -178,15 +152,15 @@ fn run<W: Words>(
     // none, so the hints are left out.
     let destinations = if jumps.is_some() { Vec::new() } else { input.destinations };
     let mut state = WitnessState::new(&parent, header.parent_hash, nodes, codes, headers)
-        .with_destinations::<W>(destinations)
+        .with_destinations::<P>(destinations)
         .at_fork(chain.fork_at(header.timestamp));
-    let outcome = execute_with::<W, _>(&chain, &block, &senders, &mut state, jumps)?;
+    let outcome = execute_with::<P, _>(&chain, &block, &senders, &mut state, jumps)?;
     check_outcome(&chain, header, &outcome)?;
     equal(Subject::StateRoot, header.state_root, state.root()?)?;
 
     let claim = ChainClaim {
         chain_id: chain.chain_id,
-        chain_spec: chain.hash(),
+        chain_spec: chain.digest_at(header.timestamp),
         first_parent_hash: header.parent_hash,
         last_block_hash: hash,
         last_block_number: header.number,
@@ -214,9 +188,10 @@ fn check_body(
 ) -> Result<(), ValidationError> {
     let (header, body) = (&block.header, &block.body);
     let fork = chain.fork_at(header.timestamp);
+    let rules = fork.rules();
     equal(Subject::Ommers, body.ommers.len() as u64, 0)?;
     let transactions = encodings.iter().map(|encoding| encoding.bytes).collect::<Vec<_>>();
-    let transactions_root = ordered::root(transactions.len(), &transactions[..]);
+    let transactions_root = ordered_root::root(transactions.len(), &transactions[..]);
     equal(Subject::TransactionsRoot, header.transactions_root, transactions_root)?;
     match (header.withdrawals_root, &body.withdrawals) {
         (Some(root), Some(list)) => equal(Subject::WithdrawalsRoot, root, withdrawals_root(list))?,
@@ -224,19 +199,13 @@ fn check_body(
         (None, Some(_)) => return Err(ValidationError::Unexpected { subject: Subject::Withdrawals, fork }),
         (None, None) => {}
     }
-    if fork >= Fork::Cancun {
+    if rules.blobs.is_some() {
         let used =
             body.transactions.iter().filter_map(|transaction| transaction.blob_gas_used()).sum::<u64>();
         equal(Subject::BlobGasUsed, header.blob_gas_used.unwrap_or_default(), used)?;
     }
-    if fork >= Fork::Osaka {
-        bounded(
-            length <= MAX_BLOCK_LENGTH,
-            Subject::BlockLength,
-            length as u64,
-            "at most",
-            MAX_BLOCK_LENGTH as u64,
-        )?;
+    if let Some(max) = rules.max_block_length {
+        bounded(length <= max, Subject::BlockLength, length as u64, "at most", max as u64)?;
     }
     Ok(())
 }
@@ -245,23 +214,29 @@ fn check_body(
 fn withdrawals_root(list: &[Withdrawal]) -> B256 {
     let items = list.iter().map(alloy_rlp::encode).collect::<Vec<_>>();
     let items = items.iter().map(Vec::as_slice).collect::<Vec<_>>();
-    ordered::root(items.len(), &items[..])
+    ordered_root::root(items.len(), &items[..])
 }
 
 /// Checks the header against the result of execution. The state root is checked by the caller.
 #[inline(never)]
 fn check_outcome(chain: &ChainSpec, header: &Header, outcome: &Outcome) -> Result<(), ValidationError> {
-    let fork = chain.fork_at(header.timestamp);
+    let rules = chain.fork_at(header.timestamp).rules();
     equal(Subject::GasUsed, header.gas_used, outcome.gas_used)?;
-    if fork >= Fork::Cancun {
+    if rules.blobs.is_some() {
         equal(Subject::BlobGasUsed, header.blob_gas_used.unwrap_or_default(), outcome.blob_gas_used)?;
     }
     let mut blooms = Blooms::new();
-    let root = ordered::root(outcome.receipts.len(), Receipts::new(&outcome.receipts, &mut blooms));
+    let root = ordered_root::root(outcome.receipts.len(), Receipts::new(&outcome.receipts, &mut blooms));
     equal(Subject::LogsBloom, header.logs_bloom, blooms.all())?;
     equal(Subject::ReceiptsRoot, header.receipts_root, root)?;
-    if fork >= Fork::Prague {
+    if rules.requests_hash {
         equal(Subject::RequestsHash, header.requests_hash.unwrap_or_default(), requests_hash(outcome))?;
+    }
+    if let Some(AccessListRules { item_gas }) = rules.access_list {
+        let list = outcome.access_list.expect("execution records the list if the fork has one");
+        let most = header.gas_limit / item_gas;
+        bounded(list.items <= most, Subject::AccessListItems, list.items, "at most", most)?;
+        equal(Subject::BlockAccessListHash, header.block_access_list_hash.unwrap_or_default(), list.hash)?;
     }
     Ok(())
 }
@@ -274,31 +249,4 @@ fn requests_hash(outcome: &Outcome) -> B256 {
         hashes.extend_from_slice(&sha256(request));
     }
     sha256(&hashes).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloy_consensus::{SignableTransaction, TxEip1559};
-    use alloy_primitives::{Bytes, Signature, U256};
-
-    #[test]
-    fn a_block_has_one_encoding() {
-        let transaction = TxEip1559 { input: Bytes::from(alloc::vec![7; 300]), ..TxEip1559::default() };
-        let mut block = Block::default();
-        let signed = transaction.into_signed(Signature::new(U256::ONE, U256::ONE, false));
-        block.body.transactions.push(Transaction::Eip1559(signed));
-        let rlp = alloy_rlp::encode(&block);
-        assert_eq!(decode_block(&rlp).unwrap(), block);
-        for index in 0..rlp.len() {
-            for bit in 0..8 {
-                let mut altered = rlp.clone();
-                altered[index] ^= 1 << bit;
-                assert!(
-                    !decode_block(&altered).is_ok_and(|other| other == block),
-                    "bit {bit} of byte {index}"
-                );
-            }
-        }
-    }
 }

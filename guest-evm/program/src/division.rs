@@ -8,7 +8,7 @@
 //! The estimate is at most three too low. So no difference is negative, and the missing part of the digit is
 //! found by further subtractions.
 
-use crate::words::{clear, instruction};
+use crate::int256::{clear, instruction};
 use alloy_primitives::U256;
 use core::cell::UnsafeCell;
 

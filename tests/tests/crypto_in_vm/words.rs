@@ -7,7 +7,7 @@ use crate::{
 use alloy_primitives::U256;
 use rand::{Rng, rngs::StdRng};
 
-/// Number of functions of the trait `Words`.
+/// Number of functions of the trait `WordOps`.
 const FUNCTIONS: u8 = 31;
 /// Functions whose operand `a` is a number of bits below 256.
 const SHIFTS: std::ops::RangeInclusive<u8> = 9..=11;
