@@ -389,8 +389,8 @@ impl Prover {
         step: Step,
         run: impl FnOnce() -> Result<T, ProverError>,
     ) -> Result<(T, Duration), ProverError> {
-        let mut untold = Timings::default();
-        let ((value, ()), elapsed) = self.timed_saved(step, &mut untold, || Ok((run()?, (), false)))?;
+        let mut unreported = Timings::default();
+        let ((value, ()), elapsed) = self.timed_saved(step, &mut unreported, || Ok((run()?, (), false)))?;
         Ok((value, elapsed))
     }
 

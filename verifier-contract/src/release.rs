@@ -53,7 +53,7 @@ impl Release {
     /// here.
     pub fn of(app_exe_commitment: B256, app_vm_commitment: B256) -> Option<Self> {
         let current = [app_exe_commitment, app_vm_commitment].map(Some)
-            == ["app_exe_commitment", "app_vm_commitment"].map(stated);
+            == ["app_exe_commitment", "app_vm_commitment"].map(current_commitment);
         match withdrawn(app_exe_commitment) {
             Some(release) => Some(Self { number: release.number, withdrawn: Some(release.reason) }),
             None => current.then_some(Self { number: CURRENT, withdrawn: None }),
@@ -86,7 +86,7 @@ fn withdrawn(app_exe_commitment: B256) -> Option<&'static Withdrawn> {
 }
 
 /// Returns a commitment of the current release, by its key in [`COMMITMENTS`].
-fn stated(name: &str) -> Option<B256> {
+fn current_commitment(name: &str) -> Option<B256> {
     let (_, value) = COMMITMENTS.split_once(&format!("\"{name}\": \""))?;
     value.split('"').next()?.parse().ok()
 }

@@ -1,10 +1,11 @@
 //! Options of the verbs, as errors refer to them.
 
+use strum::VariantArray;
 use zeno_witness_fetch::{EndpointError, FetchError, NotSupported, Problem, RpcError};
 
 /// Option of a verb that an error is about. Messages don't name it, because each program over this library has names of its
 /// own: a command line has flags, a service may have fields of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Setting {
     /// Permission to use an SRS of no known ceremony.
     AllowUnknownSrs,

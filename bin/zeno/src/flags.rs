@@ -40,6 +40,7 @@ mod tests {
     use super::*;
     use crate::args::Cli;
     use clap::{Command, CommandFactory};
+    use strum::VariantArray;
 
     /// The flags of a command and of those below it, without their dashes.
     fn flags(command: &Command) -> Vec<String> {
@@ -50,28 +51,7 @@ mod tests {
     #[test]
     fn a_hint_names_flags_that_exist() {
         let known = flags(&Cli::command());
-        let settings = [
-            Setting::AllowUnknownSrs,
-            Setting::AnyRules,
-            Setting::Block,
-            Setting::CacheDir,
-            Setting::Chain,
-            Setting::ChainId,
-            Setting::Contract,
-            Setting::Follow,
-            Setting::KeyDigest,
-            Setting::Keys,
-            Setting::MaxCost,
-            Setting::MaxPriorityFee,
-            Setting::Node,
-            Setting::Out,
-            Setting::PasswordFile,
-            Setting::ReplacePending,
-            Setting::Signer,
-            Setting::TrustContract,
-            Setting::TrustedBlock,
-        ];
-        for flag in settings.iter().flat_map(|setting| names(*setting).split(' ')) {
+        for flag in Setting::VARIANTS.iter().flat_map(|setting| names(*setting).split(' ')) {
             if let Some(name) = flag.strip_prefix("--") {
                 assert!(known.iter().any(|known| known == name), "{flag}");
             }

@@ -112,7 +112,7 @@ fn permutations(products_a_second: f64) {
         });
     };
     let hashing = Poseidon2::default();
-    let task = hashing.nodes_a_task();
+    let task = hashing.nodes_per_task();
     let mut vectors = || {
         out.par_chunks_mut(task)
             .zip(nodes.par_chunks(2 * task))

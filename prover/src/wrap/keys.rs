@@ -228,10 +228,10 @@ impl Prover {
     /// Proves the run of a guest that does nothing, up to the root proof.
     fn example(&self) -> Result<Example, ProverError> {
         // The time of its segment and of its aggregation is not the block's.
-        let mut untold = Timings::default();
+        let mut unreported = Timings::default();
         let guest = Guest::idle();
         let checkpoint = self.checkpoint(&guest, &[])?;
-        let run = self.run(&guest, &[], None, &checkpoint, &mut untold)?;
+        let run = self.run(&guest, &[], None, &checkpoint, &mut unreported)?;
         let ((root, proof), _) = self.root(&run)?;
         Ok(Example {
             internal_recursive: run.aggregation.last_verifying_key().as_ref().clone(),

@@ -124,7 +124,7 @@ impl Vm {
 
 impl CommittedProgram {
     /// Returns whether another program has the same table, with the same commitment.
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn same_as(&self, other: &Self) -> bool {
         self.0.commitment == other.0.commitment && self.0.trace == other.0.trace
     }
 }

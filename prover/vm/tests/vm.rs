@@ -52,6 +52,6 @@ fn the_commitment_to_the_guest_is_openvms() {
     let vm = Vm::new(&make_app_key().unwrap()).unwrap();
     let exe = transpile(GUEST).unwrap();
     let (ours, reference) = (vm.commit(&exe).unwrap(), vm.commit_by_openvm(&exe));
-    assert!(ours.is(&reference));
+    assert!(ours.same_as(&reference));
     assert_eq!(vm.exe_commitment(&exe, &ours), vm.exe_commitment(&exe, &reference));
 }

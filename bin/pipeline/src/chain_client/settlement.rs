@@ -33,7 +33,7 @@ pub(super) struct Settlement<'a> {
     last_version: Instant,
     nonce_is_used: bool,
     /// The last error of the node.
-    trouble: Option<RpcError>,
+    last_error: Option<RpcError>,
     /// The reason why the limits allow no replacement any more.
     limited: Option<Error>,
 }
@@ -49,7 +49,7 @@ impl<'a> Settlement<'a> {
             wait: Wait::new(sender.confirmations, now),
             last_version: now,
             nonce_is_used: false,
-            trouble: None,
+            last_error: None,
             limited: None,
         }
     }
@@ -80,7 +80,7 @@ impl<'a> Settlement<'a> {
                 Err(Look::Failed(error)) => return Err(error),
                 Err(Look::NoAnswer(error)) => {
                     self.sender.tell_no_answer(self.draft.what, &error);
-                    self.trouble = Some(error);
+                    self.last_error = Some(error);
                 }
             }
             if let Some(end) = self.wait.end(Instant::now()) {
@@ -118,7 +118,7 @@ impl<'a> Settlement<'a> {
             self.tell(TransactionEvent::BlockLost);
             self.last_version = Instant::now();
             if let Some(version) = self.versions.last() {
-                self.trouble = self.publish(version).err().or(self.trouble.take());
+                self.last_error = self.publish(version).err().or(self.last_error.take());
             }
         }
         self.nonce_is_used = self.is_nonce_used();
@@ -127,7 +127,7 @@ impl<'a> Settlement<'a> {
         } else if self.wait.depth.is_none() && self.last_version.elapsed() > self.sender.replace_after {
             self.last_version = Instant::now();
             match self.replace() {
-                Ok(error) => self.trouble = error.or(self.trouble.take()),
+                Ok(error) => self.last_error = error.or(self.last_error.take()),
                 Err(error) => self.limited = Some(error),
             }
         } else if self.wait.depth.is_none() && self.wait.last_step.elapsed() > POLL {
@@ -144,7 +144,7 @@ impl<'a> Settlement<'a> {
             None if self.nonce_is_used => self.without_receipt(),
             None => "the transaction is in no block".to_owned(),
         };
-        let why = match (&self.limited, &self.trouble) {
+        let why = match (&self.limited, &self.last_error) {
             (Some(error), _) => format!(" (it was not replaced any more: {error})"),
             (None, Some(error)) => format!(" (the last error: {error})"),
             (None, None) => String::new(),

@@ -116,8 +116,8 @@ pub fn submit(options: &SubmitOptions, context: &Context) -> Result<Submitted, F
     let key = key.map(|(_, key)| key);
 
     let client = options.contract;
-    let met = meet(options, &file, key, context).map_err(|error| findings.clone().failed(error))?;
-    let Met { sender, verifier, caveat } = met;
+    let LightClient { sender, verifier, caveat } =
+        light_client(options, &file, key, context).map_err(|error| findings.clone().failed(error))?;
     findings.contracts = vec![
         ContractReport { name: "light client", address: client },
         ContractReport { name: "its verifier", address: verifier },
@@ -154,7 +154,7 @@ fn accepted_keys(options: &SubmitOptions, file: &ProofFile, context: &Context) -
 }
 
 /// A light client that may be given the proof.
-struct Met {
+struct LightClient {
     sender: Sender,
     /// Address of its verifier.
     verifier: Address,
@@ -163,12 +163,12 @@ struct Met {
 }
 
 /// Refuses a light client that can't take the proof, as far as the node's word shows it.
-fn meet(
+fn light_client(
     options: &SubmitOptions,
     file: &ProofFile,
     key: Option<&EvmVerifyingKey>,
     context: &Context,
-) -> Result<Met, Error> {
+) -> Result<LightClient, Error> {
     let sender = Sender::new(&options.sending, "a contract", context)?;
     let node = &sender.client;
     let client = options.contract;
@@ -201,7 +201,7 @@ fn meet(
          {app_exe_commitment} is the node's word; a node that lies can have the fee spent, up to the limit on the cost, and \
          nothing else."
     );
-    Ok(Met { sender, verifier, caveat })
+    Ok(LightClient { sender, verifier, caveat })
 }
 
 /// Gives the proof to the light client. Returns the transaction, if it came as far as an estimate, and the answer.

@@ -28,7 +28,7 @@ pub(super) fn check(
     file: &ProofFile,
     context: &Context,
 ) -> Result<Passed, Failed<ProofFindings>> {
-    let verifier = Verifier::meet(options, contract, file)?;
+    let verifier = Verifier::new(options, contract, file)?;
     let keys = accepted_keys(options, contract, file, context)?;
     // A proof that is invalid here is so whatever a contract says.
     let native = match keys.as_slice() {
@@ -84,7 +84,7 @@ struct Verifier {
 
 impl Verifier {
     /// Refuses a proof and a contract that are not accepted.
-    fn meet(options: &VerifyOptions, contract: &VerifierOptions, file: &ProofFile) -> Result<Self, Error> {
+    fn new(options: &VerifyOptions, contract: &VerifierOptions, file: &ProofFile) -> Result<Self, Error> {
         proof::check_srs(file, options.allow_unknown_srs)?;
         let client = ChainClient::connect(&contract.node, "a contract")?;
         let address = contract.address;

@@ -13,10 +13,10 @@ use crate::field::F;
 /// Hash function of a configuration, many hashes at once.
 pub trait Hashing<SC: StarkProtocolConfig>: Clone + Send + Sync {
     /// Leaves that one task of the thread pool hashes.
-    fn leaves_a_task(&self) -> usize;
+    fn leaves_per_task(&self) -> usize;
 
     /// Inner nodes that one task of the thread pool compresses.
-    fn nodes_a_task(&self) -> usize;
+    fn nodes_per_task(&self) -> usize;
 
     /// Writes the digest of leaf `first + i` to `out[i]`: the root of the binary tree over the digests of the rows
     /// `first + i + t stride`, for `t` below `rows_a_leaf`.
@@ -46,13 +46,13 @@ pub trait Hashing<SC: StarkProtocolConfig>: Clone + Send + Sync {
         rows_a_leaf: usize,
     ) -> Result<Vec<Vec<SC::Digest>>, StackedPcsError> {
         let stride = check_shape(rows, rows_a_leaf)?;
-        let task = self.leaves_a_task();
+        let task = self.leaves_per_task();
         let mut leaves = vec![SC::Digest::default(); stride];
         leaves
             .par_chunks_mut(task)
             .enumerate()
             .for_each(|(i, out)| self.leaves(rows, stride, rows_a_leaf, i * task, out));
-        let task = self.nodes_a_task();
+        let task = self.nodes_per_task();
         let mut layers = vec![leaves];
         for log_len in (0..stride.ilog2()).rev() {
             let mut layer = vec![SC::Digest::default(); 1 << log_len];

@@ -68,11 +68,11 @@ fn unpack(digest: &[P; 8], out: &mut [Digest]) {
 }
 
 impl Hashing<BabyBearPoseidon2Config> for Poseidon2 {
-    fn leaves_a_task(&self) -> usize {
+    fn leaves_per_task(&self) -> usize {
         LANES
     }
 
-    fn nodes_a_task(&self) -> usize {
+    fn nodes_per_task(&self) -> usize {
         VECTORS_A_TASK * LANES
     }
 

@@ -10,11 +10,11 @@ use crate::{field::F, hash::Hashing};
 const BATCHES_A_TASK: usize = 8;
 
 impl Hashing<BabyBearBn254Poseidon2Config> for Kernel {
-    fn leaves_a_task(&self) -> usize {
+    fn leaves_per_task(&self) -> usize {
         self.width() * BATCHES_A_TASK
     }
 
-    fn nodes_a_task(&self) -> usize {
+    fn nodes_per_task(&self) -> usize {
         self.width() * BATCHES_A_TASK
     }
 
