@@ -11,6 +11,18 @@ pub type Progress = Arc<dyn Fn(Event) + Send + Sync>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// The next block of a run is fetched.
+    NextOfRun {
+        /// Position of the block in the run, from 1 on.
+        position: u64,
+        /// Number of blocks in the run.
+        count: u64,
+    },
+    /// The blocks of a run that were fetched so far are put together and validated as one.
+    Joining {
+        /// Their number.
+        blocks: u64,
+    },
     /// The selected block is looked up.
     Resolving(BlockSelector),
     /// The selected block was found.
@@ -63,6 +75,10 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NextOfRun { position, count } => write!(f, "fetching block {position} of {count}"),
+            Self::Joining { blocks } => {
+                write!(f, "putting {blocks} blocks together, and validating them as one")
+            }
             Self::Resolving(selector) => write!(f, "looking up block {selector}"),
             Self::Block { number, hash } => write!(f, "block {number} {hash}"),
             Self::Cached => write!(f, "found in the cache"),

@@ -215,7 +215,7 @@ fn find(options: &KeyOptions, cache: &CacheDir) -> Result<Found, Error> {
     let mut found = Found { accepted: Vec::new(), refused: Vec::new() };
     if let Some(path) = &options.path {
         let keys = EvmKey::read(path)?;
-        Release::refuse_withdrawn(keys.key.app_exe_commitment())
+        Release::check_accepted(keys.key.app_exe_commitment())
             .map_err(|error| Error::file(path, format_args!("the key is not accepted: {error}")))?;
         found.add(keys, options);
         return Ok(found);
@@ -243,7 +243,7 @@ fn find(options: &KeyOptions, cache: &CacheDir) -> Result<Found, Error> {
 
 impl Found {
     fn add(&mut self, keys: EvmKey, options: &KeyOptions) {
-        if let Err(error) = Release::refuse_withdrawn(keys.key.app_exe_commitment()) {
+        if let Err(error) = Release::check_accepted(keys.key.app_exe_commitment()) {
             self.refused.push(Error::other(format_args!("{keys}: {error}")));
         } else if options.accept(&keys.key) {
             // The same key may lie in the cache folder as well.

@@ -42,6 +42,6 @@ pub fn inspect(path: &Path) -> Result<Inspected, Error> {
         };
     }
     let file = ProofFile::decode(&bytes).map_err(|error| Error::file(path, error))?;
-    let refusal = Release::refuse_withdrawn(file.app_exe_commitment).err().map(|error| error.to_string());
+    let refusal = Release::check_accepted(file.app_exe_commitment).err().map(|error| error.to_string());
     Ok(Inspected::Proof { proof: Box::new(ProofReport::new(&file)), refusal })
 }

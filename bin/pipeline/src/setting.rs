@@ -49,7 +49,7 @@ pub enum Setting {
 
 /// Options that a failed fetch is about.
 pub(crate) fn of_fetch(error: &FetchError) -> Vec<Setting> {
-    match error {
+    match error.of_block() {
         FetchError::Endpoint(error) => of_endpoint(error),
         FetchError::Rpc(error) | FetchError::NoWitnessMethod(error) => of_request(error),
         FetchError::NotSupported { reason, .. } => of_block(reason),
@@ -80,7 +80,9 @@ pub(crate) fn of_request(error: &RpcError) -> Vec<Setting> {
 /// Options that a block of no known rules is about.
 pub(crate) fn of_block(reason: &NotSupported) -> Vec<Setting> {
     match reason {
-        NotSupported::LaterFork { .. } | NotSupported::BlobParameters(_) => vec![Setting::Chain],
+        NotSupported::BeyondEnd(_) | NotSupported::LaterFields(_) | NotSupported::BlobParameters(_) => {
+            vec![Setting::Chain]
+        }
         _ => Vec::new(),
     }
 }

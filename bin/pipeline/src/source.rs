@@ -11,8 +11,8 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 use tokio::runtime::Handle;
-use zeno_guest_evm::ChainSpec;
-use zeno_witness_fetch::{BlockSelector, FetchOptions, Fetcher, Method};
+use zeno_guest_evm::chain::Chain;
+use zeno_witness_fetch::{BlocksSelector, FetchOptions, Fetcher, Method};
 
 /// A small block of a development chain, made by `cargo run -p zeno-tests --example make-example`.
 pub(crate) const EXAMPLE: &[u8] = include_bytes!("../../../config/example/input.zeno");
@@ -36,11 +36,11 @@ pub enum Source {
     },
 }
 
-/// A block of a node.
+/// A block of a node, or a run of blocks.
 #[derive(Clone, Debug)]
 pub struct NodeSource {
-    /// The block.
-    pub block: BlockSelector,
+    /// The blocks.
+    pub blocks: BlocksSelector,
     /// Access to the node.
     pub node: NodeOptions,
     /// The expected chain, by an argument of [`chains::by_name`]. `None` stands for the built-in one of the node's chain id.
@@ -66,29 +66,43 @@ impl Source {
 }
 
 impl NodeSource {
-    /// Fetches the block and its witness; the fetch validates them. Call it within a tokio runtime, on a thread that may
+    /// Fetches the blocks and their witness; the fetch validates them. Call it within a tokio runtime, on a thread that may
     /// block.
     ///
     /// # Errors
     /// [`Failed`] where the node supplies no valid block with its witness.
     pub fn load(&self, context: &Context) -> Result<Loaded, Failed<BlockFindings>> {
-        let bytes_and_input = self.fetch(context);
-        let (bytes, input) =
-            bytes_and_input.map_err(|error| Failed::new(error, BlockFindings::of(SourceKind::Node)))?;
-        Loaded::new(bytes, input, SourceKind::Node)
+        let failed = |error| Failed::new(error, BlockFindings::of(SourceKind::Node));
+        let chain = self.chain.as_deref().map(chains::by_name).transpose().map_err(failed)?;
+        let chain = chain.map(|(_, chain)| chain);
+        let (bytes, input) = self.fetch(chain.clone(), context).map_err(failed)?;
+        let loaded = Loaded::new(bytes, input, SourceKind::Node)?;
+        Ok(match chain {
+            Some(chain) => loaded.ending(chain.end),
+            None => loaded,
+        })
     }
 
-    fn fetch(&self, context: &Context) -> Result<(Vec<u8>, zeno_guest_evm::StatelessInput), Error> {
+    fn fetch(
+        &self,
+        chain: Option<Chain>,
+        context: &Context,
+    ) -> Result<(Vec<u8>, zeno_guest_evm::StatelessInput), Error> {
         let options = FetchOptions {
-            rpc: self.node.rpc(&format!("block {}", self.block))?,
-            chain: self.chain.as_deref().map(chains::by_name).transpose()?.map(|(_, spec)| spec),
+            rpc: self.node.rpc(&self.blocks.in_words())?,
+            chain,
             method: self.method,
             cache_dir: context.cache.inputs(&*context.observer)?,
             refresh: self.refresh,
         };
         let fetcher = Fetcher::new(options)?;
         let progress = observer::of_fetch(context.observer.clone());
-        let input = Handle::current().block_on(fetcher.fetch(&self.block, progress))?;
+        let input = Handle::current().block_on(async {
+            match &self.blocks {
+                BlocksSelector::One(block) => fetcher.fetch(block, progress).await,
+                BlocksSelector::Run(run) => fetcher.fetch_run(*run, progress).await,
+            }
+        })?;
         Ok((input.encode(), input))
     }
 }
@@ -112,19 +126,21 @@ fn example(chain: Option<&Path>) -> Result<Loaded, Failed<BlockFindings>> {
     expect_rules(loaded, expected, || "the built-in example".to_owned())
 }
 
-/// Refuses an input of another chain than the expected one.
+/// Refuses an input of another chain than the expected one. The rules that had begun at the block's time are compared. From
+/// the expected chain comes the end of what is known of them.
 fn expect_rules(
     loaded: Loaded,
-    expected: Option<(String, ChainSpec)>,
+    expected: Option<(String, Chain)>,
     what: impl FnOnce() -> String,
 ) -> Result<Loaded, Failed<BlockFindings>> {
-    let actual = loaded.spec.hash();
-    match expected {
-        Some((name, spec)) if spec.hash() != actual => {
-            let expected = format!("{name} (chainSpec {})", spec.hash());
-            let error = Error::OtherChain { what: what(), actual: chains::rules(actual), expected };
-            Err(Failed::new(error, loaded.findings()))
-        }
-        _ => Ok(loaded),
+    let Some((name, chain)) = expected else { return Ok(loaded) };
+    let timestamp = loaded.last().timestamp;
+    let actual = loaded.chain.spec.digest_at(timestamp);
+    let digest = chain.spec.digest_at(timestamp);
+    if digest == actual {
+        return Ok(loaded.ending(chain.end));
     }
+    let expected = format!("{name} (chainSpec {digest})");
+    let actual = chains::in_words(loaded.report.chain, actual);
+    Err(Failed::new(Error::OtherChain { what: what(), actual, expected }, loaded.findings()))
 }

@@ -232,7 +232,7 @@ impl Prover {
         let guest = Guest::idle();
         let checkpoint = self.checkpoint(&guest, &[])?;
         let run = self.run(&guest, &[], None, &checkpoint, &mut unreported)?;
-        let ((root, proof), _) = self.root(&run)?;
+        let ((root, proof), _) = self.root(&run.stark, &run.aggregation)?;
         Ok(Example {
             internal_recursive: run.aggregation.last_verifying_key().as_ref().clone(),
             root: root.verifying_key().as_ref().clone(),

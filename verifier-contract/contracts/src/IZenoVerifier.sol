@@ -5,6 +5,14 @@ import {ChainClaim} from "./ChainClaim.sol";
 
 /// @title Verification of a Zeno proof on chain
 interface IZenoVerifier {
+    /// @notice The claim is of another kind or version.
+    /// @param expected The only kind that is known here, `CLAIM_KIND`.
+    /// @param actual The claim's.
+    error WrongKind(bytes4 expected, bytes4 actual);
+
+    /// @notice The claim's digest is zero, which is that of no claim.
+    error NoClaim();
+
     /// @notice The proof has another length than proofs have.
     /// @param expected The only length that there is, in bytes.
     /// @param actual The length of the proof given.

@@ -20,6 +20,16 @@ import {StateProofs} from "./lib/StateProofs.sol";
 /// competing, which says that one of the two is not of the chain, and not which. `advance` is permissionless, and a rule
 /// can't be put in front of it by another contract, because everybody can walk around that one.
 contract ZenoLightClient {
+    /// @notice Rules of the chain that is followed, in a stretch of time.
+    struct Rules {
+        /// First timestamp of these rules, in seconds.
+        uint64 from;
+        /// First timestamp after them: of other rules, or of what is not known yet.
+        uint64 end;
+        /// What claims have as `chainSpec` whose last block is of this stretch.
+        bytes32 digest;
+    }
+
     /// @notice A block that was proven, or the one that the client started from.
     struct ProvenBlock {
         /// keccak256 of the header.
@@ -56,7 +66,15 @@ contract ZenoLightClient {
     /// @param expected The id of the chain that is followed.
     /// @param actual The claim's.
     error WrongChainId(uint64 expected, uint64 actual);
-    /// @notice The claim is about a chain with other rules.
+    /// @notice An entry of the table of rules ends before it begins, or begins before the one before it ends, or the table is
+    /// empty.
+    /// @param index Position of the entry.
+    error WrongRules(uint256 index);
+    /// @notice The table has no rules for the time of the claim's last block: it is in a gap, or after the end.
+    /// @param timestamp That time, in seconds.
+    error NoRules(uint64 timestamp);
+    /// @notice The claim is about a chain with other rules than the table has at the time of its last block. A fork may
+    /// have been left out.
     /// @param expected The rules of the chain that is followed.
     /// @param actual The claim's.
     error WrongChainSpec(bytes32 expected, bytes32 actual);
@@ -135,8 +153,6 @@ contract ZenoLightClient {
     IZenoVerifier public immutable VERIFIER;
     /// @notice EIP-155 id of the chain that is followed.
     uint64 public immutable CHAIN_ID;
-    /// @notice keccak256 of the chain's rules, as claims have it.
-    bytes32 public immutable CHAIN_SPEC;
     /// @notice `INSECURE_SRS` of its verifier: whether somebody can prove what is false, too.
     bool public immutable INSECURE_SRS;
     /// @notice Hash of the block that the client started from.
@@ -145,6 +161,7 @@ contract ZenoLightClient {
     /// @notice Number of the last block of the followed chain.
     uint64 public headNumber;
 
+    Rules[] private _rules;
     mapping(uint256 => ProvenBlock) private _ring;
     mapping(bytes32 => CompetingBlock) private _competing;
     mapping(bytes32 => bytes32[]) private _competingOf;
@@ -152,14 +169,15 @@ contract ZenoLightClient {
     /// @notice Starts from a trusted block.
     /// @param verifier The verifier that decides on claims.
     /// @param chainId EIP-155 id of the chain.
-    /// @param chainSpec keccak256 of the chain's rules.
+    /// @param table The chain's rules by time, in order. Nothing can be added later, so the client follows no block from the
+    /// end of the last entry on.
     /// @param trustedBlockHash Hash of the block to start from.
     /// @param trustedHeader RLP of that block's header.
     /// @param allowUnknownSrs Has to be true if the SRS of the verifier's key is of no known ceremony.
     constructor(
         IZenoVerifier verifier,
         uint64 chainId,
-        bytes32 chainSpec,
+        Rules[] memory table,
         bytes32 trustedBlockHash,
         bytes memory trustedHeader,
         bool allowUnknownSrs
@@ -170,9 +188,9 @@ contract ZenoLightClient {
         if (hash != trustedBlockHash) revert WrongTrustedHeader(trustedBlockHash, hash);
         VERIFIER = verifier;
         CHAIN_ID = chainId;
-        CHAIN_SPEC = chainSpec;
         INSECURE_SRS = insecure;
         TRUSTED_BLOCK_HASH = trustedBlockHash;
+        _setRules(table);
 
         ProvenBlock memory start;
         start.blockHash = hash;
@@ -189,7 +207,8 @@ contract ZenoLightClient {
     /// @return extended Whether the head has moved.
     function advance(ChainClaim calldata claim, bytes calldata proof) external returns (bool extended) {
         if (claim.chainId != CHAIN_ID) revert WrongChainId(CHAIN_ID, claim.chainId);
-        if (claim.chainSpec != CHAIN_SPEC) revert WrongChainSpec(CHAIN_SPEC, claim.chainSpec);
+        bytes32 chainSpec = rulesAt(claim.lastTimestamp);
+        if (claim.chainSpec != chainSpec) revert WrongChainSpec(chainSpec, claim.chainSpec);
         if (claim.blockCount == 0 || claim.blockCount > claim.lastBlockNumber) {
             revert WrongBlockCount(claim.blockCount, claim.lastBlockNumber);
         }
@@ -228,6 +247,27 @@ contract ZenoLightClient {
             _competingOf[claim.firstParentHash].push(proven.blockHash);
             emit Competing(claim.firstParentHash, proven.blockHash, conflictsWith, proven.number, proven.stateRoot);
         }
+    }
+
+    /// @notice What a claim has to have as `chainSpec` whose last block is of this time.
+    /// @param timestamp The time, in seconds.
+    /// @return The digest of the rules.
+    function rulesAt(uint64 timestamp) public view returns (bytes32) {
+        // From the last entry down, because that is asked for most. The entries don't overlap.
+        for (uint256 index = _rules.length; index > 0; --index) {
+            Rules storage entry = _rules[index - 1];
+            if (entry.from <= timestamp) {
+                if (timestamp < entry.end) return entry.digest;
+                break;
+            }
+        }
+        revert NoRules(timestamp);
+    }
+
+    /// @notice The table of rules.
+    /// @return All entries, in the order of time.
+    function rules() external view returns (Rules[] memory) {
+        return _rules;
     }
 
     /// @notice The last block of the followed chain.
@@ -334,6 +374,18 @@ contract ZenoLightClient {
         (bool found, bytes memory receipt) = StateProofs.listEntry(_at(number).receiptsRoot, index, receiptProof);
         if (!found) revert NoReceipt(number, index);
         return receipt;
+    }
+
+    /// @dev Stores the table of rules, whose entries must be in order.
+    function _setRules(Rules[] memory table) private {
+        if (table.length == 0) revert WrongRules(0);
+        uint64 from;
+        for (uint256 index; index < table.length; ++index) {
+            Rules memory entry = table[index];
+            if (entry.from < from || entry.end <= entry.from) revert WrongRules(index);
+            from = entry.end;
+            _rules.push(entry);
+        }
     }
 
     function _at(uint64 number) private view returns (ProvenBlock storage) {

@@ -8,7 +8,7 @@ use super::{
 };
 use zeno_pipeline::{
     chain_client::TransactionReport,
-    contract::{Deployed, DeploymentFindings, Exported, SubmitResult, Submitted, TrustedReport},
+    contract::{Deployed, DeploymentFindings, Exported, RulesReport, SubmitResult, Submitted, TrustedReport},
     contract_checks::ContractReport,
     ether,
     evm_keys::KeyReport,
@@ -114,7 +114,9 @@ fn warning(key: &KeyReport) -> Option<String> {
 /// Adds the start of a light client.
 fn trusted(sheet: &mut Sheet, trusted: &TrustedReport) {
     sheet.fact("follows", chain_name(trusted.chain_id, trusted.chain));
-    sheet.fact("chain rules", trusted.chain_spec);
+    for RulesReport { from, end, digest } in &trusted.rules {
+        sheet.fact("chain rules", format_args!("{digest}, from {from} to before {end}"));
+    }
     sheet.fact("trusted block", format_args!("{}, {}", trusted.number, trusted.hash));
     sheet.fact("its state root", trusted.state_root);
     sheet.fact("its timestamp", trusted.timestamp);
