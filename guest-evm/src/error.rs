@@ -2,17 +2,18 @@
 
 use crate::{
     bytecode,
-    chain::{ChainSpecError, Fork},
-    execute,
-    input::InputError,
-    instructions::bound,
-    modexp,
+    execute::{self, modexp},
+    interpreter::bound,
     state::StateError,
 };
 use alloc::boxed::Box;
 use alloy_evm::block::BlockExecutionError;
 use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
 use core::fmt;
+use zeno_types::{
+    chain::{ChainSpecError, Fork},
+    input::InputError,
+};
 
 /// The rule that an input breaks, with both values where there are two.
 ///
@@ -27,6 +28,24 @@ pub enum ValidationError {
     /// The chain specification does not decode.
     #[error(transparent)]
     ChainSpec(#[from] ChainSpecError),
+    /// A block of the input is not the child of the one before it.
+    #[error(
+        "it is not the child of the block before it in the input: its parent is {parent}, and that block's hash is {before}"
+    )]
+    NotConsecutive {
+        /// Hash of the parent that the block names.
+        parent: B256,
+        /// Hash of the block before it.
+        before: B256,
+    },
+    /// Error of one block, if the input has more than one.
+    #[error("block {index} of the input: {error}")]
+    InRun {
+        /// Position of the block in the input.
+        index: usize,
+        /// The block's error.
+        error: Box<ValidationError>,
+    },
     /// No header of the witness has the hash that the block names as its parent.
     #[error("the witness lacks the parent's header {0}")]
     MissingParent(B256),
@@ -74,18 +93,6 @@ pub enum ValidationError {
         number: u64,
         /// The block's difficulty.
         difficulty: U256,
-    },
-    /// The block belongs to a fork that isn't implemented.
-    #[error(
-        "block {number} has timestamp {timestamp}, but from {from} on the chain follows a fork that this program does not implement"
-    )]
-    UnsupportedFork {
-        /// The block's number.
-        number: u64,
-        /// The block's timestamp, in seconds.
-        timestamp: u64,
-        /// Timestamp at which that fork begins, in seconds.
-        from: u64,
     },
     /// A value of the header or body differs from the one that the rules demand.
     #[error("{subject} is {actual}, but must be {expected}")]
@@ -162,10 +169,14 @@ impl ValidationError {
     /// Returns whether the block itself breaks a rule. Otherwise the input is at fault, or the block is of a
     /// kind that isn't supported; then nothing is known about the block's validity.
     pub fn blames_block(&self) -> bool {
+        if let Self::InRun { error, .. } = self {
+            return error.blames_block();
+        }
         !matches!(
             self,
             Self::Input(_)
                 | Self::ChainSpec(_)
+                | Self::NotConsecutive { .. }
                 | Self::MissingParent(_)
                 | Self::MalformedHeader { .. }
                 | Self::State(_)
@@ -173,7 +184,6 @@ impl ValidationError {
                 | Self::PublicKeyCount { .. }
                 | Self::PublicKey { .. }
                 | Self::BeforeMerge { .. }
-                | Self::UnsupportedFork { .. }
         )
     }
 }
@@ -218,6 +228,12 @@ pub enum Unsupported {
         /// The input's length, in bytes.
         length: usize,
     },
+    /// A creation where there only is storage, in a fork without EIP-7610.
+    #[error(
+        "the block creates a contract at {0}, where there is storage, but neither code nor a nonce: this program does not \
+         support that in forks without EIP-7610"
+    )]
+    StorageCollision(Address),
     /// The chain's rules do not name the merge block, and the parent is a block of proof of work.
     #[error(
         "the parent of block {number} did work (difficulty {difficulty}), and the chain's rules do not name the merge block: \
@@ -273,6 +289,8 @@ pub enum Subject {
     RequestsHash,
     /// `blockAccessListHash`
     BlockAccessListHash,
+    /// Number of addresses and slots in the block access list
+    AccessListItems,
     /// `slotNumber`
     SlotNumber,
     /// Length of the block's RLP (EIP-7934)
@@ -289,6 +307,10 @@ pub enum Subject {
     WithdrawalRequestsCode,
     /// Code of the EIP-7251 contract
     ConsolidationRequestsCode,
+    /// Code of the EIP-8282 contract for deposits
+    BuilderDepositsCode,
+    /// Code of the EIP-8282 contract for exits
+    BuilderExitsCode,
 }
 
 impl fmt::Display for Subject {
@@ -313,6 +335,7 @@ impl fmt::Display for Subject {
             Self::ParentBeaconBlockRoot => "the parent beacon block root",
             Self::RequestsHash => "the requests hash",
             Self::BlockAccessListHash => "the block access list hash",
+            Self::AccessListItems => "the number of items in the block access list",
             Self::SlotNumber => "the slot number",
             Self::BlockLength => "the length of the block's RLP",
             Self::BlobBaseFee => "the blob base fee",
@@ -321,6 +344,8 @@ impl fmt::Display for Subject {
             Self::StateRoot => "the state root",
             Self::WithdrawalRequestsCode => "the code of the withdrawal requests contract",
             Self::ConsolidationRequestsCode => "the code of the consolidation requests contract",
+            Self::BuilderDepositsCode => "the code of the builder deposits contract",
+            Self::BuilderExitsCode => "the code of the builder exits contract",
         })
     }
 }

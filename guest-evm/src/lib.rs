@@ -1,6 +1,6 @@
 //! Stateless validation of Ethereum blocks.
 //!
-//! [`validate`] takes a block and a witness of the state that the block touches. It executes the block with
+//! [`validate`] takes a run of blocks and a witness of the state that they touch. It executes the blocks with
 //! revm and checks every consensus rule of the execution layer. It returns the [`ChainClaim`] that holds. The
 //! same code runs natively and inside the zkVM: no I/O, no clock, no async, and no trust in any part of the
 //! input.
@@ -11,59 +11,62 @@
 #![cfg_attr(target_os = "zkvm", expect(incomplete_features, reason = "what the guest needs of it works"))]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate std;
-
-pub mod chain;
-mod claim;
-pub mod input;
 
 #[cfg(feature = "evm")]
-mod bloom;
+mod block;
 #[cfg(feature = "evm")]
 mod bytecode;
 #[cfg(feature = "evm")]
-mod canonical;
-#[cfg(feature = "evm")]
-mod collision;
-#[cfg(feature = "evm")]
 mod error;
 #[cfg(feature = "evm")]
-mod evm;
-#[cfg(feature = "evm")]
 mod execute;
+#[cfg(feature = "native")]
+mod footprint;
 #[cfg(feature = "evm")]
-mod header;
+mod interpreter;
+#[cfg(feature = "native")]
+mod merge;
 #[cfg(feature = "evm")]
-mod instructions;
+mod outcome;
 #[cfg(feature = "evm")]
-mod jumps;
+mod platform;
 #[cfg(feature = "evm")]
-mod modexp;
-#[cfg(feature = "evm")]
-mod ordered;
-#[cfg(feature = "evm")]
-mod receipts;
-#[cfg(feature = "evm")]
-mod senders;
+pub mod sponge;
 #[cfg(feature = "evm")]
 pub mod state;
-#[cfg(feature = "evm")]
-pub mod trie;
+#[cfg(all(test, feature = "native"))]
+mod state_runs;
 #[cfg(feature = "evm")]
 mod validate;
 #[cfg(feature = "evm")]
-mod words;
+mod word;
 
-pub use chain::ChainSpec;
-pub use claim::ChainClaim;
-pub use input::{InputError, PublicKey, StatelessInput, Witness};
+#[cfg(feature = "native")]
+pub use self::{
+    footprint::{Footprint, MAX_BLOCKS, MEMORY},
+    merge::{MergeError, merge},
+    validate::minimize_and_measure,
+};
+#[cfg(feature = "evm")]
+pub use zeno_trie as trie;
+pub use zeno_types::{
+    ChainClaim, ChainSpec, InputError, PublicKey, StatelessInput, Witness, chain, claim, input,
+};
 
 #[cfg(feature = "evm")]
 pub use self::{
+    block::{
+        Block, Transaction, decode_block,
+        senders::{SignatureVerifier, public_keys, verify_signature},
+    },
     error::{Subject, Unsupported, ValidationError, Value},
-    execute::{Outcome, State, execute},
-    senders::{SignatureVerifier, public_keys, verify_signature},
-    validate::{Block, Seed, Transaction, decode_block, minimize, transition, validate, validate_with},
-    words::{Portable, Words, apply},
+    execute::{
+        Outcome,
+        eip7928::{AccessList, AccessListDigest},
+        execute,
+    },
+    platform::Platform,
+    state::State,
+    validate::{Seed, minimize, transition, validate, validate_with},
+    word::{Portable, WordOps},
 };

@@ -1,12 +1,14 @@
-//! The parent's state, read from a witness and changed by execution.
+//! The state before a run of blocks, read from a witness and changed by execution.
+//!
+//! The state lives as long as the run. What a block read or changed, the next one finds here, so the witness has each
+//! node and code only once. After a block, its changes become what the next one starts from
+//! ([`WitnessState::settle`]).
 
 use crate::{
-    bytecode::{self, Hinted},
-    chain::Fork,
+    bytecode::{self, AnalyseWithHints, jump_hints},
     error::Unsupported,
-    input::Witness,
-    trie::{Preimages, Trie, TrieError},
-    words::{Portable, Words, from_be_bytes},
+    execute::eip7928::{Access, AccessList},
+    word::{Portable, WordOps},
 };
 use alloc::{boxed::Box, vec::Vec};
 use alloy_consensus::Header;
@@ -14,12 +16,19 @@ use alloy_primitives::{
     Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
     map::{AddressMap, B256Map, U256Map, hash_map::Entry},
 };
-use alloy_rlp::{Decodable, EMPTY_STRING_CODE};
+use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use core::fmt;
 use revm::{
     Database, DatabaseCommit,
     database_interface::DBErrorMarker,
     state::{Account, AccountInfo, Bytecode},
+};
+use zeno_trie::{Preimages, Trie, TrieError, account::decode_account};
+use zeno_types::{
+    chain::{Fork, ForkRules},
+    input::Witness,
+    rlp::number,
 };
 
 /// Error when the state is read or updated: the witness lacks something, or is malformed.
@@ -75,6 +84,9 @@ pub enum StateError {
         /// The block's hash, from its child.
         hash: B256,
     },
+    /// A trie that was changed has a node that no trie has.
+    #[error("a changed trie can't be encoded: {0}")]
+    Malformed(TrieError),
     /// A header of the witness does not decode.
     #[error("the witness's header of block {number} with hash {hash} is malformed: {error}")]
     MalformedHeader {
@@ -108,12 +120,66 @@ fn in_storage(address: Address, slot: U256, error: Box<TrieError>) -> Box<StateE
     Box::new(StateError::Storage { address, slot, error: *error })
 }
 
+/// State on which a block can be executed: [`WitnessState`], or one that fetches missing data.
+pub trait State: Database<Error = Box<StateError>> + DatabaseCommit + fmt::Debug {
+    /// Takes the first error that occurred, if any.
+    fn take_error(&mut self) -> Option<StateError>;
+
+    /// Keeps an error that does not come from the state, for [`take_error`](Self::take_error), unless there
+    /// already is one.
+    fn keep_error(&mut self, error: StateError);
+
+    /// Accounts read so far that have storage, but neither code nor nonce (EIP-7610).
+    fn storage_only(&self) -> &[Address];
+
+    /// Records the commits from now on as accesses with this index of the block's access list (EIP-7928).
+    fn record_accesses(&mut self, index: u32);
+
+    /// Ends the recording, and takes all that was recorded.
+    fn take_access_list(&mut self) -> AccessList;
+}
+
+impl State for WitnessState {
+    fn take_error(&mut self) -> Option<StateError> {
+        self.take_error()
+    }
+
+    fn keep_error(&mut self, error: StateError) {
+        self.keep_error(error);
+    }
+
+    fn storage_only(&self) -> &[Address] {
+        self.storage_only()
+    }
+
+    fn record_accesses(&mut self, index: u32) {
+        self.access_index = Some(index);
+    }
+
+    fn take_access_list(&mut self) -> AccessList {
+        self.access_index = None;
+        let Self { accounts, accessed, .. } = self;
+        let take = |index: usize| {
+            let account = &mut accounts[index];
+            Some((account.address, account.access.take()?))
+        };
+        let list = AccessList::new(accessed.drain(..).filter_map(take).collect());
+        if CHECKED {
+            assert!(accounts.iter().all(|account| account.access.is_none()), "an access was not listed");
+        }
+        list
+    }
+}
+
+/// Says whether the lists of what a block changed are compared with all that is known. The tests do so.
+const CHECKED: bool = cfg!(any(test, debug_assertions));
+
 /// Initial capacity for accounts. Most blocks touch fewer.
 const ACCOUNTS: usize = 800;
 /// Initial capacity for codes. Most blocks run fewer.
 const CODES: usize = 200;
 
-/// State on which a block is executed: revm's database over a witness.
+/// State on which blocks are executed: revm's database over a witness.
 ///
 /// The first error is kept, so that none can get lost on its way through the executor.
 #[derive(Debug)]
@@ -123,11 +189,11 @@ pub struct WitnessState {
     /// Hints to jump destinations, one item per code of the witness, in the order of the codes.
     destinations: Vec<Bytes>,
     /// Function that checks the hints.
-    hinted: Hinted,
+    analyse_with_hints: AnalyseWithHints,
     /// Says whether codes may be delegations (EIP-7702).
     delegations: bool,
     headers: Preimages,
-    /// Codes that were loaded, each analysed once, and codes that this block deployed, which the witness need
+    /// Codes that were loaded, each analysed once, and codes that the blocks deployed, which the witness need
     /// not have.
     bytecodes: B256Map<Bytecode>,
     trie: Trie,
@@ -136,11 +202,18 @@ pub struct WitnessState {
     places: AddressMap<usize>,
     /// Direct-mapped cache of these indices on the address's last byte, because accesses repeat.
     recent: Box<[usize; 256]>,
+    /// Indices of the accounts that are marked as changed. A later block of a run would otherwise pay for those of
+    /// all earlier ones.
+    changed: Vec<usize>,
+    /// Indices of the accounts with recorded accesses.
+    accessed: Vec<usize>,
     /// Accounts with storage, but without code and nonce.
     storage_only: Vec<Address>,
     /// Hashes of the ancestors, from the parent's down.
     ancestors: Vec<B256>,
     parent_number: u64,
+    /// Index with which commits are recorded in the block's access list, if they are.
+    access_index: Option<u32>,
     error: Option<Box<StateError>>,
 }
 
@@ -149,30 +222,53 @@ pub struct WitnessState {
 struct CachedAccount {
     address: Address,
     key: B256,
-    /// The account in the parent's state.
+    /// The account before the block.
     original: Option<TrieAccount>,
     /// The account at present; `None` if it doesn't exist.
     info: Option<AccountInfo>,
-    /// The parent's storage; empty once it was wiped.
+    /// The storage before the block; empty once it was wiped.
     storage: Trie,
     slots: U256Map<Slot>,
-    /// Says whether the parent's storage is gone, because the account was destroyed or created anew.
+    /// Slots whose present value is or was another one than the original, since the account was settled. One may be
+    /// there twice, or be gone from `slots`. `None` until the account is settled for the first time: till then
+    /// all of `slots` are gone through.
+    written: Option<Vec<U256>>,
+    /// Says whether the storage before the block is gone, because the account was destroyed or created anew.
     wiped: bool,
+    /// Says whether the block touched the account. Then it is in [`WitnessState::changed`].
     changed: bool,
+    /// Accesses to it that were recorded, if there were any. They remain when the storage is wiped.
+    access: Option<Box<Access>>,
 }
 
-/// Account, with the other parts of the state that are needed beside it.
+/// Values of an account that a block access list has, with the hash instead of the code.
+struct Values {
+    nonce: u64,
+    balance: U256,
+    code_hash: B256,
+}
+
+/// Size of what a state keeps beside the witness.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only hosts estimate the memory"))]
+pub(crate) struct StateSize {
+    /// Number of loaded accounts.
+    pub(crate) accounts: usize,
+    /// Number of slots for which the accounts' tables have room.
+    pub(crate) slots: usize,
+}
+
+/// Account, with the nodes from which its storage is read.
 struct Loaded<'a> {
     account: &'a mut CachedAccount,
     nodes: &'a mut Preimages,
-    storage_only: &'a mut Vec<Address>,
-    bytecodes: &'a mut B256Map<Bytecode>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     /// Key in the storage trie: the slot's keccak-256 hash.
     key: B256,
+    /// The value before the block, which the storage trie has.
     original: U256,
     present: U256,
 }
@@ -190,7 +286,7 @@ impl WitnessState {
             nodes,
             codes,
             destinations: Vec::new(),
-            hinted: bytecode::hinted::<Portable>,
+            analyse_with_hints: jump_hints::analyse_with_hints::<Portable>,
             delegations: true,
             headers,
             bytecodes: B256Map::with_capacity_and_hasher(CODES, Default::default()),
@@ -198,25 +294,52 @@ impl WitnessState {
             accounts: Vec::with_capacity(ACCOUNTS),
             places: AddressMap::with_capacity_and_hasher(ACCOUNTS, Default::default()),
             recent: Box::new([0; 256]),
+            changed: Vec::new(),
+            accessed: Vec::new(),
             storage_only: Vec::new(),
             ancestors: alloc::vec![parent_hash, parent.parent_hash],
             parent_number: parent.number,
+            access_index: None,
             error: None,
         }
     }
 
     /// Adds hints to jump destinations, one item per code of the witness, in the order of the codes. They are
     /// checked by the word arithmetic `W`.
-    pub fn with_destinations<W: Words>(mut self, destinations: Vec<Bytes>) -> Self {
+    pub fn with_destinations<W: WordOps>(mut self, destinations: Vec<Bytes>) -> Self {
         self.destinations = destinations;
-        self.hinted = bytecode::hinted::<W>;
+        self.analyse_with_hints = jump_hints::analyse_with_hints::<W>;
         self
     }
 
     /// Sets the fork whose rules hold; without it, those of the last fork hold.
     pub fn at_fork(mut self, fork: Fork) -> Self {
-        self.delegations = fork >= Fork::Prague;
+        self.set_fork(fork);
         self
+    }
+
+    /// Sets the fork of the next block, which is not before that of the last one.
+    pub(crate) fn set_fork(&mut self, fork: Fork) {
+        let ForkRules { delegations, .. } = *fork.rules();
+        if delegations && !self.delegations {
+            self.find_delegations();
+        }
+        self.delegations = delegations;
+    }
+
+    /// Turns the codes that are delegations from now on into those.
+    #[cold]
+    #[inline(never)]
+    fn find_delegations(&mut self) {
+        for code in self.bytecodes.values_mut() {
+            if let Some(delegation) = bytecode::delegation(&code.original_bytes()) {
+                *code = delegation;
+            }
+        }
+        // Accounts that were changed have their codes, too.
+        for info in self.accounts.iter_mut().filter_map(|account| account.info.as_mut()) {
+            info.code = None;
+        }
     }
 
     /// Adds to the witness, so that missing data can be requested again.
@@ -245,6 +368,12 @@ impl WitnessState {
         &self.storage_only
     }
 
+    /// Returns how much the state keeps beside the witness.
+    pub(crate) fn size(&self) -> StateSize {
+        let rooms = self.accounts.iter().map(|account| account.slots.capacity());
+        StateSize { accounts: self.accounts.len(), slots: rooms.sum() }
+    }
+
     /// Returns the part of the witness that was used, in the order of use. In this order [`Preimages`] are
     /// the fastest.
     pub fn into_witness(self) -> Witness {
@@ -268,17 +397,43 @@ impl WitnessState {
     ///
     /// # Errors
     /// [`StateError`] if the witness lacks nodes that the changes need.
-    #[inline(never)]
     pub fn root(&mut self) -> Result<B256> {
-        let Self { accounts, trie, nodes, .. } = self;
-        let mut changed = accounts.iter_mut().filter(|account| account.changed).collect::<Vec<_>>();
+        self.root_with(false)
+    }
+
+    /// Returns the state root with all changes so far, which become what the next block starts from.
+    ///
+    /// # Errors
+    /// Same as [`root`](Self::root), and if a node of the witness is no node of any trie.
+    pub fn settle(&mut self) -> Result<B256> {
+        let root = self.root_with(true)?;
+        let Self { accounts, changed, .. } = self;
+        changed.drain(..).for_each(|index| accounts[index].settle());
+        Ok(root)
+    }
+
+    /// Adds a block after the last one, as the parent of the next.
+    pub fn add_ancestor(&mut self, number: u64, hash: B256) {
+        self.ancestors.insert(0, hash);
+        self.parent_number = number;
+    }
+
+    /// Writes all changes so far to the tries, and returns the state root. It settles the tries if the run continues.
+    #[inline(never)]
+    fn root_with(&mut self, settle: bool) -> Result<B256> {
+        let Self { accounts, changed, trie, nodes, .. } = self;
+        if CHECKED {
+            let marked = accounts.iter().filter(|account| account.changed).count();
+            assert!(changed.len() == marked, "an account was changed, and not listed once");
+        }
         // In this order the trie is passed once, and the witness has its nodes in the same order.
-        changed.sort_unstable_by_key(|account| account.key);
+        changed.sort_unstable_by_key(|index| accounts[*index].key);
         let mut removed = Vec::new();
-        for account in changed {
+        for index in changed {
+            let account = &mut accounts[*index];
             let address = account.address;
             let failed = |error| in_state(address, error);
-            let Some(leaf) = account.leaf(nodes)? else {
+            let Some(leaf) = account.leaf(nodes, settle)? else {
                 if account.original.is_some() {
                     removed.push((address, account.key));
                 }
@@ -293,7 +448,7 @@ impl WitnessState {
         for (address, key) in removed {
             trie.remove(&key, nodes).map_err(|error| in_state(address, error))?;
         }
-        Ok(trie.hash())
+        root_of(trie, settle)
     }
 
     /// Keeps the answer's error, unless there already is one.
@@ -312,8 +467,8 @@ impl WitnessState {
         if !self.accounts.get(self.recent[last]).is_some_and(is_known) {
             self.recent[last] = self.place(address)?;
         }
-        let Self { accounts, recent, nodes, storage_only, bytecodes, .. } = self;
-        Ok(Loaded { account: &mut accounts[recent[last]], nodes, storage_only, bytecodes })
+        let Self { accounts, recent, nodes, .. } = self;
+        Ok(Loaded { account: &mut accounts[recent[last]], nodes })
     }
 
     /// Index of the account, which is read if it is new.
@@ -349,7 +504,7 @@ impl WitnessState {
         let bytes = bytes.clone();
         let hints = self.codes.last_used().and_then(|index| self.destinations.get(index));
         let hints = hints.map_or(&[][..], |hints| &hints[..]);
-        let code = bytecode::analyse(bytes, hints, self.hinted, self.delegations);
+        let code = bytecode::analyse(bytes, hints, self.analyse_with_hints, self.delegations);
         self.bytecodes.insert(hash, code.clone());
         Ok(code)
     }
@@ -395,14 +550,20 @@ impl WitnessState {
         if !change.is_touched() {
             return Ok(());
         }
-        let Loaded { account, storage_only, bytecodes, .. } = self.load(address)?;
+        self.load(address)?;
+        let index = self.recent[usize::from(address[19])];
+        let Self { accounts, changed, storage_only, bytecodes, .. } = self;
+        let account = &mut accounts[index];
         // Deployed, or delegated to (EIP-7702): any other code was loaded from this state.
         if account.info.as_ref().is_none_or(|info| info.code_hash != change.info.code_hash)
             && let Some(code) = change.info.code.as_ref().filter(|code| !code.is_empty())
         {
             bytecodes.entry(change.info.code_hash).or_insert_with(|| code.clone());
         }
-        account.changed = true;
+        if !account.changed {
+            account.changed = true;
+            changed.push(index);
+        }
         if change.is_selfdestructed() || change.is_created() || change.info.is_empty() {
             account.wipe();
             storage_only.retain(|emptied| *emptied != address);
@@ -419,7 +580,49 @@ impl WitnessState {
             }
             let original = if account.wiped { U256::ZERO } else { value.original_value() };
             let new = || Slot { key: slot_key(slot), original, present: original };
-            account.slots.entry(slot).or_insert_with(new).present = value.present_value();
+            let known = account.slots.entry(slot).or_insert_with(new);
+            if let Some(written) = &mut account.written
+                && known.present == known.original
+            {
+                written.push(slot);
+            }
+            known.present = value.present_value();
+        }
+        Ok(())
+    }
+}
+
+impl WitnessState {
+    /// Applies the change of an account, and records the access: its values before and after the change.
+    #[inline(never)]
+    fn apply_and_record(&mut self, address: Address, change: &Account, index: u32) -> Result<()> {
+        let before = self.load(address)?.account.values();
+        self.apply(address, change)?;
+        self.load(address)?;
+        let place = self.recent[usize::from(address[19])];
+        let Self { accounts, accessed, .. } = self;
+        let account = &mut accounts[place];
+        let after = account.values();
+        let exists = account.info.is_some();
+        if account.access.is_none() {
+            accessed.push(place);
+        }
+        let access = account.access.get_or_insert_default();
+        access.nonce(index, before.nonce, after.nonce);
+        access.balance(index, before.balance, after.balance);
+        for (slot, value) in &change.storage {
+            let before = value.original_value();
+            let after = match (change.is_touched(), exists) {
+                (false, _) => before,
+                (true, false) => U256::ZERO,
+                (true, true) => value.present_value(),
+            };
+            access.slot(index, *slot, before, after);
+        }
+        if before.code_hash != after.code_hash {
+            let code = self.code(after.code_hash)?.original_bytes();
+            let Loaded { account, .. } = self.load(address)?;
+            account.access.get_or_insert_default().code(index, before.code_hash, after.code_hash, code);
         }
         Ok(())
     }
@@ -448,12 +651,24 @@ impl CachedAccount {
             info,
             storage,
             slots: U256Map::default(),
+            written: None,
             wiped: false,
             changed: false,
+            access: None,
         })
     }
 
-    /// Returns whether the parent's state has storage here, but neither code nor nonce.
+    /// Returns the present values; those of an empty account if it doesn't exist.
+    fn values(&self) -> Values {
+        let empty = Values { nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY };
+        self.info.as_ref().map_or(empty, |info| Values {
+            nonce: info.nonce,
+            balance: info.balance,
+            code_hash: info.code_hash,
+        })
+    }
+
+    /// Returns whether the state before the block has storage here, but neither code nor nonce.
     fn is_storage_only(&self) -> bool {
         self.original.is_some_and(|TrieAccount { nonce, storage_root, code_hash, .. }| {
             nonce == 0 && code_hash == KECCAK256_EMPTY && storage_root != EMPTY_ROOT_HASH
@@ -469,11 +684,21 @@ impl CachedAccount {
 
     /// Returns the leaf to write back, with the storage root after all changes; `None` if the account doesn't
     /// exist.
-    fn leaf(&mut self, nodes: &mut Preimages) -> Result<Option<TrieAccount>> {
+    fn leaf(&mut self, nodes: &mut Preimages, settle: bool) -> Result<Option<TrieAccount>> {
         let Some(AccountInfo { nonce, balance, code_hash, .. }) = self.info else { return Ok(None) };
-        let mut changed =
-            self.slots.iter().filter(|(_, slot)| slot.original != slot.present).collect::<Vec<_>>();
+        let is_changed = |(_, slot): &(&U256, &Slot)| slot.original != slot.present;
+        let mut changed = match &self.written {
+            None => self.slots.iter().filter(is_changed).collect::<Vec<_>>(),
+            Some(written) => {
+                let known = written.iter().filter_map(|slot| self.slots.get_key_value(slot));
+                known.filter(is_changed).collect()
+            }
+        };
         changed.sort_unstable_by_key(|(_, slot)| slot.key);
+        changed.dedup_by_key(|(_, slot)| slot.key);
+        if CHECKED {
+            assert!(changed.len() == self.slots.iter().filter(is_changed).count(), "a slot was not listed");
+        }
         let (removed, set) = changed.into_iter().partition::<Vec<_>, _>(|(_, slot)| slot.present.is_zero());
         let address = self.address;
         let storage_error = |slot| move |error| in_storage(address, slot, error);
@@ -485,7 +710,45 @@ impl CachedAccount {
         for (slot, Slot { key, .. }) in removed {
             self.storage.remove(key, nodes).map_err(storage_error(*slot))?;
         }
-        Ok(Some(TrieAccount { nonce, balance, code_hash, storage_root: self.storage.hash() }))
+        let storage_root = root_of(&mut self.storage, settle)?;
+        Ok(Some(TrieAccount { nonce, balance, code_hash, storage_root }))
+    }
+
+    /// Makes the present values those before the next block. The changes are in the storage trie, which is settled.
+    fn settle(&mut self) {
+        let Self { original, info, storage, slots, written, wiped, changed, .. } = self;
+        *original = info.as_ref().map(|info| TrieAccount {
+            nonce: info.nonce,
+            balance: info.balance,
+            code_hash: info.code_hash,
+            storage_root: storage.hash(),
+        });
+        match written {
+            None => {
+                slots.values_mut().for_each(|slot| slot.original = slot.present);
+                *written = Some(Vec::new());
+            }
+            Some(written) => {
+                for slot in written.drain(..) {
+                    if let Some(slot) = slots.get_mut(&slot) {
+                        slot.original = slot.present;
+                    }
+                }
+            }
+        }
+        if CHECKED {
+            assert!(slots.values().all(|slot| slot.original == slot.present), "a slot was not listed");
+        }
+        (*wiped, *changed) = (false, false);
+    }
+}
+
+/// Root of a trie, which is settled if the run continues.
+fn root_of(trie: &mut Trie, settle: bool) -> Result<B256> {
+    if settle {
+        trie.settle().map_err(|error| Box::new(StateError::Malformed(*error)))
+    } else {
+        Ok(trie.hash())
     }
 }
 
@@ -502,89 +765,6 @@ fn original_slot(
         .transpose()
         .map(Option::unwrap_or_default)
         .map_err(|error| Box::new(StateError::MalformedSlot { address, slot, error }))
-}
-
-/// Decodes a number from exactly this RLP.
-fn number(mut rlp: &[u8]) -> alloy_rlp::Result<U256> {
-    let number = next_number(&mut rlp)?;
-    if !rlp.is_empty() {
-        return Err(alloy_rlp::Error::UnexpectedLength);
-    }
-    Ok(number)
-}
-
-/// Decodes an account from exactly this RLP (yellow paper, section 4.1): by the fast path where it applies.
-fn decode_account(rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
-    match account(rlp) {
-        Some(account) => Ok(account),
-        None => decode_any_account(rlp),
-    }
-}
-
-/// Decodes the usual encoding of an account. `None` means that [`decode_any_account`] has to decide.
-fn account(rlp: &[u8]) -> Option<TrieAccount> {
-    const HASH: u8 = EMPTY_STRING_CODE + 32;
-    // The two hashes make it longer than 55 bytes, and it is always shorter than 256.
-    let [0xf8, length, fields @ ..] = rlp else { return None };
-    let mut fields = fields;
-    if usize::from(*length) != fields.len() {
-        return None;
-    }
-    let mut number = |most: usize| {
-        let (first, rest) = fields.split_first()?;
-        let length = match *first {
-            0 => return None,
-            1..EMPTY_STRING_CODE => {
-                fields = rest;
-                return Some(U256::from(*first));
-            }
-            first => usize::from(first - EMPTY_STRING_CODE),
-        };
-        let (bytes, rest) = rest.split_at_checked(length).filter(|_| length <= most)?;
-        // Neither leading zeros, nor a byte that would be its own encoding.
-        if bytes.first() == Some(&0) || (length == 1 && bytes[0] < EMPTY_STRING_CODE) {
-            return None;
-        }
-        fields = rest;
-        Some(from_be_bytes(bytes))
-    };
-    let (nonce, balance) = (number(8)?, number(32)?);
-    let fields: &[u8; 66] = fields.try_into().ok()?;
-    let (root, code) = (fields[1..33].try_into().ok()?, fields[34..].try_into().ok()?);
-    (fields[0] == HASH && fields[33] == HASH).then(|| TrieAccount {
-        nonce: nonce.as_limbs()[0],
-        balance,
-        storage_root: B256::new(root),
-        code_hash: B256::new(code),
-    })
-}
-
-/// Decodes an account as alloy's decoder does, but with [`next_number`].
-#[cold]
-fn decode_any_account(mut rlp: &[u8]) -> alloy_rlp::Result<TrieAccount> {
-    let mut fields = alloy_rlp::Header::decode_bytes(&mut rlp, true)?;
-    let nonce = next_number(&mut fields)?.try_into().map_err(|_| alloy_rlp::Error::Overflow)?;
-    let balance = next_number(&mut fields)?;
-    let mut hash = || {
-        let bytes = alloy_rlp::Header::decode_bytes(&mut fields, false)?;
-        B256::try_from(bytes).map_err(|_| alloy_rlp::Error::UnexpectedLength)
-    };
-    let (storage_root, code_hash) = (hash()?, hash()?);
-    if !fields.is_empty() || !rlp.is_empty() {
-        return Err(alloy_rlp::Error::UnexpectedLength);
-    }
-    Ok(TrieAccount { nonce, balance, storage_root, code_hash })
-}
-
-/// Takes a number off the RLP as alloy's decoder does, but without copies of single bytes.
-#[inline]
-fn next_number(rlp: &mut &[u8]) -> alloy_rlp::Result<U256> {
-    let bytes = alloy_rlp::Header::decode_bytes(rlp, false)?;
-    match bytes.first() {
-        Some(0) => Err(alloy_rlp::Error::LeadingZero),
-        _ if bytes.len() > 32 => Err(alloy_rlp::Error::Overflow),
-        _ => Ok(from_be_bytes(bytes)),
-    }
 }
 
 fn slot_key(slot: U256) -> B256 {
@@ -618,7 +798,10 @@ impl Database for WitnessState {
 impl DatabaseCommit for WitnessState {
     fn commit(&mut self, changes: AddressMap<Account>) {
         for (address, change) in &changes {
-            let answer = self.apply(*address, change);
+            let answer = match self.access_index {
+                None => self.apply(*address, change),
+                Some(index) => self.apply_and_record(*address, change, index),
+            };
             // The trait can't return an error; it waits in `self.error`.
             let _ = self.keep(answer);
         }
@@ -628,72 +811,4 @@ impl DatabaseCommit for WitnessState {
 /// Makes preimages of these bytes, which are shared.
 pub(crate) fn preimages(items: &[Bytes]) -> Preimages {
     Preimages::new(items.iter().cloned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::{Rng, SeedableRng, rngs::StdRng};
-
-    #[test]
-    fn numbers_are_those_of_alloy() {
-        let mut rng = StdRng::seed_from_u64(9);
-        let mut valid = 0;
-        for _ in 0..20_000 {
-            let number_of_bits = rng.random_range(0..=256usize);
-            let value = U256::from_limbs(rng.random()).wrapping_shr(number_of_bits);
-            let mut rlp = alloy_rlp::encode(value);
-            match rng.random_range(0..6) {
-                0 => rlp.push(rng.random()),
-                1 => _ = rlp.pop(),
-                2 => rlp.insert(1.min(rlp.len()), 0),
-                3 => rlp[0] = rng.random(),
-                4 if rlp.len() > 1 => rlp[1] = 0,
-                _ => {}
-            }
-            let (ours, theirs) = (number(&rlp), alloy_rlp::decode_exact::<U256>(&rlp));
-            assert_eq!(ours.is_ok(), theirs.is_ok(), "{rlp:02x?}: {ours:?}, {theirs:?}");
-            if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
-                assert_eq!(ours, theirs);
-                valid += 1;
-            }
-        }
-        assert!((3000..17_000).contains(&valid), "{valid}");
-    }
-
-    #[test]
-    fn accounts_are_those_of_alloy() {
-        let mut rng = StdRng::seed_from_u64(12);
-        let mut valid = 0;
-        for _ in 0..20_000 {
-            let account = TrieAccount {
-                nonce: rng.random::<u64>() >> rng.random_range(0..64),
-                balance: U256::from_limbs(rng.random()).wrapping_shr(rng.random_range(0..=256usize)),
-                storage_root: B256::from(rng.random::<[u8; 32]>()),
-                code_hash: B256::from(rng.random::<[u8; 32]>()),
-            };
-            let mut rlp = alloy_rlp::encode(account);
-            // Mostly at the lengths.
-            let at = match rng.random_range(0..3) {
-                0 => rng.random_range(0..4),
-                1 => rlp.len() - 33,
-                _ => rng.random_range(0..rlp.len()),
-            };
-            match rng.random_range(0..6) {
-                0 => rlp.push(rng.random()),
-                1 => _ = rlp.pop(),
-                2 => rlp.insert(at, 0),
-                3 => rlp[at] = rng.random(),
-                4 => rlp[at] ^= 1 << rng.random_range(0..8),
-                _ => {}
-            }
-            let (ours, theirs) = (decode_account(&rlp), alloy_rlp::decode_exact::<TrieAccount>(&rlp));
-            assert_eq!(ours.is_ok(), theirs.is_ok(), "{rlp:02x?}: {ours:?}, {theirs:?}");
-            if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
-                assert_eq!(ours, theirs);
-                valid += 1;
-            }
-        }
-        assert!((3000..17_000).contains(&valid), "{valid}");
-    }
 }

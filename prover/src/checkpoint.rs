@@ -63,7 +63,7 @@ impl Checkpoint {
         let runs = cache.join(RUNS);
         let folder = runs.join(&name.to_string()[2..34]);
         if is_run(&folder) {
-            info!(folder = %folder.display(), "going on with an interrupted run");
+            info!(folder = %folder.display(), "resuming an interrupted run");
         }
         remove_abandoned(&runs, &folder, SystemTime::now());
         Self { folder, restored: AtomicUsize::new(0) }

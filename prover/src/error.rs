@@ -45,6 +45,9 @@ pub enum ProverError {
     /// The structured reference string (SRS) can't be used.
     #[error(transparent)]
     Srs(#[from] zeno_srs::SrsError),
+    /// The STARK that is to be wrapped is not accepted.
+    #[error("the STARK is not accepted: {0}")]
+    Stark(#[source] VerifyError),
     /// The finished proof does not verify.
     #[error(
         "the proof that was made does not verify: {0}. What was kept of the run is removed, so that the next one begins anew; if \

@@ -13,7 +13,7 @@ use zeno_vm::{Exe, idle_program, transpile};
 use crate::error::ProverError;
 
 /// ELF file of the current release, made by `scripts/build-guest`.
-static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/2/zeno-guest.elf");
+static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/3/zeno-guest.elf");
 
 /// Program for the VM.
 #[derive(Clone)]

@@ -37,4 +37,4 @@ pub use profile::{Cost, Profile};
 pub use progress::{Progress, Step};
 pub use prove::{EvmTimings, Proved, Prover, Timings};
 pub use wrap::Setup;
-pub use zeno_vm::{Backend, Execution, LOG_STACKED_HEIGHT, SEGMENT_MEMORY, VmError, vm_config};
+pub use zeno_vm::{Backend, Execution, LOG_STACKED_HEIGHT, Metered, SEGMENT_MEMORY, VmError, vm_config};

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// One step of executing or proving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Proving keys are read from the cache folder, or made and put there.
     Keys,
@@ -33,8 +36,9 @@ pub enum Step {
     StaticVerifier,
     /// The wrapper's Halo2 proof is made: that the static verifier's verifies.
     Wrapper,
-    /// An example of a root proof is made: the keys of the last two, made once for an SRS, need one. Its steps follow.
-    Example,
+    /// The root proof of a guest that does nothing is made. The keys of the last two, made once for an SRS, need one. Its
+    /// steps follow.
+    DummyRoot,
     /// The static verifier's key is made.
     StaticVerifierKey,
     /// The wrapper's key is made.

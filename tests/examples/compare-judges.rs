@@ -21,7 +21,7 @@ use std::{
 };
 use zeno_guest_evm::{ChainClaim, StatelessInput, ValidationError, minimize, validate};
 use zeno_tests::{
-    example,
+    amsterdam, example,
     judge::{Judges, Verdict},
     mainnet,
     mutate::Mutator,
@@ -236,6 +236,8 @@ fn tampering(judges: &[Judges], quick: bool) -> bool {
     let example = example::committed();
     let foreign = (0..50u8).map(|byte| Bytes::from(vec![byte; 40])).collect::<Vec<_>>();
     let mut fits = tamper(judges, "the example", &example, &foreign, 1);
+    fits &= tamper(judges, "a block of Amsterdam", &amsterdam::block(), &foreign, 3);
+    fits &= tamper(judges, "a run into Amsterdam", &amsterdam::run(), &foreign, 4);
     if !quick {
         let recorded = mainnet::recorded();
         let block = recorded.first().expect("the step before has failed without them");

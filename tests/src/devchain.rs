@@ -11,7 +11,9 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, hex, keccak256};
 use alloy_trie::TrieAccount;
 use k256::ecdsa::SigningKey;
 use zeno_guest_evm::{
-    ChainSpec, StatelessInput, Transaction, Witness, execute, minimize, public_keys,
+    ChainSpec, StatelessInput, Transaction, Witness,
+    chain::Chain,
+    execute, minimize, public_keys,
     state::WitnessState,
     transition,
     trie::{Preimages, Trie},
@@ -69,7 +71,7 @@ pub struct Draft {
     pub parent_beacon_block_root: B256,
 }
 
-/// Chain in memory with its complete state. Every fork up to Prague is active.
+/// Chain in memory with its complete state. Every fork up to Prague is active; later ones may be.
 #[derive(Clone, Debug)]
 pub struct DevChain {
     /// The chain's rules.
@@ -91,7 +93,7 @@ impl DevChain {
     /// If the JSON is not a genesis with every fork up to Prague active.
     pub fn from_genesis(json: &str) -> Self {
         let genesis: Genesis = serde_json::from_str(json).expect("this is a geth-style genesis");
-        let spec = ChainSpec::from_json(json).expect("the genesis has a chain configuration");
+        let spec = Chain::from_json(json).expect("the genesis has a chain configuration").spec;
         let (mut state, mut nodes, mut codes) = (Trie::default(), Vec::new(), Vec::new());
         let mut none = Preimages::default();
         for (address, account) in genesis.alloc {
@@ -142,6 +144,7 @@ impl DevChain {
     pub fn next_header(&self, draft: &Draft) -> Header {
         let parent = &self.head;
         let timestamp = parent.timestamp + SLOT_TIME;
+        let has_access_list = self.spec.fork_at(timestamp).rules().access_list.is_some();
         let blobs = self.spec.blob_params_at(timestamp).expect("Cancun is active");
         Header {
             parent_hash: parent.hash_slow(),
@@ -155,6 +158,8 @@ impl DevChain {
             parent_beacon_block_root: Some(draft.parent_beacon_block_root),
             transactions_root: calculate_transaction_root(&draft.transactions),
             withdrawals_root: Some(calculate_withdrawals_root(&draft.withdrawals)),
+            // The fork that adds the list adds the slot's number, which may be any (EIP-7843).
+            slot_number: has_access_list.then_some(2 * (parent.number + 1)),
             ..Header::default()
         }
     }
@@ -178,7 +183,8 @@ impl DevChain {
         self.ancestors.push(alloy_rlp::encode(&parent).into());
         let [nodes, codes, headers] =
             [&self.nodes, &self.codes, &self.ancestors].map(|list| Preimages::new(list.iter().cloned()));
-        let mut state = WitnessState::new(&parent, parent.hash_slow(), nodes, codes, headers);
+        let mut state = WitnessState::new(&parent, parent.hash_slow(), nodes, codes, headers)
+            .at_fork(self.spec.fork_at(block.header.timestamp));
         let outcome = execute(&self.spec, &block, &senders, &mut state).expect("the block can be executed");
 
         let receipts = outcome.receipts.iter().map(TxReceipt::with_bloom_ref).collect::<Vec<_>>();
@@ -188,11 +194,12 @@ impl DevChain {
         header.gas_used = outcome.gas_used;
         header.blob_gas_used = Some(outcome.blob_gas_used);
         header.requests_hash = Some(outcome.requests.requests_hash());
+        header.block_access_list_hash = outcome.access_list.map(|list| list.hash);
         header.state_root = state.root().expect("the whole state is known");
 
         let input = StatelessInput {
             chain: self.spec.encode().into(),
-            block: alloy_rlp::encode(&block).into(),
+            blocks: vec![alloy_rlp::encode(&block).into()],
             witness: Witness {
                 headers: self.ancestors.clone(),
                 codes: self.codes.clone(),

@@ -4,6 +4,8 @@
 //! files of zeno-verifier's own tests. This crate includes them, because a development dependency of zeno-verifier on
 //! this crate would switch on all of zeno-verifier's features in its tests.
 
+pub mod access_list;
+pub mod amsterdam;
 pub mod anvil;
 pub mod devchain;
 pub mod example;
@@ -19,5 +21,6 @@ pub mod signals;
 #[path = "../../verifier-contract/tests/solidity/mod.rs"]
 pub mod solidity;
 pub mod worlds;
+pub mod worst_cases;
 #[path = "../../verifier-contract/tests/wrapper/mod.rs"]
 pub mod wrapper;

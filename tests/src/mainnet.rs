@@ -81,7 +81,7 @@ impl Recorded {
         let block = decode_block(&self.raw_block).expect("the recorded block decodes");
         StatelessInput {
             chain: ChainSpec::mainnet().encode().into(),
-            block: self.raw_block.clone(),
+            blocks: vec![self.raw_block.clone()],
             public_keys: public_keys(&block).expect("the recorded block's signatures are valid"),
             witness: Witness {
                 headers: self.witness_list("headers"),

@@ -5,12 +5,14 @@
 //!
 //! A test is a genesis state and blocks. Some of the blocks are invalid, and some are on side chains. The complete
 //! state is kept as trie nodes and codes by hash. Each block is validated over all of it. A valid block is validated
-//! again over its minimal witness alone, as the guest does it.
+//! again over its minimal witness alone, as the guest does it. Consecutive valid blocks are also validated as a run.
 //!
 //! A block must be refused for the reason that the test names. The tests' generator does not update the header's
 //! commitments when it makes a block invalid. So if validation finds a wrong commitment, and the test names another
 //! reason, the commitment is corrected, and the block is validated again. Otherwise a wrong root would hide that the
 //! rule itself is not checked.
+
+pub mod devnet;
 
 use crate::{
     mainnet::shared_dir,
@@ -25,8 +27,8 @@ use std::{
 };
 use zeno_guest_evm::{
     ChainClaim, ChainSpec, StatelessInput, ValidationError, Witness,
-    chain::{BlobSchedule, Fork, ForkActivation},
-    decode_block, public_keys,
+    chain::{BlobActivation, BlobSchedule, Fork, ForkActivation},
+    decode_block, merge, public_keys,
     state::WitnessState,
     transition,
     trie::{Preimages, Trie},
@@ -85,9 +87,22 @@ struct KnownHeader {
     state_root: B256,
 }
 
+/// Names of the tests' networks, in order, and the fork that begins with each. BPO1 and BPO2 change only the parameters of
+/// blobs (EIP-7892).
+const STEPS: [(&str, Option<Fork>); 8] = [
+    ("Paris", Some(Fork::Paris)),
+    ("Shanghai", Some(Fork::Shanghai)),
+    ("Cancun", Some(Fork::Cancun)),
+    ("Prague", Some(Fork::Prague)),
+    ("Osaka", Some(Fork::Osaka)),
+    ("BPO1", None),
+    ("BPO2", None),
+    ("Amsterdam", Some(Fork::Amsterdam)),
+];
+
 type Accounts = BTreeMap<Address, Account>;
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Account {
     nonce: U256,
     balance: U256,
@@ -114,6 +129,8 @@ pub struct Counts {
     pub refused: usize,
     /// Refused blocks whose commitments were corrected before the reason was the test's.
     pub corrected: usize,
+    /// Runs of more than one valid block, which were validated as one input.
+    pub runs: usize,
 }
 
 /// Names of the suites.
@@ -126,8 +143,8 @@ pub struct Suite {
     pub folder: PathBuf,
     /// Files to run, largest first.
     pub files: Vec<PathBuf>,
-    /// Files of devnets. No chain has their rules, which are not those of the final Amsterdam.
-    pub skipped: Vec<PathBuf>,
+    /// Files of devnets of Amsterdam, which had other rules than the final ones: see [`devnet`].
+    pub devnets: Vec<PathBuf>,
 }
 
 impl Suite {
@@ -143,11 +160,11 @@ impl Suite {
             _ => return Err(io::Error::other(format!("there is no suite {name}, but {SUITES:?}"))),
         };
         let in_folder = |error: io::Error| io::Error::other(format!("{}: {error}", folder.display()));
-        let (skipped, files) = files(&folder).map_err(in_folder)?.into_iter().partition(|file| {
+        let (devnets, files) = files(&folder).map_err(in_folder)?.into_iter().partition(|file| {
             let inner = file.strip_prefix(&folder).unwrap_or(file);
             inner.to_str().is_some_and(|path| path.starts_with("amsterdam-"))
         });
-        Ok(Self { folder, files, skipped })
+        Ok(Self { folder, files, devnets })
     }
 }
 
@@ -256,12 +273,17 @@ impl Test {
         self.check_genesis(&mut archive)?;
 
         let mut last = (self.genesis_block_header.hash, self.genesis_block_header.state_root);
+        let mut run = Run::default();
         for (index, block) in self.blocks.iter().enumerate() {
             let judged = match (&block.expect_exception, archive.attempt(&chain, &block.rlp)) {
                 (None, Ok((input, claim))) => {
                     last = (claim.last_block_hash, claim.last_state_root);
                     counts.valid += 1;
-                    check_claim(&spec, block, &input, &claim).map(|()| observe(Judged::Valid(&input, &claim)))
+                    check_claim(&spec, block, &input, &claim).and_then(|()| {
+                        observe(Judged::Valid(&input, &claim));
+                        counts.runs += usize::from(run.add(input, claim)?);
+                        Ok(())
+                    })
                 }
                 (None, Err(refusal)) => Err(format!("a valid block was refused: {}", refusal.error)),
                 (Some(exception), Ok(_)) => {
@@ -277,6 +299,7 @@ impl Test {
             judged.map_err(|reason| format!("block {index}: {reason}"))?;
         }
         self.check_end(last)?;
+        counts.runs += usize::from(run.finish()?);
         Ok(counts)
     }
 
@@ -284,36 +307,57 @@ impl Test {
     fn chain_spec(&self) -> Result<ChainSpec, String> {
         /// Timestamp at which a transition test changes its fork, in seconds.
         const TRANSITION: u64 = 15_000;
-        let fork = |name: &str| {
+        let step = |name: &str| {
             // The official tests call Paris by its old name.
             let name = if name == "Merge" { "Paris" } else { name };
-            Fork::ALL
-                .into_iter()
-                .find(|fork| fork.name().eq_ignore_ascii_case(name))
+            STEPS
+                .iter()
+                .position(|(step, _)| step.eq_ignore_ascii_case(name))
                 .ok_or_else(|| format!("the network {} is not known", self.network))
         };
         let transition = self.network.strip_suffix("AtTime15k").and_then(|names| names.split_once("To"));
         let (before, after) = transition.unwrap_or((&self.network, &self.network));
-        let (before, after) = (fork(before)?, fork(after)?);
-        let mainnet = ChainSpec::mainnet();
-        let mut forks = Vec::new();
-        for activation in mainnet.forks.into_iter().filter(|activation| activation.fork <= after) {
-            let fork = activation.fork;
-            let timestamp = if fork <= before { 0 } else { TRANSITION };
-            let blobs = match &self.config {
-                Some(config) if fork.has_blobs() => Some(config.blobs(fork)?),
-                _ => activation.blobs,
-            };
-            forks.push(ForkActivation { fork, timestamp, blobs });
+        let (before, after) = (step(before)?, step(after)?);
+        let (mut forks, mut blobs) = (Vec::new(), Vec::<BlobActivation>::new());
+        for (index, (name, fork)) in STEPS.iter().enumerate().take(after + 1).skip(1) {
+            let timestamp = if index <= before { 0 } else { TRANSITION };
+            forks.extend(fork.map(|fork| ForkActivation { fork, timestamp }));
+            if let Some(parameters) = self.blobs(name)? {
+                // Of those at one time, only the last apply.
+                blobs.pop_if(|last| last.timestamp == timestamp);
+                blobs.push(BlobActivation { timestamp, blobs: parameters });
+            }
         }
-        Ok(ChainSpec {
+        blobs.dedup_by_key(|activation| activation.blobs);
+        let spec = ChainSpec {
             chain_id: self.config.as_ref().map_or(1, |config| config.chainid.to()),
             terminal_total_difficulty: U256::ZERO,
             merge_block: Some(0),
-            deposit_contract: mainnet.deposit_contract,
-            unsupported_from: None,
+            deposit_contract: ChainSpec::mainnet().deposit_contract,
             forks,
-        })
+            blobs,
+        };
+        spec.check().map_err(|error| format!("the network {}: {error}", self.network))?;
+        Ok(spec)
+    }
+
+    /// Blob parameters that a step of [`STEPS`] brings: those of the test's configuration, or else mainnet's.
+    fn blobs(&self, step: &str) -> Result<Option<BlobSchedule>, String> {
+        /// Steps that bring parameters of their own on mainnet, in the order of its schedule.
+        const OWN: [&str; 4] = ["Cancun", "Prague", "BPO1", "BPO2"];
+        if matches!(step, "Paris" | "Shanghai") {
+            return Ok(None);
+        }
+        let Some(config) = &self.config else {
+            let own = OWN.iter().position(|name| *name == step);
+            return Ok(own.map(|index| ChainSpec::mainnet().blobs[index].blobs));
+        };
+        match config.blobs(step) {
+            // No chain has parameters for it, and those before it continue to apply.
+            None if step == "Amsterdam" => Ok(None),
+            None => Err(format!("the test's blob schedule lacks {step}")),
+            blobs => Ok(blobs),
+        }
     }
 
     fn check_genesis(&self, archive: &mut Archive) -> Result<(), String> {
@@ -341,17 +385,43 @@ impl Test {
 }
 
 impl Config {
-    fn blobs(&self, fork: Fork) -> Result<BlobSchedule, String> {
-        let (_, blobs) = self
-            .blob_schedule
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(fork.name()))
-            .ok_or_else(|| format!("the test's blob schedule lacks {fork}"))?;
-        Ok(BlobSchedule {
+    fn blobs(&self, step: &str) -> Option<BlobSchedule> {
+        let (_, blobs) = self.blob_schedule.iter().find(|(name, _)| name.eq_ignore_ascii_case(step))?;
+        Some(BlobSchedule {
             target: blobs.target.to(),
             max: blobs.max.to(),
             base_fee_update_fraction: blobs.base_fee_update_fraction.to(),
         })
+    }
+}
+
+/// Inputs of consecutive valid blocks, and their claims.
+#[derive(Debug, Default)]
+struct Run {
+    inputs: Vec<StatelessInput>,
+    claims: Vec<ChainClaim>,
+}
+
+impl Run {
+    /// Adds a block. If it is not the child of the last one, the run before it ends. Returns whether a run was validated.
+    fn add(&mut self, input: StatelessInput, claim: ChainClaim) -> Result<bool, String> {
+        let ends = self.claims.last().is_some_and(|last| last.last_block_hash != claim.first_parent_hash);
+        let validated = ends && std::mem::take(self).finish()?;
+        self.inputs.push(input);
+        self.claims.push(claim);
+        Ok(validated)
+    }
+
+    /// Validates the run. Its claim must go from the parent of the first block to the last one. Returns whether it has more
+    /// than one block.
+    fn finish(self) -> Result<bool, String> {
+        let [first, .., last] = &self.claims[..] else { return Ok(false) };
+        let run = merge(self.inputs).map_err(|error| error.to_string())?;
+        let claim = validate(&run).map_err(|error| format!("the valid blocks as a run: {error}"))?;
+        let block_count = self.claims.len() as u64;
+        let expected = ChainClaim { first_parent_hash: first.first_parent_hash, block_count, ..*last };
+        same("the claim of the run", claim.digest(), expected.digest())?;
+        Ok(true)
     }
 }
 
@@ -364,7 +434,7 @@ fn check_claim(
     let header = block.block_header.as_ref().ok_or("a valid block has no header in the test")?;
     same("the claim's block hash", claim.last_block_hash, header.hash)?;
     same("the claim's state root", claim.last_state_root, header.state_root)?;
-    same("the claim's chain", claim.chain_spec, spec.hash())?;
+    same("the claim's chain", claim.chain_spec, spec.digest_at(claim.last_timestamp))?;
     let encoded = Bytes::from(minimal.encode());
     let decoded =
         StatelessInput::decode(&encoded).map_err(|error| format!("the input's encoding: {error}"))?;
@@ -391,7 +461,7 @@ fn check_refusal(
             return Ok(corrections > 0);
         }
         let corrected = input.as_ref().and_then(|input| {
-            let mut block = decode_block(&input.block).ok()?;
+            let mut block = decode_block(&input.blocks[0]).ok()?;
             correct(&mut block.header, error).then_some(block)
         });
         let Some(block) = corrected else {
@@ -489,7 +559,7 @@ impl Archive {
         let public_keys = public_keys(&block).map_err(Refusal::without_input)?;
         let mut input = StatelessInput {
             chain: chain.clone(),
-            block: rlp.clone(),
+            blocks: vec![rlp.clone()],
             witness,
             public_keys,
             destinations: Vec::new(),

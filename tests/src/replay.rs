@@ -1,6 +1,7 @@
 //! Replaying node: answers JSON-RPC calls about a few blocks from records of them.
 
 use crate::{
+    access_list::access_list,
     devchain::DevChain,
     mainnet::Recorded,
     rpc_server::{Call, Reply},
@@ -13,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use zeno_guest_evm::{
-    Block, StatelessInput, Transaction, decode_block, transition,
+    Block, ChainSpec, StatelessInput, Transaction, decode_block, transition,
     trie::{Preimages, Trie},
 };
 
@@ -34,6 +35,8 @@ struct ReplayBlock {
     json: Value,
     raw: Option<Bytes>,
     witness: Option<Value>,
+    /// The block's access list (EIP-7928), in JSON, and its RLP.
+    access_list: Option<(Value, Bytes)>,
 }
 
 /// JSON-RPC error: code and message.
@@ -46,11 +49,7 @@ impl ReplayNode {
     /// # Panics
     /// If the record is malformed.
     pub fn of_record(record: &Recorded) -> Self {
-        let mut node = Self::of_input(&record.input());
-        let block = node.blocks.last_mut().expect("the block was just put there");
-        block.json = record.block.clone();
-        block.witness = Some(record.witness.clone());
-        node
+        Self::of_chain(&record.input()).with_record(record)
     }
 
     /// Node with an input's block and the headers of the input's witness.
@@ -58,42 +57,67 @@ impl ReplayNode {
     /// # Panics
     /// If the input isn't valid.
     pub fn of_input(input: &StatelessInput) -> Self {
-        let (claim, state) = transition(input).expect("the input is valid");
+        Self::of_chain(input).with_input(input)
+    }
+
+    /// Node of an input's chain that knows no block.
+    fn of_chain(input: &StatelessInput) -> Self {
+        let chain_id = ChainSpec::decode(&input.chain).expect("the input is valid").chain_id;
+        Self { chain_id, blocks: Vec::new(), nodes: Mutex::default(), codes: Mutex::default() }
+    }
+
+    /// Adds a recorded block as [`of_record`](Self::of_record) has it.
+    ///
+    /// # Panics
+    /// If the record is malformed.
+    #[must_use]
+    pub fn with_record(self, record: &Recorded) -> Self {
+        let mut node = self.with_input(&record.input());
+        let block = node.blocks.last_mut().expect("the block was just put there");
+        block.json = record.block.clone();
+        block.witness = Some(record.witness.clone());
+        node
+    }
+
+    /// Adds an input's block as [`of_input`](Self::of_input) has it. It is the latest one from now on: blocks are added
+    /// in their order.
+    ///
+    /// # Panics
+    /// If the input isn't valid, or has more than one block.
+    #[must_use]
+    pub fn with_input(mut self, input: &StatelessInput) -> Self {
+        let (_, state) = transition(input).expect("the input is valid");
         let (nodes, codes) = state.revealed();
         let witness = &input.witness;
-        let mut blocks = witness
-            .headers
-            .iter()
-            .map(|rlp| {
-                let header: Header = alloy_rlp::decode_exact(rlp).expect("the header is valid");
-                let mut json = json!({ "hash": keccak256(rlp), "transactions": [], "uncles": [] });
-                merge(&mut json, serde_json::to_value(&header).expect("a header is JSON"));
-                ReplayBlock { hash: keccak256(rlp), header, json, raw: None, witness: None }
-            })
-            .collect::<Vec<_>>();
-        let block = decode_block(&input.block).expect("the block is valid");
+        for rlp in &witness.headers {
+            let hash = keccak256(rlp);
+            if self.blocks.iter().any(|block| block.hash == hash) {
+                continue;
+            }
+            let header: Header = alloy_rlp::decode_exact(rlp).expect("the header is valid");
+            let mut json = json!({ "hash": hash, "transactions": [], "uncles": [] });
+            merge(&mut json, serde_json::to_value(&header).expect("a header is JSON"));
+            self.blocks.push(ReplayBlock { hash, header, json, raw: None, witness: None, access_list: None });
+        }
+        let [rlp] = &input.blocks[..] else { panic!("an input of one block") };
+        let block = decode_block(rlp).expect("the block is valid");
         let lists = json!({
             "state": witness.state, "codes": witness.codes, "headers": witness.headers, "keys": [],
         });
-        blocks.push(ReplayBlock { witness: Some(lists), ..ReplayBlock::new(block) });
-        Self {
-            chain_id: claim.chain_id,
-            blocks,
-            nodes: Preimages::new(witness.state.iter().cloned().chain(nodes)).into(),
-            codes: Preimages::new(witness.codes.iter().cloned().chain(codes)).into(),
-        }
+        let access_list = block.header.block_access_list_hash.map(|_| access_list(input));
+        let access_list = access_list.map(|list| (json!(list), alloy_rlp::encode(&list).into()));
+        self.blocks.push(ReplayBlock { witness: Some(lists), access_list, ..ReplayBlock::new(block) });
+        add(&self.nodes, witness.state.iter().cloned().chain(nodes));
+        add(&self.codes, witness.codes.iter().cloned().chain(codes));
+        self
     }
 
     /// Adds the complete state of a chain.
     #[must_use]
     pub fn with_state(self, chain: &DevChain) -> Self {
         let (nodes, codes) = chain.state();
-        let add = |known: &Mutex<Preimages>, items: &[Bytes]| {
-            let mut known = known.lock().expect("nothing panicked");
-            items.iter().for_each(|item| known.add(item.clone()));
-        };
-        add(&self.nodes, nodes);
-        add(&self.codes, codes);
+        add(&self.nodes, nodes.iter().cloned());
+        add(&self.codes, codes.iter().cloned());
         self
     }
 
@@ -127,6 +151,8 @@ impl ReplayNode {
             "debug_executionWitness" | "debug_executionWitnessByBlockHash" => {
                 self.known(first)?.witness.clone().ok_or_else(|| (-32000, "no witness was recorded".into()))
             }
+            "eth_getBlockAccessList" => Ok(self.access_list(first)?.0.clone()),
+            "debug_getRawBlockAccessList" => Ok(json!(self.access_list(first)?.1)),
             "eth_getProof" => self.proof(argument(first)?, argument(&params[1])?, self.known(&params[2])?),
             "eth_getCode" => self.code(argument(first)?, self.known(&params[1])?),
             _ => Err((-32601, format!("the method {method} does not exist/is not available"))),
@@ -135,6 +161,11 @@ impl ReplayNode {
 
     fn known(&self, id: &Value) -> Result<&ReplayBlock, Refusal> {
         self.block(id)?.ok_or_else(|| (-32000, "header not available".into()))
+    }
+
+    /// Access list of a block.
+    fn access_list(&self, id: &Value) -> Result<&(Value, Bytes), Refusal> {
+        self.known(id)?.access_list.as_ref().ok_or_else(|| (-32001, "Resource not found".into()))
     }
 
     /// Block with this hash, number or tag, or with the hash in an object (EIP-1898).
@@ -211,7 +242,7 @@ impl ReplayBlock {
         let header = block.header.clone();
         let raw = Some(alloy_rlp::encode(&block).into());
         let json = serde_json::to_value(rpc_block(block)).expect("a block is JSON");
-        Self { hash: header.hash_slow(), header, json, raw, witness: None }
+        Self { hash: header.hash_slow(), header, json, raw, witness: None, access_list: None }
     }
 
     fn json(&self, full: bool) -> Value {
@@ -241,6 +272,11 @@ fn rpc_block(block: Block) -> rpc_types::Block<rpc_types::Transaction<Transactio
         .collect();
     rpc_types::Block::new(header, rpc_types::BlockTransactions::Full(transactions))
         .with_withdrawals(block.body.withdrawals)
+}
+
+fn add(known: &Mutex<Preimages>, items: impl IntoIterator<Item = Bytes>) {
+    let mut known = known.lock().expect("nothing panicked");
+    items.into_iter().for_each(|item| known.add(item));
 }
 
 fn merge(object: &mut Value, more: Value) {

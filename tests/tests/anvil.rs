@@ -32,7 +32,7 @@ use std::{collections::HashSet, env, fs, path::Path, sync::Arc};
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 use zeno_guest_evm::{
-    ChainSpec, StatelessInput, Subject, Transaction, ValidationError, decode_block, validate,
+    StatelessInput, Subject, Transaction, ValidationError, chain::Chain, decode_block, validate,
 };
 use zeno_tests::{
     anvil::{Anvil, find},
@@ -110,7 +110,7 @@ impl Node {
     /// Fetches a block by proofs, because anvil has no method for witnesses.
     async fn fetch(&self, number: u64) -> Result<StatelessInput, FetchError> {
         let options = FetchOptions {
-            chain: Some(ChainSpec::from_json(GENESIS).unwrap()),
+            chain: Some(Chain::from_json(GENESIS).unwrap()),
             ..FetchOptions::new(self.anvil.url())
         };
         Fetcher::new(options)?
@@ -137,7 +137,7 @@ async fn blocks_of_anvil_validate(program: &Path) {
         let input = node.fetch(number).await.unwrap();
         let claim = validate(&input).unwrap();
         assert_eq!((claim.chain_id, claim.last_block_number), (9366, number));
-        let block = decode_block(&input.block).unwrap();
+        let block = decode_block(&input.blocks[0]).unwrap();
         assert_eq!(block.body.transactions.len(), count);
         if number == 2 {
             let types = block

@@ -16,7 +16,7 @@ use std::{
     },
     time::Instant,
 };
-use zeno_tests::official::{self, Counts, SUITES, Suite};
+use zeno_tests::official::{self, Counts, SUITES, Suite, Test, devnet};
 
 /// Counts of a suite, over all threads.
 #[derive(Default)]
@@ -28,15 +28,25 @@ struct Tally {
     valid_blocks: AtomicUsize,
     refused_blocks: AtomicUsize,
     corrected_blocks: AtomicUsize,
+    runs: AtomicUsize,
 }
 
-/// Test file that is to be run or skipped.
+/// Suite with its counts.
+struct Suites {
+    name: &'static str,
+    suite: Suite,
+    tally: Tally,
+    /// Counts of the tests of devnets.
+    devnets: Tally,
+}
+
+/// Test file that is to be run.
 struct Job<'a> {
     /// Name of the suite, and the file's path in the suite's folder.
     name: String,
     path: &'a Path,
-    /// True if the file's tests are only counted.
-    skipped: bool,
+    /// True if the file's tests are of a devnet of Amsterdam.
+    is_devnet: bool,
     tally: &'a Tally,
 }
 
@@ -55,7 +65,9 @@ fn main() -> ExitCode {
             continue;
         }
         match Suite::open(name, Path::new(env!("CARGO_TARGET_TMPDIR"))) {
-            Ok(suite) => suites.push((name, suite, Tally::default())),
+            Ok(suite) => {
+                suites.push(Suites { name, suite, tally: Tally::default(), devnets: Tally::default() });
+            }
             Err(error) => {
                 println!("test {name} ... FAILED: {error}");
                 failures += 1;
@@ -63,18 +75,24 @@ fn main() -> ExitCode {
         }
     }
 
-    let jobs = suites.iter().flat_map(|(name, suite, tally)| jobs(name, suite, tally)).collect::<Vec<_>>();
+    let jobs = suites.iter().flat_map(jobs).collect::<Vec<_>>();
     jobs.par_iter().for_each(|job| job.run(&filter));
 
     let (mut passed, mut blocks) = (0, 0);
-    for (name, _, tally) in &suites {
-        let ran = report(name, tally);
-        passed += count(&tally.passed);
-        failures += count(&tally.failed);
-        blocks += ran;
-        if ran == 0 && filter.is_empty() {
-            println!("test {name} ... FAILED: no block was judged");
-            failures += 1;
+    for Suites { name, suite, tally, devnets } in &suites {
+        let mut groups = vec![(name.to_string(), tally)];
+        if !suite.devnets.is_empty() {
+            groups.push((format!("{name}, devnets of Amsterdam by its final rules"), devnets));
+        }
+        for (name, tally) in groups {
+            let ran = report(&name, tally);
+            passed += count(&tally.passed);
+            failures += count(&tally.failed);
+            blocks += ran;
+            if ran == 0 && filter.is_empty() {
+                println!("test {name} ... FAILED: no block was judged");
+                failures += 1;
+            }
         }
     }
     if blocks == 0 && !suites.is_empty() {
@@ -88,13 +106,14 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(failures > 0))
 }
 
-fn jobs<'a>(suite_name: &str, suite: &'a Suite, tally: &'a Tally) -> Vec<Job<'a>> {
-    let job = |path: &'a Path, skipped| {
+fn jobs<'a>(suite: &'a Suites) -> Vec<Job<'a>> {
+    let Suites { name, suite, tally, devnets } = suite;
+    let job = |path: &'a Path, is_devnet, tally| {
         let inner = path.strip_prefix(&suite.folder).unwrap_or(path);
-        Job { name: format!("{suite_name}/{}", inner.display()), path, skipped, tally }
+        Job { name: format!("{name}/{}", inner.display()), path, is_devnet, tally }
     };
-    let files = suite.files.iter().map(|path| job(path, false));
-    files.chain(suite.skipped.iter().map(|path| job(path, true))).collect()
+    let files = suite.files.iter().map(|path| job(path.as_path(), false, tally));
+    files.chain(suite.devnets.iter().map(|path| job(path.as_path(), true, devnets))).collect()
 }
 
 fn count(counter: &AtomicUsize) -> usize {
@@ -105,55 +124,99 @@ fn count(counter: &AtomicUsize) -> usize {
 fn report(name: &str, tally: &Tally) -> usize {
     let skipped = tally.skipped.lock().expect("no thread panicked");
     for (reason, tests) in skipped.iter() {
-        println!("{tests} tests skipped: {reason}");
+        println!("{name}: {tests} tests left out: {reason}");
     }
     let (valid, refused) = (count(&tally.valid_blocks), count(&tally.refused_blocks));
     println!(
-        "{name}: {} tests passed, {} failed, {} skipped; {valid} valid blocks accepted, {refused} invalid blocks refused, {} of them with their commitments put right",
+        "{name}: {} tests passed, {} failed, {} left out; {valid} valid blocks accepted, {refused} invalid blocks refused, {} of them with their commitments put right; {} runs of blocks accepted",
         count(&tally.passed),
         count(&tally.failed),
         skipped.values().sum::<usize>(),
         count(&tally.corrected_blocks),
+        count(&tally.runs),
     );
     valid + refused
 }
 
 impl Job<'_> {
     fn run(&self, filter: &str) {
-        let tests = match official::read(self.path) {
-            Ok(tests) => tests,
-            Err(error) => return self.fail(&self.name, &format!("it can't be read: {error}")),
-        };
-        tests.par_iter().for_each(|(name, test)| {
-            let name = format!("{}::{name}", self.name);
-            if !name.contains(filter) {
-                return;
-            }
-            if self.skipped {
-                self.skip(format!("{} is of a devnet, for rules that no chain has", folder(&self.name)));
-                // The reasons have the same names under the final rules.
-                if let Err(reason) = test.check_names() {
-                    self.fail(&name, &reason);
-                }
-                return;
-            }
+        if self.is_devnet {
+            return self.run_devnet(filter);
+        }
+        self.run_all(filter, official::read(self.path), |name, test: &Test| {
             if test.is_before_merge() {
-                self.skip(format!("the network {} is not one after the merge", test.network));
-                return;
+                return self.skip(format!("the network {} is not one after the merge", test.network));
             }
-            match test.run(&mut |_| ()) {
-                Ok(counts) => self.pass(counts),
-                Err(reason) => self.fail(&name, &reason),
-            }
+            self.count(name, test.run(&mut |_| ()));
         });
     }
 
-    fn pass(&self, Counts { valid, refused, corrected }: Counts) {
+    /// Runs the tests of a devnet's file, all or none of them. As many have to disagree as are listed.
+    fn run_devnet(&self, filter: &str) {
+        let tests = match devnet::read(self.path) {
+            Ok(tests) => tests,
+            Err(error) => return self.fail(&self.name, &format!("it can't be read: {error}")),
+        };
+        let full = |name: &str| format!("{}::{name}", self.name);
+        if !tests.keys().any(|name| full(name).contains(filter)) {
+            return;
+        }
+        let mut disagree = Vec::new();
+        for (name, test) in &tests {
+            // The reasons have the same names under the final rules.
+            if let Err(reason) = test.check_names() {
+                self.fail(&full(name), &reason);
+                continue;
+            }
+            match test.run() {
+                Ok(counts) => self.pass(counts),
+                Err(reason) => disagree.push((full(name), reason)),
+            }
+        }
+        let (count, why) = devnet::left_out(self.path);
+        if disagree.len() == count {
+            return disagree.iter().for_each(|_| self.skip(why.to_owned()));
+        }
+        let found = disagree.len();
+        self.fail(
+            &self.name,
+            &format!("{found} tests disagree with the final rules, but {count} are listed: {why}"),
+        );
+        disagree.iter().for_each(|(name, reason)| self.fail(name, reason));
+    }
+
+    /// Runs all tests of the file whose name has the filter.
+    fn run_all<T: Sync>(
+        &self,
+        filter: &str,
+        tests: Result<BTreeMap<String, T>, String>,
+        run: impl Fn(&str, &T) + Sync,
+    ) {
+        match tests {
+            Err(error) => self.fail(&self.name, &format!("it can't be read: {error}")),
+            Ok(tests) => tests.par_iter().for_each(|(name, test)| {
+                let name = format!("{}::{name}", self.name);
+                if name.contains(filter) {
+                    run(&name, test);
+                }
+            }),
+        }
+    }
+
+    fn count(&self, name: &str, result: Result<Counts, String>) {
+        match result {
+            Ok(counts) => self.pass(counts),
+            Err(reason) => self.fail(name, &reason),
+        }
+    }
+
+    fn pass(&self, Counts { valid, refused, corrected, runs }: Counts) {
         let add = |counter: &AtomicUsize, number| counter.fetch_add(number, Ordering::Relaxed);
         add(&self.tally.passed, 1);
         add(&self.tally.valid_blocks, valid);
         add(&self.tally.refused_blocks, refused);
         add(&self.tally.corrected_blocks, corrected);
+        add(&self.tally.runs, runs);
     }
 
     fn fail(&self, name: &str, reason: &str) {
@@ -164,9 +227,4 @@ impl Job<'_> {
     fn skip(&self, reason: String) {
         *self.tally.skipped.lock().expect("no thread panicked").entry(reason).or_default() += 1;
     }
-}
-
-/// First two parts of a file's name: the suite, and the folder in it.
-fn folder(name: &str) -> String {
-    name.split('/').take(2).collect::<Vec<_>>().join("/")
 }

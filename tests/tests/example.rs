@@ -5,7 +5,7 @@ use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{Address, Bloom, keccak256};
 use std::collections::HashSet;
 use zeno_guest_evm::{
-    ChainSpec, decode_block, execute, minimize, state::WitnessState, trie::Preimages, validate,
+    ChainSpec, chain::Chain, decode_block, execute, minimize, state::WitnessState, trie::Preimages, validate,
 };
 use zeno_tests::example::{GENESIS, committed, example};
 
@@ -18,8 +18,8 @@ fn the_committed_example_is_what_the_generator_makes() {
 #[test]
 fn the_example_validates_on_the_development_chain() {
     let claim = validate(&committed()).unwrap();
-    let spec = ChainSpec::from_json(GENESIS).unwrap();
-    assert_eq!((claim.chain_id, claim.chain_spec), (9366, spec.hash()));
+    let spec = Chain::from_json(GENESIS).unwrap().spec;
+    assert_eq!((claim.chain_id, claim.chain_spec), (9366, spec.digest_at(claim.last_timestamp)));
     assert_eq!((claim.last_block_number, claim.block_count), (1, 1));
 }
 
@@ -35,7 +35,7 @@ fn the_example_is_minimal() {
 fn the_example_has_every_type_of_transaction_and_outcome() {
     let input = committed();
     let spec = ChainSpec::decode(&input.chain).unwrap();
-    let block = decode_block(&input.block).unwrap();
+    let block = decode_block(&input.blocks[0]).unwrap();
     let transactions = &block.body.transactions;
     let types = transactions.iter().map(|transaction| transaction.tx_type()).collect::<HashSet<_>>();
     assert_eq!(

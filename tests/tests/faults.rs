@@ -5,10 +5,18 @@ use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use serde_json::{Value, json};
 use std::{
     fs, io,
-    sync::{Arc, LazyLock, Mutex},
+    path::Path,
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
-use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block};
+use zeno_guest_evm::{
+    ChainSpec, StatelessInput,
+    chain::{Chain, End, EndReason},
+    decode_block, merge, minimize, validate,
+};
 use zeno_tests::{
     devchain::{DevAccount, DevChain, Draft},
     example::{GENESIS, LEDGER, example, signed},
@@ -17,8 +25,8 @@ use zeno_tests::{
     rpc_server::{Call, Reply, RpcServer},
 };
 use zeno_witness_fetch::{
-    BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, NotSupported, Problem, RpcError,
-    RpcOptions, Subject,
+    BlockRun, BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, NotSupported, Problem,
+    RpcError, RpcOptions, Subject,
 };
 
 /// Reply of a faulty server, or `None` for the honest one.
@@ -45,7 +53,7 @@ fn options(server: &RpcServer, method: Method) -> FetchOptions {
             ..RpcOptions::new(server.url())
         },
         method,
-        chain: Some(ChainSpec::from_json(GENESIS).unwrap()),
+        chain: Some(Chain::from_json(GENESIS).unwrap()),
         ..FetchOptions::new(server.url())
     }
 }
@@ -254,7 +262,8 @@ async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
         assert!(text.contains("name the chain") && !text.contains("invalid"), "{text}");
     }
     // A block is judged by the chain that the user names.
-    let chosen = FetchOptions { chain: Some(hoodi), ..options(&server, Method::Auto) };
+    let chosen = Chain { spec: hoodi, end: None };
+    let chosen = FetchOptions { chain: Some(chosen), ..options(&server, Method::Auto) };
     let error = fetch_with(chosen, BlockSelector::Latest).await.unwrap_err();
     assert!(matches!(error, FetchError::Invalid { .. }), "{error}");
     let text = error.to_string();
@@ -263,7 +272,7 @@ async fn a_chain_that_only_the_node_names_makes_no_block_invalid() {
     // An empty block has no signatures. The error says which rules the block was judged by.
     let mut chain = DevChain::from_genesis(GENESIS);
     let input = chain.append(Draft::default());
-    let mut block = decode_block(&input.block).unwrap();
+    let mut block = decode_block(&input.blocks[0]).unwrap();
     block.header.state_root = B256::repeat_byte(7);
     let hash = block.header.hash_slow();
     let node = ReplayNode::of_input(&input).with_state(&DevChain::from_genesis(GENESIS)).with_block(block);
@@ -288,7 +297,7 @@ async fn a_refused_hint_changes_no_other_query() {
     ];
     for refusal in refusals {
         // A block that is not the canonical one of its number.
-        let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
+        let hash = decode_block(&EXAMPLE.blocks[0]).unwrap().header.hash_slow();
         let reply = refusal.clone();
         let server = serve(move |call, _| match call.method.as_str() {
             "eth_createAccessList" => Some(reply.clone()),
@@ -346,7 +355,7 @@ async fn answers_are_read_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_blocks_are_noticed() {
-    let block = decode_block(&EXAMPLE.block).unwrap();
+    let block = decode_block(&EXAMPLE.blocks[0]).unwrap();
     let hash = block.header.hash_slow();
     // The parent instead of the block.
     let server = serve(move |call, node| match call.method.as_str() {
@@ -532,7 +541,7 @@ async fn witnesses_are_read_in_every_spelling() {
 /// The canonical block changes after its hash is known.
 #[tokio::test(flavor = "multi_thread")]
 async fn reorganisations_are_noticed() {
-    let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
+    let hash = decode_block(&EXAMPLE.blocks[0]).unwrap().header.hash_slow();
     for lost in ["eth_getBlockByHash", "eth_getProof"] {
         let server = serve(move |call, node| match call.method.as_str() {
             "eth_getBlockByNumber" if call.index > 0 => {
@@ -558,6 +567,109 @@ async fn reorganisations_are_noticed() {
     }
 }
 
+/// Node of the blocks of these inputs.
+fn node_of(inputs: &[StatelessInput]) -> ReplayNode {
+    let (first, others) = inputs.split_first().expect("a chain has blocks");
+    others.iter().fold(ReplayNode::of_input(first), ReplayNode::with_input)
+}
+
+/// Three empty blocks on the example's genesis. The second one's beneficiary tells chains apart.
+fn three_blocks(beneficiary: Address) -> Vec<StatelessInput> {
+    let mut chain = DevChain::from_genesis(GENESIS);
+    let drafts = [Address::ZERO, beneficiary, Address::ZERO];
+    drafts.map(|beneficiary| chain.append(Draft { beneficiary, ..Draft::default() })).to_vec()
+}
+
+async fn fetch_run(
+    server: &RpcServer,
+    last: u64,
+    cache: Option<&Path>,
+) -> Result<StatelessInput, FetchError> {
+    let cache_dir = cache.map(Path::to_path_buf);
+    let options = FetchOptions { cache_dir, ..options(server, Method::ExecutionWitness) };
+    Fetcher::new(options)?.fetch_run(BlockRun::new(1, last).unwrap(), Arc::new(|_| ())).await
+}
+
+/// Blocks that were fetched are kept, and the error of another one has its number.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_continues_where_it_ended() {
+    let inputs = three_blocks(Address::ZERO);
+    let node = node_of(&inputs);
+    let hash = decode_block(&inputs[1].blocks[0]).unwrap().header.hash_slow();
+    let fails = Arc::new(AtomicBool::new(true));
+    let server = RpcServer::start({
+        let fails = fails.clone();
+        move |call| {
+            let of_second = call.params[0] == json!(hash) || call.params[0] == json!("0x2");
+            if fails.load(Relaxed) && of_second && call.method.starts_with("debug_executionWitness") {
+                return Reply::Error(-32000, "the disk is full".into());
+            }
+            node.answer(call)
+        }
+    })
+    .await;
+    let cache = tempfile::tempdir().unwrap();
+    let error = fetch_run(&server, 3, Some(cache.path())).await.unwrap_err();
+    assert!(error.to_string().starts_with("block 2 of the run: "), "{error}");
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert!(matches!(error.of_block(), FetchError::Rpc(_)), "{error}");
+
+    fails.store(false, Relaxed);
+    let before = server.count("debug_executionWitnessByBlockHash");
+    let input = fetch_run(&server, 3, Some(cache.path())).await.unwrap();
+    assert_eq!(server.count("debug_executionWitnessByBlockHash") - before, 2, "the first block was kept");
+    let claim = validate(&input).unwrap();
+    assert_eq!((claim.block_count, claim.last_block_number), (3, 3));
+    assert_eq!(input.blocks, inputs.iter().map(|input| input.blocks[0].clone()).collect::<Vec<_>>());
+    assert_eq!(input, minimize(&merge(inputs).unwrap()).unwrap().0);
+    // A run of one block is the block.
+    let one = fetch_run(&server, 1, None).await.unwrap();
+    assert_eq!(
+        one,
+        fetch_with(options(&server, Method::ExecutionWitness), BlockSelector::Number(1)).await.unwrap()
+    );
+    // The chain ends before the run does.
+    let error = fetch_run(&server, 4, Some(cache.path())).await.unwrap_err();
+    assert_eq!(error.to_string(), "block 4 of the run: the node knows no block 4");
+}
+
+/// The chain changes after the second block was fetched.
+#[tokio::test(flavor = "multi_thread")]
+async fn reorganisations_within_a_run_are_noticed() {
+    let (inputs, others) = (three_blocks(Address::ZERO), three_blocks(Address::repeat_byte(7)));
+    let [before, now] =
+        [&inputs, &others].map(|inputs| decode_block(&inputs[1].blocks[0]).unwrap().header.hash_slow());
+    assert_ne!(before, now);
+    let (node, other) = (node_of(&inputs), node_of(&others));
+    let server = RpcServer::start(move |call| {
+        if call.method == "eth_getBlockByNumber" && call.params[0] == json!("0x3") {
+            return other.answer(call);
+        }
+        match node.answer(call) {
+            Reply::Result(Value::Null) | Reply::Error(..) => other.answer(call),
+            reply => reply,
+        }
+    })
+    .await;
+    let error = fetch_run(&server, 3, None).await.unwrap_err();
+    let FetchError::Reorg { number: 2, before: was, now: Some(is) } = error else { panic!("{error}") };
+    assert_eq!((was, is), (before, now));
+}
+
+/// A block of a run is judged as it is for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_block_of_a_run_is_named() {
+    let mut inputs = three_blocks(Address::ZERO);
+    let mut block = decode_block(&inputs[1].blocks[0]).unwrap();
+    block.header.extra_data = vec![0; 33].into();
+    inputs.truncate(1);
+    let node = node_of(&inputs).with_block(block);
+    let server = RpcServer::start(move |call| node.answer(call)).await;
+    let error = fetch_run(&server, 2, None).await.unwrap_err();
+    assert!(matches!(error, FetchError::InRun { number: 2, .. }), "{error}");
+    assert!(matches!(error.of_block(), FetchError::Invalid { .. }), "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn huge_answers_are_refused() {
     let server =
@@ -573,7 +685,7 @@ async fn an_invalid_block_is_not_the_nodes_fault() {
     // The header has a wrong state root.
     let mut chain = DevChain::from_genesis(GENESIS);
     let input = chain.append(Default::default());
-    let mut block = decode_block(&input.block).unwrap();
+    let mut block = decode_block(&input.blocks[0]).unwrap();
     block.header.state_root = B256::repeat_byte(7);
     let hash = block.header.hash_slow();
     let node = ReplayNode::of_input(&input).with_state(&DevChain::from_genesis(GENESIS)).with_block(block);
@@ -743,13 +855,13 @@ async fn a_header_is_known_by_its_content() {
     }
 }
 
-/// A block with fields of an unknown fork is not judged.
+/// A block that may be of an unknown fork is not judged.
 #[tokio::test(flavor = "multi_thread")]
 async fn later_forks_are_not_judged() {
     let later = |alter: fn(&mut alloy_consensus::Header)| {
         let mut chain = DevChain::from_genesis(GENESIS);
         let input = chain.append(Draft::default());
-        let mut block = decode_block(&input.block).unwrap();
+        let mut block = decode_block(&input.blocks[0]).unwrap();
         alter(&mut block.header);
         let hash = block.header.hash_slow();
         (ReplayNode::of_input(&input).with_block(block), hash)
@@ -761,20 +873,30 @@ async fn later_forks_are_not_judged() {
         header.gas_limit = 1;
     });
     let server = RpcServer::start(move |call| node.answer(call)).await;
-    let error = fetch_with(options(&server, Method::Auto), BlockSelector::Hash(hash)).await.unwrap_err();
+    let selector = BlockSelector::Hash(hash);
+    let ending = |server: &RpcServer, end| {
+        let spec = Chain::from_json(GENESIS).unwrap().spec;
+        FetchOptions { chain: Some(Chain { spec, end }), ..options(server, Method::Auto) }
+    };
+    // As of a built-in chain, whose schedule may lack a fork.
+    let horizon = End { from: u64::MAX, reason: EndReason::Horizon { released: 0 } };
+    let error = fetch_with(ending(&server, Some(horizon)), selector).await.unwrap_err();
     let FetchError::NotSupported { reason: NotSupported::LaterFields(fields), .. } = &error else {
         panic!("{error}")
     };
     assert_eq!(fields, &["blockAccessListHash", "slotNumber"]);
+    // Rules that the user gives are complete.
+    let error = fetch_with(ending(&server, None), selector).await.unwrap_err();
+    assert!(matches!(error, FetchError::Invalid { .. }), "{error}");
 
     let (node, hash) = later(|_| ());
     let server = RpcServer::start(move |call| node.answer(call)).await;
-    let mut chain = ChainSpec::from_json(GENESIS).unwrap();
-    chain.unsupported_from = Some(0);
-    let options = FetchOptions { chain: Some(chain), ..options(&server, Method::Auto) };
-    let error = fetch_with(options, BlockSelector::Hash(hash)).await.unwrap_err();
+    let later = End { from: 0, reason: EndReason::LaterFork("bogota".to_owned()) };
+    let error = fetch_with(ending(&server, Some(later)), BlockSelector::Hash(hash)).await.unwrap_err();
     assert!(
-        matches!(error, FetchError::NotSupported { .. }) && !error.to_string().contains("invalid"),
+        matches!(error, FetchError::NotSupported { reason: NotSupported::BeyondEnd(_), .. })
+            && error.to_string().contains("bogota")
+            && !error.to_string().contains("invalid"),
         "{error}"
     );
 
@@ -792,7 +914,7 @@ async fn later_forks_are_not_judged() {
     })
     .await;
     for selector in [BlockSelector::Latest, BlockSelector::Number(1)] {
-        let error = fetch_with(self::options(&server, Method::Auto), selector).await.unwrap_err();
+        let error = fetch_with(options(&server, Method::Auto), selector).await.unwrap_err();
         assert!(matches!(error, FetchError::UnknownFields { .. }), "{error}");
         assert!(error.to_string().contains("fancyRoot"), "{error}");
     }
@@ -801,7 +923,7 @@ async fn later_forks_are_not_judged() {
 /// A hint that fails or is wrong does not end a fetch.
 #[tokio::test(flavor = "multi_thread")]
 async fn hints_never_end_a_fetch() {
-    let hash = decode_block(&EXAMPLE.block).unwrap().header.hash_slow();
+    let hash = decode_block(&EXAMPLE.blocks[0]).unwrap().header.hash_slow();
     type Hint = (&'static str, fn(&Call, B256) -> bool);
     let hints: [Hint; 3] = [
         // Proofs of the state after the block.
@@ -1046,7 +1168,7 @@ async fn missing_headers_are_fetched_together() {
 async fn headers_that_are_read_one_after_the_other_are_fetched_together() {
     // PUSH1 1, and in a loop: DUP1 NUMBER SUB BLOCKHASH POP PUSH1 1 ADD, as long as it is below 251.
     let (chain, input) = chain_that_runs(&hex!("60015b80430340506001018060fb1160025700"), 255);
-    let number = decode_block(&input.block).unwrap().header.number;
+    let number = decode_block(&input.blocks[0]).unwrap().header.number;
     assert_eq!(input.witness.headers.len(), 249);
     for failing in [false, true] {
         let node = ReplayNode::of_input(&input).with_state(&chain);

@@ -1,13 +1,18 @@
 //! Recorded mainnet blocks: validated natively, and fetched from a replaying node by both methods.
 
-use std::{sync::Arc, time::Instant};
-use zeno_guest_evm::{StatelessInput, minimize, validate};
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+use zeno_guest_evm::{ChainClaim, StatelessInput, merge, minimize, validate};
 use zeno_tests::{
     mainnet::{Recorded, recorded},
     replay::ReplayNode,
     rpc_server::{Call, Reply, RpcServer},
 };
-use zeno_witness_fetch::{BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, Progress};
+use zeno_witness_fetch::{
+    BlockRun, BlockSelector, Event, FetchError, FetchOptions, Fetcher, Method, Progress,
+};
 
 #[test]
 #[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
@@ -31,6 +36,29 @@ fn recorded_witnesses_validate() {
             smaller.encode().len()
         );
     }
+}
+
+/// Two blocks in one run: its witness has what both need once, and nothing that the first makes.
+#[test]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
+fn a_run_of_recorded_blocks_validates() {
+    let records = recorded();
+    let [first, last] = &records[1..] else { panic!("the last two of three blocks are consecutive") };
+    let (small, claims) = [first, last]
+        .map(|record| minimize(&record.input()).unwrap())
+        .into_iter()
+        .unzip::<_, _, Vec<_>, Vec<_>>();
+    let lengths = small.iter().map(|input| input.encode().len()).collect::<Vec<_>>();
+    // Complete witnesses and the smallest possible ones give the same run.
+    let complete = merge([first, last].map(Recorded::input)).unwrap();
+    let (run, claim) = minimize(&merge(small).unwrap()).unwrap();
+    assert_eq!(minimize(&complete).unwrap(), (run.clone(), claim));
+    assert_eq!(validate(&run).unwrap(), claim);
+    let expected = ChainClaim { first_parent_hash: claims[0].first_parent_hash, block_count: 2, ..claims[1] };
+    assert_eq!(claim, expected);
+    let length = run.encode().len();
+    println!("run: {length} bytes, the blocks for themselves {lengths:?}");
+    assert!(length < lengths.iter().sum::<usize>());
 }
 
 /// Serves a record. The calls for which `has` is false are answered as a missing method.
@@ -62,7 +90,7 @@ async fn fetch(
 fn check(record: &Recorded, input: &StatelessInput) {
     let claim = validate(input).unwrap();
     assert_eq!((claim.last_block_hash, claim.last_block_number), (record.hash, record.number));
-    assert_eq!(input.block, record.raw_block);
+    assert_eq!(input.blocks[0], record.raw_block);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,6 +142,42 @@ async fn fetched_by_proofs() {
         // Both methods give the same input.
         let (recorded, _) = minimize(&record.input()).unwrap();
         assert_eq!(input, recorded);
+    }
+}
+
+/// A run is fetched block by block, each into its own place in the cache, and put together to one input.
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
+async fn a_run_is_fetched_block_by_block() {
+    let records = recorded();
+    let [first, last] = &records[1..] else { panic!("the last two of three blocks are consecutive") };
+    let (expected, claim) = minimize(&merge([first, last].map(Recorded::input)).unwrap()).unwrap();
+    let run = BlockRun::new(first.number, last.number).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    for (method, is_cached) in
+        [(Method::ExecutionWitness, false), (Method::Auto, true), (Method::Proofs, false)]
+    {
+        let node = ReplayNode::of_record(first).with_record(last);
+        let server = RpcServer::start(move |call| node.answer(call)).await;
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let progress: Progress = Arc::new({
+            let events = events.clone();
+            move |event| events.lock().unwrap().push(event)
+        });
+        let cache_dir = (method != Method::Proofs).then(|| cache.path().to_path_buf());
+        let options = FetchOptions { method, cache_dir, ..FetchOptions::new(server.url()) };
+        let input = Fetcher::new(options).unwrap().fetch_run(run, progress).await.unwrap();
+        assert_eq!(input, expected);
+        assert_eq!(validate(&input).unwrap(), claim);
+        let events = events.lock().unwrap();
+        let positions = events.iter().filter_map(|event| match event {
+            Event::NextOfRun { position, count: 2 } => Some(*position),
+            _ => None,
+        });
+        assert_eq!(positions.collect::<Vec<_>>(), [1, 2]);
+        let cached = events.iter().filter(|event| **event == Event::Cached).count();
+        assert_eq!(cached, if is_cached { 2 } else { 0 });
+        assert_eq!(events.last(), Some(&Event::Joining { blocks: 2 }));
     }
 }
 

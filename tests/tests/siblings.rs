@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use zeno_guest_evm::{
     StatelessInput, Transaction,
+    chain::Chain,
     trie::{Preimages, Trie},
 };
 use zeno_tests::{
@@ -62,7 +63,7 @@ async fn fetch(node: ReplayNode, chain: &DevChain) -> (StatelessInput, Vec<Event
 async fn fetch_from(server: &RpcServer, chain: &DevChain) -> (StatelessInput, Vec<Event>) {
     let options = FetchOptions {
         method: Method::Proofs,
-        chain: Some(chain.spec.clone()),
+        chain: Some(Chain { spec: chain.spec.clone(), end: None }),
         ..FetchOptions::new(server.url())
     };
     fetch_with_events(options).await

@@ -1,18 +1,26 @@
-//! Guest in the VM against the same code run natively: a sample of the official tests, a mainnet block, and the example
-//! block with tampered copies. Both accept an input with the same claim, or both refuse it for the same reason.
+//! Guest in the VM against the same code run natively: a sample of the official tests, a mainnet block, the example block
+//! with tampered copies, and blocks of Amsterdam. Both accept an input with the same claim, or both refuse it for the same
+//! reason. The judge with 32 bits, if there is one, has to say so as well of the blocks of Amsterdam.
 
 use rand::{SeedableRng, rngs::StdRng, seq::IteratorRandom, seq::SliceRandom};
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     sync::{LazyLock, Mutex},
+    time::Duration,
 };
-use zeno_guest_evm::{ChainClaim, Unsupported, ValidationError, decode_block, minimize};
-use zeno_prover::{Guest, Prover, ProverError, VmError, default_cache_folder};
+use zeno_guest_evm::{
+    ChainClaim, ChainSpec, StatelessInput, Unsupported, ValidationError, chain::Fork, decode_block, minimize,
+    validate,
+};
+use zeno_prover::{Guest, Metered, Prover, ProverError, VmError, default_cache_folder};
 use zeno_tests::{
-    example, mainnet,
+    amsterdam, example,
+    judge::Judges,
+    mainnet,
     mutate::Mutator,
     official::{self, Judged, Suite, Test},
+    worlds::{Built, World, default_judge},
 };
 
 /// Greatest gas used by a block of an official test that goes through the VM. Longer blocks take too much time.
@@ -26,8 +34,11 @@ static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
     Mutex::new(Prover::new(guest, default_cache_folder().expect("HOME is set")))
 });
 
+/// Result of native validation.
+type Native<'a> = Result<&'a ChainClaim, &'a ValidationError>;
+
 /// Runs the guest, and checks that its result is that of native validation.
-fn agree(input: &[u8], native: Result<&ChainClaim, &ValidationError>) -> Result<(), String> {
+fn agree(input: &[u8], native: Native<'_>) -> Result<(), String> {
     let answer = PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).revealed(input);
     match (native, answer) {
         (Ok(claim), Ok(digest)) if digest == claim.digest() => Ok(()),
@@ -60,7 +71,7 @@ fn run_one(file: &Path, invalid: bool, rng: &mut StdRng) -> [usize; 2] {
             Judged::Refused(Some(input), error) => (input, Err(error)),
             Judged::Refused(None, _) => return,
         };
-        let gas = decode_block(&input.block).map_or(0, |block| block.header.gas_used);
+        let gas = decode_block(&input.blocks[0]).map_or(0, |block| block.header.gas_used);
         let count = &mut counts[usize::from(native.is_err())];
         if failure.is_some() || gas > MAX_GAS || *count >= MAX_BLOCKS {
             return;
@@ -99,16 +110,44 @@ fn a_sample_of_the_official_tests() {
     assert!(total[0] >= 60 && total[1] >= 20, "the sample is too small: {total:?}");
 }
 
+/// The one metering run gives what the runs of `zeno execute` do.
+#[test]
+fn metering_alone_finds_the_same() {
+    let prover = PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let input = zeno_tests::example::committed().encode();
+    let execution = prover.execute(&input).expect("the example is valid");
+    let expected =
+        Metered { instructions: execution.instructions, cells: execution.cells, digest: execution.digest };
+    assert_eq!(prover.meter(&input).expect("the example is valid"), expected);
+}
+
+/// Reads an input of the shared cases. They have version 2 of the format, in which the one block is no list, and rules are
+/// encoded in another way. All have mainnet's.
+fn soundness_case(name: &str) -> Vec<u8> {
+    let path = mainnet::shared_dir().join("cases/soundness").join(name);
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (head, rest) = bytes.split_at(12);
+    assert_eq!(head[..8], *b"ZENO\x02\0\0\0", "{name}");
+    let length = u32::from_le_bytes(head[8..].try_into().expect("four bytes")) as usize;
+    let (chain, rest) = rest.split_at(length.next_multiple_of(4));
+    // After the list's header: version 1 of the encoding, and mainnet's id.
+    assert_eq!(chain[2..4], [1, 1], "{name}");
+    let chain = ChainSpec::mainnet().encode();
+    let mut input = b"ZENO\x03\0\0\0".to_vec();
+    input.extend((chain.len() as u32).to_le_bytes());
+    input.extend(chain);
+    input.resize(input.len().next_multiple_of(4), 0);
+    input.extend(1_u32.to_le_bytes());
+    input.extend(rest);
+    input
+}
+
 /// Inputs of known attacks: the guest refuses those that forged a claim, and runs the expensive ones at a bounded cost.
 #[test]
 #[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 fn the_known_attacks() {
     let prover = PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let execute = |name: &str| {
-        let path = mainnet::shared_dir().join("cases/soundness").join(name);
-        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        prover.execute(&bytes)
-    };
+    let execute = |name: &str| prover.meter(&soundness_case(name));
     let too_much_memory = Unsupported::Memory.to_string();
     for (name, reason) in [
         ("memory-wraps.zeno", too_much_memory.as_str()),
@@ -127,12 +166,11 @@ fn the_known_attacks() {
     execute("requests-before-withdrawals.zeno").expect("the block is valid, as clients have it");
 }
 
-#[test]
-fn the_example_and_tampered_copies_of_it() {
-    let (honest, claim) = minimize(&example::committed()).expect("the example is valid");
-    agree(&honest.encode(), Ok(&claim)).unwrap();
+/// Checks an input, and one random mutation of each class.
+fn tamper(name: &str, input: &StatelessInput, agree: impl Fn(&[u8], Native<'_>) -> Result<(), String>) {
+    let (honest, claim) = minimize(input).expect("the input is valid");
+    agree(&honest.encode(), Ok(&claim)).unwrap_or_else(|failure| panic!("{name}: {failure}"));
 
-    // One random mutation of each class.
     let mut rng = StdRng::seed_from_u64(7);
     let mut mutations = Mutator::new(&honest, &mut rng).all(&[]);
     mutations.shuffle(&mut rng);
@@ -141,9 +179,78 @@ fn the_example_and_tampered_copies_of_it() {
     for mutation in &mutations {
         let native = mutation.tampered.validate(&honest).map(|(_, claim)| claim);
         agree(&mutation.tampered.encode(&honest), native.as_ref())
-            .unwrap_or_else(|failure| panic!("{}: {failure}", mutation.class));
+            .unwrap_or_else(|failure| panic!("{name}, {}: {failure}", mutation.class));
     }
-    println!("the example and {} tampered copies of it agree", mutations.len());
+    println!("{name} and {} tampered copies of it agree", mutations.len());
+}
+
+#[test]
+fn the_example_and_tampered_copies_of_it() {
+    tamper("the example", &example::committed(), agree);
+}
+
+/// Check of the guest and of the judge with 32 bits, if there is one.
+fn with_32_bits() -> impl Fn(&[u8], Native<'_>) -> Result<(), String> {
+    let judges = default_judge().map(|program| {
+        let judges =
+            Judges::new(&program, Duration::from_secs(120)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(judges.bits(), 32, "{} is no judge with 32 bits", program.display());
+        judges
+    });
+    if judges.is_none() {
+        assert!(
+            env::var_os("ZENO_NO_SKIPS").is_none(),
+            "ZENO_NO_SKIPS is set, but there is no judge of 32 bits"
+        );
+        println!("without the 32-bit judge: scripts/test-32 --build makes it, ZENO_JUDGE_32 names it");
+    }
+    move |input, native| {
+        agree(input, native)?;
+        judges.as_ref().map_or(Ok(()), |judges| judges.compare(native, input))
+    }
+}
+
+#[test]
+fn a_block_of_amsterdam_and_a_run_into_it_and_tampered_copies() {
+    let agree = with_32_bits();
+    tamper("a block of Amsterdam", &amsterdam::block(), &agree);
+    tamper("a run into Amsterdam", &amsterdam::run(), &agree);
+}
+
+/// The first made-up worlds that end with a valid block of Amsterdam and don't take long.
+#[test]
+fn a_sample_of_worlds_of_amsterdam() {
+    /// Seed of the first world.
+    const SEED: u64 = 21_000_000;
+    const WORLDS: usize = 12;
+    let agree = with_32_bits();
+    let (mut agreed, mut runs, mut large) = (0, 0, 0);
+    for seed in SEED.. {
+        if agreed >= WORLDS && runs >= 2 && large >= 1 {
+            break;
+        }
+        assert!(
+            seed < SEED + 5000,
+            "too few of 5000 worlds: {agreed} valid, {runs} runs, {large} with state gas"
+        );
+        let World {
+            fork: Fork::Amsterdam, input, built: Built::Executed { gas_used, large: more, .. }, ..
+        } = World::new(seed)
+        else {
+            continue;
+        };
+        let Ok(claim) = validate(&input) else { continue };
+        let is_needed = agreed < WORLDS || (input.blocks.len() > 1 && runs < 2) || (more > 0 && large < 1);
+        if gas_used > 10 * MAX_GAS || !is_needed {
+            continue;
+        }
+        agree(&input.encode(), Ok(&claim))
+            .unwrap_or_else(|failure| panic!("the world of seed {seed}: {failure}"));
+        agreed += 1;
+        runs += usize::from(input.blocks.len() > 1);
+        large += more;
+    }
+    println!("{agreed} worlds of Amsterdam agree, {runs} of them runs, {large} transactions with state gas");
 }
 
 #[test]

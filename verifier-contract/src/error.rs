@@ -20,6 +20,18 @@ pub enum VerifyError {
         /// Reason for the withdrawal, and what to do.
         reason: &'static str,
     },
+    /// The proof, or what it is checked against, is of a release of the guest program that a later one took the place of.
+    #[error("release {release} of the EVM program is superseded: {reason}")]
+    Superseded {
+        /// The release's number.
+        release: u32,
+        /// Reason, and what to do.
+        reason: &'static str,
+    },
+    /// The claim's digest is zero, which is that of no claim.
+    #[cfg(any(feature = "evm", feature = "stark"))]
+    #[error("the claim's digest is zero, which is that of no claim")]
+    NoClaim,
     /// The proof is of another kind.
     #[error("the proof is of kind {}, and this checks kind {}", .actual.name(), .expected.name())]
     WrongKind {
@@ -131,6 +143,7 @@ impl VerifyError {
     pub fn blames_proof(&self) -> bool {
         match self {
             Self::Withdrawn { .. }
+            | Self::Superseded { .. }
             | Self::WrongKind { .. }
             | Self::ProofSystem(_)
             | Self::OtherGuest { .. }

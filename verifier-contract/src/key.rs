@@ -6,8 +6,8 @@ use openvm_stark_sdk::config::baby_bear_poseidon2::{BabyBearPoseidon2Config, Dig
 use openvm_verify_stark_host::vk::VmStarkVerifyingKey;
 use thiserror::Error;
 
-/// Key of the release in `config/guest/evm/2`, made by `xtask guest-commitments`.
-static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/2/verifying-key");
+/// Key of the release in `config/guest/evm/3`, made by `xtask guest-commitments`.
+static COMMITTED: &[u8] = include_bytes!("../../config/guest/evm/3/verifying-key");
 /// First eight bytes of every verifying key: mark and version.
 const MAGIC: [u8; 8] = *b"ZENOVK\x01\0";
 
@@ -34,7 +34,7 @@ impl VerifyingKey {
     /// Returns the key of the guest that this program was built with.
     ///
     /// # Errors
-    /// [`KeyError`] when the file `config/guest/evm/2/verifying-key` was not a key at build time.
+    /// [`KeyError`] when the file `config/guest/evm/3/verifying-key` was not a key at build time.
     pub fn committed() -> Result<Self, KeyError> {
         Self::decode(COMMITTED)
     }

@@ -2,18 +2,25 @@
 //!
 //! ```no_run
 //! # #[cfg(feature = "stark")] {
-//! use zeno_verifier::{ProofFile, VerifyingKey, verify_stark};
+//! use zeno_verifier::{ProofFile, VerifyingKey, known_rules, verify_stark};
 //!
 //! let key = VerifyingKey::committed()?;
 //! let claim = verify_stark(&ProofFile::read("block.proof")?, &key)?;
-//! println!("block {} is valid", claim.last_block_number);
+//! known_rules(&claim)?;
+//! println!("block {} is valid by the rules of chain {}", claim.last_block_number, claim.chain_id);
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! A proof file comes from a stranger. The decoder bounds every length before it allocates memory for it, and reports
 //! every defect as an error that names it. [`VerifyError::blames_proof`] tells an invalid proof from one that can't be
-//! judged here, because its program is withdrawn or unknown.
+//! judged here, because its program is withdrawn, superseded or unknown.
+//!
+//! # Rules
+//!
+//! A valid proof says that blocks are valid *under the rules that its claim commits to*, and a prover may choose any. So a
+//! consumer compares them with those of the chain that it means, at the time of the claim's last block: [`known_rules`] for
+//! the built-in chains, [`rules_of`] for others.
 //!
 //! # Trusted keys
 //!
@@ -33,7 +40,7 @@
 //! - `contracts`: bindings of the contracts, and their Solidity sources.
 //!
 //! All features are on by default. A light client that takes EVM proofs only sets `default-features = false` and
-//! `features = ["evm"]`. Without features, the crate is the proof file and the writing of files.
+//! `features = ["evm"]`. Without features, the crate is the proof file, the table of rules, and the writing of files.
 
 mod atomic_file;
 #[cfg(feature = "stark")]
@@ -44,6 +51,8 @@ pub mod contracts;
 mod decode;
 mod destination;
 mod development_srs;
+#[cfg(any(feature = "evm", feature = "stark"))]
+mod digest;
 mod error;
 #[cfg(feature = "evm")]
 mod evm;
@@ -52,6 +61,7 @@ mod key;
 mod proof_file;
 mod proof_kind;
 mod release;
+mod rules;
 #[cfg(feature = "stark")]
 mod stark;
 
@@ -69,11 +79,12 @@ pub use evm::{
 pub use proof_file::{MAX_PROOF_BYTES, ProofFile, ProofFileError};
 pub use proof_kind::{PROOF_SYSTEM, ProofKind};
 pub use release::Release;
+pub use rules::{KnownRules, RulesError, compare_rules, known_rules, rules_at, rules_of, rules_table};
 pub use zeno_guest_evm::ChainClaim;
 #[cfg(feature = "stark")]
 pub use {
     caught::caught,
     decode::{DecodeError, decode_proof, decode_public_values},
     key::{KeyError, VerifyingKey},
-    stark::verify_stark,
+    stark::{verified_stark, verify_stark},
 };

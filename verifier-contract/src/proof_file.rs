@@ -6,9 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{B256, keccak256};
 use thiserror::Error;
-use zeno_guest_evm::ChainClaim;
+use zeno_guest_evm::{ChainClaim, claim::ClaimError};
 
 use crate::{
     destination::write_file,
@@ -87,8 +87,14 @@ pub enum ProofFileError {
     /// Bytes follow the end of the proof file.
     #[error("{0} bytes follow the end of the proof")]
     TrailingBytes(usize),
+    /// The file has the format of earlier releases, whose claims have another form.
+    #[error(
+        "proof format {0} is that of releases 1 and 2 of the EVM program; release 1 is withdrawn, and release 2 is superseded, \
+         so prove the block again with this program"
+    )]
+    Superseded(u32),
     /// The file has a format that this program doesn't know.
-    #[error("proof format {0} is not known, this program reads formats 1 and 2")]
+    #[error("proof format {0} is not known, this program reads formats 3 and 4")]
     UnsupportedVersion(u32),
     /// The file's format is not that of its kind of proof.
     #[error("a proof of kind {} has format {}, the file says {format}", .kind.name(), .kind.format())]
@@ -117,9 +123,9 @@ pub enum ProofFileError {
     /// A field of text holds a character that is not printable ASCII.
     #[error("{0} is not printable ASCII")]
     NotText(&'static str),
-    /// A number of the claim doesn't fit its type.
-    #[error("{0} of the claim is larger than 2^64 - 1")]
-    NumberTooLarge(&'static str),
+    /// The claim is of another kind, or a word of it holds more than its field.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// The file was altered or damaged.
     #[error("altered or damaged: the checksum is {actual}, the file says {stated}")]
     Checksum {
@@ -131,11 +137,12 @@ pub enum ProofFileError {
 }
 
 impl ProofFileError {
-    /// Returns whether the file is an undamaged proof that is wrong. If not, the file couldn't be read, is no proof,
-    /// has an unknown format or was damaged on its way. Then nothing is said about a proof.
+    /// Returns whether the file is an undamaged proof that is wrong. If not, the file couldn't be read, is no proof, has
+    /// an unknown or superseded format, holds a claim of an unknown kind, or was damaged on its way. Then nothing is said
+    /// about a proof.
     pub fn blames_proof(&self) -> bool {
         // Every other error is found before the checksum is compared, or by it.
-        matches!(self, Self::NumberTooLarge(_))
+        matches!(self, Self::Claim(error) if !matches!(error, ClaimError::Kind { .. }))
     }
 }
 
@@ -145,14 +152,14 @@ impl ProofFile {
     /// | bytes | content |
     /// |---|---|
     /// | 8 | `ZENOPRF\0` |
-    /// | 4 | version of this layout: 1 for a STARK, 2 for an EVM proof |
+    /// | 4 | version of this layout: 3 for a STARK, 4 for an EVM proof |
     /// | 4 | kind: 1 STARK, 2 EVM |
-    /// | 288 | the claim, encoded by [`ChainClaim::abi_encode`] |
+    /// | 320 | the claim, encoded by [`ChainClaim::abi_encode`] |
     /// | 32 | commitment to the guest program |
     /// | 32 | commitment to the virtual machine |
     /// | 1 + n | proof system: length n, printable ASCII |
     /// | 1 + n | prover: length n, printable ASCII |
-    /// | 1 + n | in version 2, the SRS: length n, printable ASCII |
+    /// | 1 + n | in version 4, the SRS: length n, printable ASCII |
     /// | 8 + n | the proof: length n, bytes |
     /// | 32 | keccak256 of everything before |
     ///
@@ -189,7 +196,7 @@ impl ProofFile {
     ///
     /// # Errors
     /// Every variant of [`ProofFileError`] except [`Io`](ProofFileError::Io). The variant says whether the bytes are
-    /// foreign, truncated, altered or of a later format.
+    /// foreign, truncated, altered, or of an earlier or later format.
     pub fn decode(bytes: &[u8]) -> Result<Self, ProofFileError> {
         if bytes.is_empty() {
             return Err(ProofFileError::Empty);
@@ -227,7 +234,7 @@ impl ProofFile {
             return Err(ProofFileError::Checksum { actual, stated });
         }
         // After the checksum, so that a damaged claim is reported as damaged.
-        let claim = decode_claim(&claim)?;
+        let claim = ChainClaim::decode(&claim)?;
         Ok(Self { kind, claim, app_exe_commitment, app_vm_commitment, proof_system, prover, srs, proof })
     }
 
@@ -239,16 +246,17 @@ impl ProofFile {
     /// Compares the origin that the file states with the expected one. This doesn't prove that the statement is true.
     ///
     /// # Errors
-    /// [`VerifyError::Withdrawn`] before all else, when the file's guest or the expected one is of a withdrawn release.
-    /// Another [`VerifyError`] when the kind, the proof system, the guest or the virtual machine differs.
+    /// [`VerifyError::Withdrawn`] or [`VerifyError::Superseded`] before all else, when the file's guest or the expected one
+    /// is of such a release. Another [`VerifyError`] when the kind, the proof system, the guest or the virtual machine
+    /// differs.
     pub fn check_origin(
         &self,
         kind: ProofKind,
         app_exe_commitment: B256,
         app_vm_commitment: B256,
     ) -> Result<(), VerifyError> {
-        Release::refuse_withdrawn(self.app_exe_commitment)?;
-        Release::refuse_withdrawn(app_exe_commitment)?;
+        Release::check_accepted(self.app_exe_commitment)?;
+        Release::check_accepted(app_exe_commitment)?;
         if self.kind != kind {
             return Err(VerifyError::WrongKind { actual: self.kind, expected: kind });
         }
@@ -302,7 +310,8 @@ impl ProofFile {
 /// Reads the version of the layout. It must be a known one.
 fn version(rest: &mut Cursor<'_>) -> Result<u32, ProofFileError> {
     match u32::from_le_bytes(rest.array(VERSION)?) {
-        version @ (1 | 2) => Ok(version),
+        version @ (3 | 4) => Ok(version),
+        version @ (1 | 2) => Err(ProofFileError::Superseded(version)),
         version => Err(ProofFileError::UnsupportedVersion(version)),
     }
 }
@@ -352,25 +361,6 @@ fn check_text(what: &'static str, bytes: &[u8]) -> Result<(), ProofFileError> {
     } else {
         Err(ProofFileError::NotText(what))
     }
-}
-
-/// Decodes a claim: the inverse of [`ChainClaim::abi_encode`].
-fn decode_claim(bytes: &[u8; ChainClaim::ENCODED_LEN]) -> Result<ChainClaim, ProofFileError> {
-    let word = |index: usize| B256::from_slice(&bytes[32 * index..32 * (index + 1)]);
-    let number = |index: usize, name| {
-        u64::try_from(U256::from_be_bytes(word(index).0)).map_err(|_| ProofFileError::NumberTooLarge(name))
-    };
-    Ok(ChainClaim {
-        chain_id: number(0, "the chain id")?,
-        chain_spec: word(1),
-        first_parent_hash: word(2),
-        last_block_hash: word(3),
-        last_block_number: number(4, "the block number")?,
-        last_state_root: word(5),
-        last_receipts_root: word(6),
-        last_timestamp: number(7, "the timestamp")?,
-        block_count: number(8, "the block count")?,
-    })
 }
 
 #[cfg(test)]
@@ -429,9 +419,9 @@ mod tests {
     #[test]
     fn a_kind_has_one_format() {
         let starts = |file: ProofFile| file.encode().unwrap()[8..16].to_vec();
-        assert_eq!(starts(example()), [1, 0, 0, 0, 1, 0, 0, 0]);
-        assert_eq!(starts(evm_example()), [2, 0, 0, 0, 2, 0, 0, 0]);
-        for (file, other) in [(example(), 2), (evm_example(), 1)] {
+        assert_eq!(starts(example()), [3, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(starts(evm_example()), [4, 0, 0, 0, 2, 0, 0, 0]);
+        for (file, other) in [(example(), 4), (evm_example(), 3)] {
             let mut bytes = file.encode().unwrap();
             bytes[8] = other;
             let error = ProofFile::decode(&sealed(bytes)).unwrap_err();
@@ -471,12 +461,18 @@ mod tests {
                 let error = ProofFile::decode(&altered).unwrap_err();
                 match position {
                     0..8 => assert!(matches!(error, ProofFileError::Foreign), "{error}"),
-                    8..12 => assert!(matches!(error, ProofFileError::UnsupportedVersion(_)), "{error}"),
+                    8..12 => assert!(
+                        matches!(
+                            error,
+                            ProofFileError::UnsupportedVersion(_) | ProofFileError::Superseded(_)
+                        ),
+                        "{error}"
+                    ),
                     12..16 => assert!(
                         matches!(error, ProofFileError::UnknownKind(_) | ProofFileError::Checksum { .. }),
                         "{error}"
                     ),
-                    16..368 => assert!(matches!(error, ProofFileError::Checksum { .. }), "{error}"),
+                    16..400 => assert!(matches!(error, ProofFileError::Checksum { .. }), "{error}"),
                     _ => {}
                 }
             }
@@ -503,9 +499,9 @@ mod tests {
         assert!(matches!(ProofFile::read(folder.path()), Err(ProofFileError::Io { .. })));
         // A later format has no limit that is known here.
         let mut later = vec![1; MAX_FILE_BYTES + 1];
-        later[..12].copy_from_slice(b"ZENOPRF\0\x03\0\0\0");
+        later[..12].copy_from_slice(b"ZENOPRF\0\x05\0\0\0");
         std::fs::write(&path, later).unwrap();
-        assert!(matches!(ProofFile::read(&path), Err(ProofFileError::UnsupportedVersion(3))));
+        assert!(matches!(ProofFile::read(&path), Err(ProofFileError::UnsupportedVersion(5))));
         std::fs::write(&path, b"").unwrap();
         let error = ProofFile::read(&path).unwrap_err();
         assert_eq!(error.to_string(), "not a Zeno proof: the file is empty");
@@ -534,10 +530,10 @@ mod tests {
         long[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
         assert!(matches!(ProofFile::decode(&sealed(long)), Err(ProofFileError::TooLong { .. })));
         let mut name = bytes.clone();
-        name[368] = 65;
+        name[400] = 65;
         assert!(matches!(ProofFile::decode(&sealed(name)), Err(ProofFileError::TooLong { .. })));
         let mut control = bytes;
-        control[369] = 0x1b;
+        control[401] = 0x1b;
         assert!(matches!(ProofFile::decode(&sealed(control)), Err(ProofFileError::NotText(_))));
         let oversized = ProofFile { proof: vec![0; MAX_PROOF_BYTES + 1], ..example() };
         assert!(matches!(oversized.encode(), Err(ProofFileError::TooLong { .. })));
@@ -546,11 +542,45 @@ mod tests {
     #[test]
     fn refuses_numbers_that_do_not_fit() {
         let bytes = example().encode().unwrap();
-        for (word, name) in [(0, "chain id"), (4, "block number"), (7, "timestamp"), (8, "block count")] {
+        for (word, name) in [(1, "chain id"), (5, "block number"), (8, "timestamp"), (9, "block count")] {
             let mut altered = bytes.clone();
             altered[16 + 32 * word + 23] = 1;
             let error = ProofFile::decode(&sealed(altered)).unwrap_err();
             assert!(error.to_string().contains(name) && error.blames_proof(), "{error}");
+        }
+    }
+    /// The kind is the claim's first four bytes. Nothing is said about a claim of another kind.
+    #[test]
+    fn refuses_claims_of_another_kind() {
+        let bytes = example().encode().unwrap();
+        for (at, blames) in [(16, false), (19, false), (20, true), (47, true)] {
+            let mut altered = bytes.clone();
+            altered[at] ^= 1;
+            let error = ProofFile::decode(&sealed(altered)).unwrap_err();
+            assert!(matches!(error, ProofFileError::Claim(_)), "{error}");
+            assert_eq!(error.blames_proof(), blames, "{error}");
+        }
+    }
+
+    /// Releases 1 and 2 had claims of nine words.
+    #[test]
+    fn refuses_the_formats_of_earlier_releases() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old");
+        for (file, format) in [(example(), 1_u32), (evm_example(), 2)] {
+            let mut bytes = file.encode().unwrap();
+            bytes[8..12].copy_from_slice(&format.to_le_bytes());
+            // One word less.
+            bytes.drain(16..48);
+            let bytes = sealed(bytes);
+            std::fs::write(&path, &bytes).unwrap();
+            for error in [ProofFile::decode(&bytes).unwrap_err(), ProofFile::read(&path).unwrap_err()] {
+                assert!(matches!(error, ProofFileError::Superseded(stated) if stated == format), "{error}");
+                assert!(
+                    !error.blames_proof() && error.to_string().contains("prove the block again"),
+                    "{error}"
+                );
+            }
         }
     }
 }

@@ -30,8 +30,8 @@ impl ProofKind {
     /// Returns the version of the layout of files of this kind. Only the layout of an EVM proof names an SRS.
     pub(crate) fn format(self) -> u32 {
         match self {
-            Self::Stark => 1,
-            Self::Evm => 2,
+            Self::Stark => 3,
+            Self::Evm => 4,
         }
     }
 

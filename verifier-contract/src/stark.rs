@@ -13,6 +13,7 @@ use zeno_guest_evm::ChainClaim;
 use crate::{
     caught::caught,
     decode::{DecodeError, decode_stark},
+    digest::claim_digest,
     error::VerifyError,
     key::VerifyingKey,
     proof_file::ProofFile,
@@ -31,12 +32,21 @@ const REQUIRED: [usize; 3] = [VERIFIER_PVS_AIR_ID, VM_PVS_AIR_ID, CONSTRAINT_EVA
 /// [`VerifyError`] names the check that fails. No file causes a panic. As a last resort, a panic of the proof system's
 /// verifier is caught. That requires that panics unwind: with `panic = "abort"`, such a panic ends the process.
 pub fn verify_stark(file: &ProofFile, key: &VerifyingKey) -> Result<ChainClaim, VerifyError> {
+    verified_stark(file, key)?;
+    Ok(file.claim)
+}
+
+/// Same as [`verify_stark`], but returns the decoded proof. It is for provers, which prove that the STARK verifies.
+///
+/// # Errors
+/// The same as [`verify_stark`]'s.
+pub fn verified_stark(file: &ProofFile, key: &VerifyingKey) -> Result<VmStarkProof, VerifyError> {
     file.check_origin(ProofKind::Stark, key.app_exe_commitment(), key.app_vm_commitment())?;
     let proof = decode_stark(&file.proof, &key.stark)?;
     check_tables(&proof)?;
     verify_decoded(&proof, key)?;
     check_revealed(&proof.user_pvs_proof.public_values, &file.claim)?;
-    Ok(file.claim)
+    Ok(proof)
 }
 
 /// Refuses a proof that lacks a table of [`REQUIRED`].
@@ -64,7 +74,7 @@ fn verify_decoded(proof: &VmStarkProof, key: &VerifyingKey) -> Result<(), Verify
 
 /// Checks that the guest revealed the claim's digest followed by zeros, byte by byte.
 fn check_revealed(revealed: &[F], claim: &ChainClaim) -> Result<(), VerifyError> {
-    let claimed = claim.digest();
+    let claimed = claim_digest(claim)?;
     let digest_bytes = revealed.iter().take(32).map(|value| u8::try_from(value.as_canonical_u32()));
     let proven: Vec<u8> = digest_bytes.map(Result::unwrap_or_default).collect();
     let differs = |(value, byte): (&F, &u8)| value.as_canonical_u32() != u32::from(*byte);
@@ -89,6 +99,8 @@ mod tests {
         let key = VerifyingKey::decode(include_bytes!("../tests/recorded/small.key")).unwrap();
         let file = ProofFile::decode(include_bytes!("../tests/recorded/small.proof")).unwrap();
         assert_eq!(verify_stark(&file, &key).unwrap(), file.claim);
+        let proof = verified_stark(&file, &key).unwrap();
+        assert_eq!(proof.encode_to_vec().unwrap(), file.proof, "the decoded proof is the file's");
         for table in REQUIRED {
             let mut proof = decode_stark(&file.proof, &key.stark).unwrap();
             let inner = &mut proof.inner;

@@ -361,9 +361,9 @@ fn refuses_secrets_that_are_found_by_trying() {
 fn a_planted_key_is_refused() {
     let wrapper = Wrapper::new(srs());
     let committed = EvmVerifyingKey::insecure_dev().unwrap();
-    let [exe, machine] = [committed.app_exe_commitment(), committed.app_vm_commitment()];
-    let planted = EvmVerifyingKey::new(wrapper.verifying_key(), srs().s_g2(), exe, machine).unwrap();
-    let forged = wrapper.prove(&claim(), wrapper.accumulator(), [exe, machine]);
+    let [exe, vm] = [committed.app_exe_commitment(), committed.app_vm_commitment()];
+    let planted = EvmVerifyingKey::new(wrapper.verifying_key(), srs().s_g2(), exe, vm).unwrap();
+    let forged = wrapper.prove(&claim(), wrapper.accumulator(), [exe, vm]);
     let forged = ProofFile { srs: Some("hermez".to_owned()), ..forged };
     // Without a pin, a verifier that allows the key's SRS believes the forged proof.
     assert_eq!(verify(&forged, &planted).unwrap(), claim());

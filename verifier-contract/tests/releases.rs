@@ -1,5 +1,5 @@
-//! Tests of the guest's releases. The committed guest is the current release. Proofs, keys and contracts of a withdrawn
-//! release are refused with the reason, before every other check.
+//! Tests of the guest's releases. The committed guest is the current release. Proofs, keys and contracts of a withdrawn or
+//! superseded release are refused with the reason, before every other check.
 #![cfg(all(feature = "stark", feature = "evm"))]
 
 use alloy_primitives::{B256, keccak256};
@@ -18,8 +18,13 @@ const RELEASE_1: [&str; 6] = [
     "0x008c234bbc5a9d5615ab9017d7c8b6325c8bb44d99012b2102310e51ad785a1d",
 ];
 
-fn release_1() -> impl Iterator<Item = B256> {
-    RELEASE_1.iter().map(|text| text.parse().unwrap())
+/// Commitment to the program of release 2.
+const RELEASE_2: &str = "0x0013bb97257992d3ff227c9b1c7b0584c336f51c0c158e90d94eff08f23773a2";
+
+/// Programs whose proofs are refused, each with its release.
+fn ended() -> impl Iterator<Item = (u32, B256)> {
+    let ended = RELEASE_1.iter().map(|text| (1, *text)).chain([(2, RELEASE_2)]);
+    ended.map(|(release, text)| (release, text.parse().unwrap()))
 }
 
 /// Reads a real proof by the circuits of the committed guest.
@@ -38,29 +43,36 @@ fn made_by(program: B256, file: ProofFile) -> ProofFile {
     ProofFile::decode(&file.encode().unwrap()).unwrap()
 }
 
-fn is_withdrawn<T: std::fmt::Debug>(result: Result<T, VerifyError>) {
-    match result {
-        Err(error @ VerifyError::Withdrawn { release: 1, reason }) => {
-            assert!(!error.blames_proof());
-            let message = error.to_string();
+/// Checks that a result is the refusal of this release.
+fn is_refused<T: std::fmt::Debug>(number: u32, result: Result<T, VerifyError>) {
+    let error = result.unwrap_err();
+    assert!(!error.blames_proof());
+    let message = error.to_string();
+    match error {
+        VerifyError::Withdrawn { release: 1, reason } if number == 1 => {
             assert!(message.starts_with("release 1 of the EVM program is withdrawn: "), "{message}");
             assert!(reason.contains("forged") && message.ends_with(reason), "{message}");
+        }
+        VerifyError::Superseded { release: 2, reason } if number == 2 => {
+            assert!(message.starts_with("release 2 of the EVM program is superseded: "), "{message}");
+            assert!(reason.contains("prove the block again") && message.ends_with(reason), "{message}");
         }
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn the_committed_guest_is_release_2() {
+fn the_committed_guest_is_release_3() {
     let key = VerifyingKey::committed().unwrap();
     let release = Release::of(key.app_exe_commitment(), key.app_vm_commitment());
     assert_eq!(
         release,
-        Some(Release { number: 2, withdrawn: None }),
-        "config/guest/evm/2 has another program: run scripts/build-guest"
+        Some(Release { number: 3, withdrawn: None, superseded: None }),
+        "config/guest/evm/3 has another program: run scripts/build-guest"
     );
-    assert_eq!(release.unwrap().to_string(), "release 2 of the EVM program");
-    Release::refuse_withdrawn(key.app_exe_commitment()).unwrap();
+    assert_eq!(release.unwrap().to_string(), "release 3 of the EVM program");
+    assert!(release.unwrap().is_accepted());
+    Release::check_accepted(key.app_exe_commitment()).unwrap();
     assert_eq!(evm_proof().release(), release, "docs/guest.md says how the fixture is made");
 
     // The program on another virtual machine, and another program on the virtual machine.
@@ -70,29 +82,31 @@ fn the_committed_guest_is_release_2() {
 }
 
 #[test]
-fn proofs_of_release_1_are_refused() {
+fn proofs_of_ended_releases_are_refused() {
     let key = VerifyingKey::committed().unwrap();
     let evm_key = EvmVerifyingKey::insecure_dev().unwrap();
-    for program in release_1() {
+    for (number, program) in ended() {
         let evm = made_by(program, evm_proof());
-        assert_eq!(evm.release().unwrap().number, 1);
-        is_withdrawn(verify_evm(&evm, &evm_key, UnknownSrs::Allow));
+        let release = evm.release().unwrap();
+        assert_eq!((release.number, release.is_accepted()), (number, false));
+        assert_eq!((release.withdrawn.is_some(), release.superseded.is_some()), (number == 1, number == 2));
+        is_refused(number, verify_evm(&evm, &evm_key, UnknownSrs::Allow));
         // The release is checked before the SRS, the kind, the proof system and the virtual machine.
-        is_withdrawn(verify_evm(&evm, &evm_key, UnknownSrs::Refuse));
-        is_withdrawn(verify_stark(&evm, &key));
+        is_refused(number, verify_evm(&evm, &evm_key, UnknownSrs::Refuse));
+        is_refused(number, verify_stark(&evm, &key));
         let stark = made_by(program, stark_proof());
-        is_withdrawn(verify_stark(&stark, &key));
-        is_withdrawn(verify_evm(&stark, &evm_key, UnknownSrs::Allow));
+        is_refused(number, verify_stark(&stark, &key));
+        is_refused(number, verify_evm(&stark, &evm_key, UnknownSrs::Allow));
         let other =
             ProofFile { proof_system: "openvm 1.4".to_owned(), app_vm_commitment: B256::ZERO, ..stark };
-        assert_eq!(other.release().unwrap().number, 1);
-        is_withdrawn(verify_stark(&other, &key));
+        assert_eq!(other.release().unwrap().number, number);
+        is_refused(number, verify_stark(&other, &key));
     }
 }
 
 #[test]
-fn keys_of_release_1_accept_nothing() {
-    for program in release_1() {
+fn keys_of_ended_releases_accept_nothing() {
+    for (number, program) in ended() {
         let mut bytes = EvmVerifyingKey::insecure_dev().unwrap().encode();
         bytes[9..41].copy_from_slice(program.as_slice());
         let end = bytes.len() - 32;
@@ -100,12 +114,12 @@ fn keys_of_release_1_accept_nothing() {
         bytes[end..].copy_from_slice(checksum.as_slice());
         let key = EvmVerifyingKey::decode(&bytes).unwrap();
         assert_eq!(key.app_exe_commitment(), program);
-        is_withdrawn(verify_evm(&evm_proof(), &key, UnknownSrs::Allow));
+        is_refused(number, verify_evm(&evm_proof(), &key, UnknownSrs::Allow));
 
         // The same checks are made when a contract names the program.
         let file = evm_proof();
-        is_withdrawn(file.check_origin(ProofKind::Evm, program, file.app_vm_commitment));
-        is_withdrawn(Release::refuse_withdrawn(program));
+        is_refused(number, file.check_origin(ProofKind::Evm, program, file.app_vm_commitment));
+        is_refused(number, Release::check_accepted(program));
     }
 }
 
@@ -146,4 +160,9 @@ fn what_is_not_known_is_not_invalid() {
     }
     let error = ProofFile::decode(&bytes[..bytes.len() - 1]).unwrap_err();
     assert!(matches!(error, ProofFileError::Truncated { .. }) && !error.blames_proof(), "{error}");
+    for superseded in [1, 2] {
+        let older = [&bytes[..8], &[superseded], &bytes[9..]].concat();
+        let error = ProofFile::decode(&older).unwrap_err();
+        assert!(matches!(error, ProofFileError::Superseded(_)) && !error.blames_proof(), "{error}");
+    }
 }

@@ -3,7 +3,10 @@
 //! A field that is absent or `null` counts as empty. This is sound because the caller compares the header's hash and
 //! the body's roots with the expected ones: a field that is missing wrongly changes them.
 
-use crate::json::{Object, parse};
+use crate::{
+    block_access_list::BlockAccessList,
+    json::{Object, parse},
+};
 use alloy_consensus::{
     BlockBody, EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header, SignableTransaction, TxEip1559, TxEip2930,
     TxEip4844, TxEip7702, TxLegacy,
@@ -11,6 +14,7 @@ use alloy_consensus::{
 use alloy_eips::{
     eip2930::{AccessList, AccessListItem},
     eip4895::{Withdrawal, Withdrawals},
+    eip7685::EMPTY_REQUESTS_HASH,
     eip7702::{Authorization, SignedAuthorization},
 };
 use alloy_primitives::{Address, B64, B256, Bytes, Signature, TxKind, U128, U256};
@@ -47,7 +51,7 @@ const HEADER_FIELDS: [&str; 26] = [
     "slotNumber",
 ];
 /// Names of the further fields that nodes put beside a header's own.
-const OTHER_FIELDS: [&str; 11] = [
+const OTHER_FIELDS: [&str; 12] = [
     "hash",
     "size",
     "totalDifficulty",
@@ -55,6 +59,7 @@ const OTHER_FIELDS: [&str; 11] = [
     "uncles",
     "withdrawals",
     "requests",
+    "blockAccessList",
     "author",
     "coinbase",
     "sealFields",
@@ -122,8 +127,15 @@ fn header_of(object: &Object<'_>) -> Result<ReadHeader, String> {
 }
 
 /// Fills absent fields of a header that precede a present one with empty values: a header that has a fork's fields has
-/// those of all forks before.
+/// those of all forks before. The header's hash, which is compared afterwards, decides whether they were empty.
 fn fill_gaps(header: &mut Header) {
+    if header.slot_number.is_some() {
+        // No hash stands for an empty list: every block accesses accounts.
+        header.block_access_list_hash.get_or_insert_default();
+    }
+    if header.block_access_list_hash.is_some() {
+        header.requests_hash.get_or_insert(EMPTY_REQUESTS_HASH);
+    }
     if header.requests_hash.is_some() {
         header.parent_beacon_block_root.get_or_insert_default();
     }
@@ -139,6 +151,14 @@ fn fill_gaps(header: &mut Header) {
     }
 }
 
+/// A block that was read from JSON, unchecked.
+#[derive(Debug)]
+pub(crate) struct ReadBlock {
+    pub(crate) block: Block,
+    /// The block access list that the JSON has beside the block, if it can be read. Few nodes give it there.
+    pub(crate) access_list: Option<BlockAccessList>,
+}
+
 /// Reads a block with its transactions, unchecked.
 ///
 /// The header decides whether there is a list of withdrawals. The list of uncles is empty, since JSON has only their
@@ -146,7 +166,7 @@ fn fill_gaps(header: &mut Header) {
 ///
 /// # Errors
 /// A sentence that names the field, and the transaction.
-pub(crate) fn read_block(value: &RawValue, chain_id: u64) -> Result<Block, String> {
+pub(crate) fn read_block(value: &RawValue, chain_id: u64) -> Result<ReadBlock, String> {
     let object = Object::parse(value)?;
     let header = header_of(&object)?.header;
     let transactions = object
@@ -161,7 +181,9 @@ pub(crate) fn read_block(value: &RawValue, chain_id: u64) -> Result<Block, Strin
         Some(_) => Some(Withdrawals::new(object.list(&["withdrawals"], withdrawal)?)),
         None => None,
     };
-    Ok(Block { header, body: BlockBody { transactions, ommers: Vec::new(), withdrawals } })
+    let access_list = object.get(&["blockAccessList"]).and_then(|list| BlockAccessList::read(list).ok());
+    let block = Block { header, body: BlockBody { transactions, ommers: Vec::new(), withdrawals } };
+    Ok(ReadBlock { block, access_list })
 }
 
 fn withdrawal(value: &RawValue) -> Result<Withdrawal, String> {
@@ -464,7 +486,7 @@ mod tests {
 
     #[test]
     fn headers_are_read_without_optional_fields() {
-        let header = Header {
+        let prague = Header {
             parent_hash: B256::repeat_byte(1),
             base_fee_per_gas: Some(7),
             withdrawals_root: Some(EMPTY_ROOT_HASH),
@@ -474,10 +496,31 @@ mod tests {
             requests_hash: Some(B256::repeat_byte(2)),
             ..Header::default()
         };
+        let amsterdam = Header {
+            requests_hash: Some(EMPTY_REQUESTS_HASH),
+            block_access_list_hash: Some(B256::repeat_byte(3)),
+            slot_number: Some(0x1234),
+            ..prague.clone()
+        };
+        for (header, more) in [(prague, None), (amsterdam, Some("requestsHash"))] {
+            is_read_without_optional_fields(&header, more);
+        }
+        // A slot number alone is no header of any fork, and no absent field is made up but those before it.
+        let json = json!({ "parentHash": B256::ZERO, "stateRoot": B256::ZERO, "gasLimit": "0x1", "slotNumber": "0x0" });
+        let header = read_header(&raw(&json)).unwrap().header;
+        assert_eq!((header.slot_number, header.block_access_list_hash), (Some(0), Some(B256::ZERO)));
+        assert_eq!(header.requests_hash, Some(EMPTY_REQUESTS_HASH));
+        let json = json!({ "parentHash": B256::ZERO, "stateRoot": B256::ZERO, "gasLimit": "0x1" });
+        assert_eq!(read_header(&raw(&json)).unwrap().header.base_fee_per_gas, None);
+    }
+
+    /// `more` is a further field that is optional in this header.
+    fn is_read_without_optional_fields(header: &Header, more: Option<&str>) {
+        let header = header.clone();
         let mut json = serde_json::to_value(&header).unwrap();
         json["hash"] = json!(header.hash_slow());
         assert_eq!(read_header(&raw(&json)).unwrap().header, header);
-        for field in [
+        let fields = [
             "sha3Uncles",
             "miner",
             "difficulty",
@@ -491,7 +534,8 @@ mod tests {
             "blobGasUsed",
             "excessBlobGas",
             "parentBeaconBlockRoot",
-        ] {
+        ];
+        for field in fields.into_iter().chain(more) {
             let mut altered = json.clone();
             altered[field] = Value::Null;
             assert_eq!(read_header(&raw(&altered)).unwrap().header, header, "{field}");
@@ -515,8 +559,21 @@ mod tests {
             for (header, expected) in [(&header, Some(Withdrawals::default())), (&paris, None)] {
                 let mut json = serde_json::to_value(header).unwrap();
                 json["withdrawals"] = list.clone();
-                assert_eq!(read_block(&raw(&json), 1).unwrap().body.withdrawals, expected);
+                assert_eq!(read_block(&raw(&json), 1).unwrap().block.body.withdrawals, expected);
             }
+        }
+    }
+    /// The list beside a block is a hint, so one that can't be read is none.
+    #[test]
+    fn a_block_may_come_with_its_access_list() {
+        let header = Header { slot_number: Some(1), ..Header::default() };
+        for (list, is_read) in
+            [(json!("0xc0"), true), (json!([]), true), (json!("0x"), false), (json!(7), false)]
+        {
+            let mut json = serde_json::to_value(&header).unwrap();
+            json["blockAccessList"] = list.clone();
+            assert_eq!(read_block(&raw(&json), 1).unwrap().access_list.is_some(), is_read, "{list}");
+            assert!(read_header(&raw(&json)).unwrap().unknown.is_empty());
         }
     }
 }

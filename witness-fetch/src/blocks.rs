@@ -1,7 +1,7 @@
 //! A node's chain id, headers and blocks. Headers and blocks are checked by their hash.
 
 use crate::{
-    block_json::{ReadHeader, read_block, read_header},
+    block_json::{ReadBlock, ReadHeader, read_block, read_header},
     error::FetchError,
     json::parse,
     rpc::{Effort, Rpc},
@@ -81,21 +81,23 @@ pub(crate) async fn canonical_header(rpc: &Rpc, number: u64) -> Option<SealedHea
     }
 }
 
-/// Fetches the block with this hash, and checks its body against its header; `None` if the node lacks it.
-/// Transactions that leave out their chain id have `chain_id`.
-pub(crate) async fn block(rpc: &Rpc, hash: B256, chain_id: u64) -> Result<Option<Block>, FetchError> {
+/// Fetches the block with this hash, and checks its body against its header; `None` if the node lacks it. The access list
+/// beside it is not checked. Transactions that leave out their chain id have `chain_id`.
+pub(crate) async fn block(rpc: &Rpc, hash: B256, chain_id: u64) -> Result<Option<ReadBlock>, FetchError> {
     let read = |value: &RawValue| read_block(value, chain_id);
     let answer = rpc.ask_optional(BY_HASH, &json!([hash, true]), Effort::Needed, read).await;
     let outcome = match answer {
         Ok(None) => return Ok(None),
-        Ok(Some(block)) => check_block(BY_HASH, hash, block),
+        Ok(Some(ReadBlock { block, access_list })) => {
+            check_block(BY_HASH, hash, block).map(|block| ReadBlock { block, access_list })
+        }
         Err(error) => Err(error.into()),
     };
     match outcome {
         Ok(block) => Ok(Some(block)),
         // The JSON of some clients lacks fields of new transaction types; the block's RLP lacks nothing.
         Err(error) => match raw_block(rpc, hash).await {
-            Ok(Some(block)) => Ok(Some(block)),
+            Ok(Some(block)) => Ok(Some(ReadBlock { block, access_list: None })),
             Ok(None) => Err(error),
             Err(raw) => {
                 debug!(error = %raw, "the block's RLP is no better");

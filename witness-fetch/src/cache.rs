@@ -1,6 +1,7 @@
 //! Fetched inputs on disk, by chain and block hash.
 
-use alloy_primitives::{B256, Bytes, keccak256};
+use crate::blocks::SealedHeader;
+use alloy_primitives::{Bytes, keccak256};
 use atomic_write_file::AtomicWriteFile;
 use std::{
     fs, io,
@@ -22,14 +23,16 @@ impl Cache {
         Self(dir)
     }
 
-    fn path(&self, spec: &ChainSpec, block: B256) -> PathBuf {
-        // The chain's rules are part of an input, so their hash is part of the path.
-        self.0.join(format!("{}-{:x}", spec.chain_id, spec.hash())).join(format!("{block:x}.zeno"))
+    /// Path of a block's input. The rules that had begun at the block's time are part of it, by their digest. A fork that
+    /// is scheduled later changes no path.
+    fn path(&self, spec: &ChainSpec, block: &SealedHeader) -> PathBuf {
+        let digest = spec.digest_at(block.header.timestamp);
+        self.0.join(format!("{}-{digest:x}", spec.chain_id)).join(format!("{:x}.zeno", block.hash))
     }
 
     /// Loads the input of a block, if it is in the cache and still validates. A damaged one remains until a new one
     /// replaces it.
-    pub(crate) fn load(&self, spec: &ChainSpec, block: B256) -> Option<StatelessInput> {
+    pub(crate) fn load(&self, spec: &ChainSpec, block: &SealedHeader) -> Option<StatelessInput> {
         let path = self.path(spec, block);
         let bytes = match read(&path) {
             Ok(bytes) => Bytes::from(bytes),
@@ -49,7 +52,7 @@ impl Cache {
     }
 
     /// Stores an input, atomically. A failure is only logged.
-    pub(crate) fn store(&self, spec: &ChainSpec, block: B256, input: &StatelessInput) {
+    pub(crate) fn store(&self, spec: &ChainSpec, block: &SealedHeader, input: &StatelessInput) {
         let path = self.path(spec, block);
         if let Err(error) = write(&path, &input.encode()) {
             warn!(path = %path.display(), %error, "the input can't be cached");
@@ -57,15 +60,21 @@ impl Cache {
     }
 }
 
-/// Decodes a cached input, and checks that it is valid and belongs to the block.
-fn check(bytes: &Bytes, spec: &ChainSpec, block: B256) -> Result<StatelessInput, String> {
-    let input = StatelessInput::decode(bytes).map_err(|error| error.to_string())?;
-    if input.chain != spec.encode() {
+/// Decodes a cached input, and checks that it is valid and belongs to the block. It gets the given rules in the place of
+/// those that it was stored with, which may know less of later forks.
+fn check(bytes: &Bytes, spec: &ChainSpec, block: &SealedHeader) -> Result<StatelessInput, String> {
+    let mut input = StatelessInput::decode(bytes).map_err(|error| error.to_string())?;
+    let timestamp = block.header.timestamp;
+    let stored = ChainSpec::decode(&input.chain).map_err(|error| error.to_string())?;
+    if stored.until(timestamp) != spec.until(timestamp) {
         return Err("it is for a chain with other rules".into());
     }
-    let header = decode_block(&input.block).map_err(|error| error.to_string())?.header;
+    input.chain = spec.encode().into();
+    // Runs of blocks are put together from the inputs of their blocks, and not cached.
+    let [rlp] = &input.blocks[..] else { return Err(format!("it is for {} blocks", input.blocks.len())) };
+    let header = decode_block(rlp).map_err(|error| error.to_string())?.header;
     let hash = keccak256(alloy_rlp::encode(header));
-    if hash != block {
+    if hash != block.hash {
         return Err(format!("it is for block {hash}"));
     }
     // This is cheaper than a fetch, and every input that is returned was validated.
@@ -88,7 +97,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a file atomically. An existing file that is not a regular one stays.
+/// Writes a file atomically. An existing file that is not a regular one stays. `zeno-verifier` has the same for the
+/// crates above it, of which this is none.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut folder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -105,17 +115,47 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_consensus::Header;
     use alloy_primitives::hex;
+    use zeno_guest_evm::chain::Fork;
 
     fn input() -> StatelessInput {
         let (chain, block) = (ChainSpec::mainnet().encode().into(), Bytes::from_static(&hex!("c0")));
         StatelessInput {
             chain,
-            block,
+            blocks: vec![block],
             witness: Default::default(),
             public_keys: Vec::new(),
             destinations: Vec::new(),
         }
+    }
+
+    fn sealed(timestamp: u64) -> SealedHeader {
+        let header = Header { timestamp, ..Header::default() };
+        SealedHeader { hash: header.hash_slow(), header }
+    }
+
+    /// A fork has other rules from its time on, and none before.
+    #[test]
+    fn a_fork_keeps_the_paths_of_earlier_blocks() {
+        let cache = Cache::new(PathBuf::from("cache"));
+        let later = ChainSpec::sepolia();
+        let amsterdam = later.activation(Fork::Amsterdam).unwrap();
+        let mut earlier = later.clone();
+        earlier.forks.pop();
+        let same = |timestamp| {
+            let block = sealed(timestamp);
+            cache.path(&earlier, &block) == cache.path(&later, &block)
+        };
+        assert!(same(amsterdam - 1) && !same(amsterdam));
+    }
+
+    /// A run of blocks is not the input of its first one.
+    #[test]
+    fn a_run_is_no_cached_block() {
+        let run = StatelessInput { blocks: vec![input().blocks[0].clone(); 2], ..input() };
+        let error = check(&run.encode().into(), &ChainSpec::mainnet(), &sealed(1_700_000_000)).unwrap_err();
+        assert!(error.contains("2 blocks"), "{error}");
     }
 
     /// A symbolic link or a folder in place of an input stays there, and reading it doesn't hang.
@@ -123,7 +163,8 @@ mod tests {
     fn irregular_files_are_left_alone() {
         let folder = std::env::temp_dir().join(format!("zeno-cache-test-{}", std::process::id()));
         let cache = Cache::new(folder.clone());
-        let (spec, block) = (ChainSpec::mainnet(), B256::repeat_byte(1));
+        let spec = ChainSpec::mainnet();
+        let block = &sealed(1_700_000_000);
         let path = cache.path(&spec, block);
         let elsewhere = folder.join("elsewhere");
         fs::create_dir_all(path.parent().unwrap()).unwrap();

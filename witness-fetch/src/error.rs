@@ -2,12 +2,12 @@
 
 use crate::{
     rpc::error::{EndpointError, RpcError},
-    selector::BlockSelector,
+    selector::{BlockRun, BlockSelector},
     supported::{NotSupported, enumerate},
 };
 use alloy_primitives::{Address, B256, U256};
 use std::fmt;
-use zeno_guest_evm::{ValidationError, state::StateError};
+use zeno_guest_evm::{MEMORY, ValidationError, state::StateError};
 
 /// Reason why there is no input for a block.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +183,39 @@ pub enum FetchError {
         /// Chain whose rules these are.
         rules: JudgedBy,
     },
+
+    // Run of blocks.
+    /// A block of a run can't be fetched.
+    #[error("block {number} of the run: {error}")]
+    InRun {
+        /// Number of the block.
+        number: u64,
+        /// The block's error.
+        error: Box<FetchError>,
+    },
+    /// The input of a run is too large for the guest.
+    #[error(
+        "the input of the blocks {run} is too large to be proven: those up to {number} take about {} MiB of memory in the guest, \
+         which has {} MiB; {}", needed.div_ceil(1 << 20), MEMORY >> 20, Shorter(*run, *number)
+    )]
+    RunTooLarge {
+        /// The run.
+        run: BlockRun,
+        /// Number of the first block for which there is no room.
+        number: u64,
+        /// Memory for the blocks up to that one, in bytes.
+        needed: u64,
+    },
+    /// Valid blocks, each the child of the one before it, are not valid as a run.
+    #[error(
+        "the blocks {run} are valid one by one, and not as a run ({reason}): this is a defect, please report it"
+    )]
+    BrokenRun {
+        /// The run.
+        run: BlockRun,
+        /// The contradiction.
+        reason: String,
+    },
     /// A task of the program ended early.
     #[error("the local execution of the block was interrupted")]
     Interrupted,
@@ -192,6 +225,28 @@ impl FetchError {
     /// The error of a block that the node lacks.
     pub(crate) fn no_block(hash: B256) -> Self {
         Self::NoBlock(BlockSelector::Hash(hash))
+    }
+
+    /// The error of a block itself, also if it is one of a run.
+    pub fn of_block(&self) -> &Self {
+        match self {
+            Self::InRun { error, .. } => error.of_block(),
+            error => error,
+        }
+    }
+}
+
+/// Advice on a run that is too large, and that has no room for the block with this number.
+struct Shorter(BlockRun, u64);
+
+impl fmt::Display for Shorter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(run, number) = *self;
+        match number - run.first() {
+            0 => f.write_str("it can only be validated for itself"),
+            1 => write!(f, "prove block {} for itself", run.first()),
+            _ => write!(f, "choose shorter runs, such as {}..{}", run.first(), number - 1),
+        }
     }
 }
 

@@ -63,3 +63,56 @@ fn read(value: &RawValue) -> Result<Witness, String> {
     })?;
     Ok(Witness { headers, codes: byte_strings("codes")?, state: byte_strings("state")? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::Header;
+    use serde_json::Value;
+
+    fn read(json: &Value) -> Witness {
+        super::read(&serde_json::value::to_raw_value(json).unwrap()).unwrap()
+    }
+
+    /// The draft of a standard (execution-apis 847): lists of byte strings, of which that of keys may be absent. Headers are
+    /// in ascending order and end with the parent.
+    #[test]
+    fn the_standards_shape_is_read() {
+        let headers =
+            [7, 8, 9].map(|number| Bytes::from(alloy_rlp::encode(Header { number, ..Header::default() })));
+        let [state, codes] = [["0xc0", "0xf801"], ["0x00", "0x6001"]];
+        let bytes = |list: [&str; 2]| list.map(|item| item.parse::<Bytes>().unwrap()).to_vec();
+        let expected = Witness { headers: headers.to_vec(), codes: bytes(codes), state: bytes(state) };
+        let whole = json!({ "state": state, "codes": codes, "headers": headers, "keys": ["0x01"] });
+        assert_eq!(read(&whole), expected);
+        for keys in [None, Some(Value::Null), Some(json!([])), Some(json!({}))] {
+            let mut altered = whole.clone();
+            match keys {
+                Some(keys) => altered["keys"] = keys,
+                None => drop(altered.as_object_mut().unwrap().remove("keys")),
+            }
+            assert_eq!(read(&altered), expected);
+        }
+    }
+
+    /// Clients differ from it in all of its parts.
+    #[test]
+    fn other_shapes_are_read() {
+        let header = Header { number: 9, ..Header::default() };
+        let rlp = Bytes::from(alloy_rlp::encode(&header));
+        for headers in [json!([rlp]), json!([header]), json!([null, rlp])] {
+            assert_eq!(read(&json!({ "headers": headers })).headers, std::slice::from_ref(&rlp));
+        }
+        for empty in [Value::Null, json!([]), json!({})] {
+            let witness = read(&json!({ "state": empty, "codes": empty }));
+            assert_eq!(witness, Witness::default());
+        }
+        for list in
+            [json!(["0x01", "0x02"]), json!({ "a": "0x01", "b": "0x02" }), json!(["0x01", null, "0x02"])]
+        {
+            let witness = read(&json!({ "state": list, "codes": list, "headers": null }));
+            assert_eq!(witness.state, [Bytes::from_static(&[1]), Bytes::from_static(&[2])]);
+            assert_eq!(witness.codes, witness.state);
+        }
+    }
+}

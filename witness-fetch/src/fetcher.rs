@@ -5,24 +5,28 @@ use crate::{
     blocks::{self, SealedHeader},
     cache::Cache,
     error::FetchError,
-    execution_witness, lazy_execution,
+    execution_witness,
+    joined::Joined,
+    lazy_execution,
     options::{FetchOptions, Method},
     progress::{Event, Progress},
     rpc::{Rpc, error::Problem},
-    selector::BlockSelector,
+    selector::{BlockRun, BlockSelector},
     state_proofs::StateProofs,
     supported::{NotSupported, check_supported, may_be_of_later_fork},
     target::Target,
 };
 use std::sync::Arc;
 use tracing::warn;
-use zeno_guest_evm::{ChainClaim, ChainSpec, StatelessInput, ValidationError, Witness, state::StateError};
+use zeno_guest_evm::{
+    ChainClaim, ChainSpec, StatelessInput, ValidationError, Witness, chain::Chain, state::StateError,
+};
 
 /// Fetches blocks from one node.
 #[derive(Debug)]
 pub struct Fetcher {
     proofs: Arc<StateProofs>,
-    chain: Option<ChainSpec>,
+    chain: Option<Chain>,
     method: Method,
     cache: Option<Cache>,
     refresh: bool,
@@ -58,47 +62,89 @@ impl Fetcher {
         selector: &BlockSelector,
         progress: Progress,
     ) -> Result<StatelessInput, FetchError> {
-        let rpc = self.proofs.rpc();
         progress(Event::Resolving(*selector));
-        let spec = self.spec(blocks::chain_id(rpc).await?)?;
-        let sealed = blocks::resolve(rpc, *selector).await?.ok_or(FetchError::NoBlock(*selector))?;
+        let chain = self.chain(blocks::chain_id(self.proofs.rpc()).await?)?;
+        Ok(self.fetch_of_chain(&chain, *selector, progress).await?.1)
+    }
+
+    /// Fetches consecutive blocks and their witnesses, one after the other, and puts them together to one input. It
+    /// validates, and its witness is minimal. Each block has its own place in the cache, so that an interrupted run is
+    /// not begun anew.
+    ///
+    /// Has to be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// - [`FetchError::InRun`] with the number of a block, and the error that [`fetch`](Self::fetch) has for it.
+    /// - [`FetchError::Reorg`] if a block is not the child of the one before it.
+    /// - [`FetchError::RunTooLarge`] as soon as the blocks so far take more memory than the guest has.
+    pub async fn fetch_run(&self, run: BlockRun, progress: Progress) -> Result<StatelessInput, FetchError> {
+        progress(Event::Resolving(BlockSelector::Number(run.first())));
+        let chain = self.chain(blocks::chain_id(self.proofs.rpc()).await?)?;
+        let mut joined = Joined::new(run, progress.clone());
+        let mut before: Option<SealedHeader> = None;
+        for number in run.first()..=run.last() {
+            progress(Event::NextOfRun { position: number - run.first() + 1, count: run.count() });
+            let (sealed, input) = self
+                .fetch_of_chain(&chain, BlockSelector::Number(number), progress.clone())
+                .await
+                .map_err(|error| FetchError::InRun { number, error: Box::new(error) })?;
+            if let Some(before) = before
+                && sealed.header.parent_hash != before.hash
+            {
+                let (number, now) = (before.header.number, Some(sealed.header.parent_hash));
+                return Err(FetchError::Reorg { number, before: before.hash, now });
+            }
+            before = Some(sealed);
+            joined.add(input).await?;
+        }
+        joined.finish().await
+    }
+
+    /// Fetches a block of a chain with these rules. Returns the input with the block's header.
+    async fn fetch_of_chain(
+        &self,
+        chain: &Chain,
+        selector: BlockSelector,
+        progress: Progress,
+    ) -> Result<(SealedHeader, StatelessInput), FetchError> {
+        let rpc = self.proofs.rpc();
+        let sealed = blocks::resolve(rpc, selector).await?.ok_or(FetchError::NoBlock(selector))?;
         progress(Event::Block { number: sealed.header.number, hash: sealed.hash });
         // First of all: a later fork may have changed any rule, and the bodies of old blocks have another format.
-        check_supported(&spec, &sealed.header)
+        check_supported(chain, &sealed.header)
             .map_err(|reason| FetchError::NotSupported { block: sealed.hash, reason })?;
         if let Some(cache) = self.cache.as_ref().filter(|_| !self.refresh)
-            && let Some(input) = cache.load(&spec, sealed.hash)
+            && let Some(input) = cache.load(&chain.spec, &sealed)
         {
             progress(Event::Cached);
-            return Ok(input);
+            return Ok((sealed, input));
         }
-        let hash = sealed.hash;
-        let (input, claim) = match self.fetch_resolved(spec.clone(), sealed.clone(), progress).await {
+        let (input, claim) = match self.fetch_resolved(chain.spec.clone(), sealed.clone(), progress).await {
             Err(FetchError::Invalid { block, error, .. })
-                if may_be_of_later_fork(&spec, &sealed.header, &error) =>
+                if may_be_of_later_fork(chain, &sealed.header, &error) =>
             {
                 let reason = NotSupported::BlobParameters(error.to_string());
                 return Err(FetchError::NotSupported { block, reason });
             }
             // An invalid block stays invalid; every other error may come from a reorganisation.
             Err(error) if !matches!(error, FetchError::Invalid { .. } | FetchError::Reorg { .. }) => {
-                return Err(self.reorg_or(error, *selector, &sealed).await);
+                return Err(self.reorg_or(error, selector, &sealed).await);
             }
             outcome => outcome?,
         };
-        debug_assert_eq!(claim.last_block_hash, hash);
+        debug_assert_eq!(claim.last_block_hash, sealed.hash);
         if let Some(cache) = &self.cache {
-            cache.store(&spec, hash, &input);
+            cache.store(&chain.spec, &sealed, &input);
         }
-        Ok(input)
+        Ok((sealed, input))
     }
 
-    /// Rules of the node's chain: the given ones, or the built-in ones.
-    fn spec(&self, chain_id: u64) -> Result<ChainSpec, FetchError> {
+    /// Rules of the node's chain and their end: the given ones, or the built-in ones.
+    fn chain(&self, chain_id: u64) -> Result<Chain, FetchError> {
         match &self.chain {
-            Some(spec) if spec.chain_id == chain_id => Ok(spec.clone()),
-            Some(spec) => Err(FetchError::ChainMismatch { node: chain_id, configured: spec.chain_id }),
-            None => ChainSpec::by_chain_id(chain_id).ok_or(FetchError::UnknownChain(chain_id)),
+            Some(chain) if chain.spec.chain_id == chain_id => Ok(chain.clone()),
+            Some(chain) => Err(FetchError::ChainMismatch { node: chain_id, configured: chain.spec.chain_id }),
+            None => Chain::by_chain_id(chain_id).ok_or(FetchError::UnknownChain(chain_id)),
         }
     }
 

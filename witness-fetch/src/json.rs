@@ -134,16 +134,21 @@ impl<'a> Object<'a> {
         item: impl Fn(&'a RawValue) -> Result<T, String>,
     ) -> Result<Vec<T>, String> {
         let Some(value) = self.get(names) else { return Ok(Vec::new()) };
-        let List(items) =
-            serde_json::from_str(value.get()).map_err(|error| format!("field `{}`: {error}", names[0]))?;
-        items
-            .into_iter()
-            .enumerate()
-            .map(|(index, value)| {
-                item(value).map_err(|error| format!("item {index} of field `{}`: {error}", names[0]))
-            })
-            .collect()
+        items(value, item).map_err(|error| format!("field `{}`: {error}", names[0]))
     }
+}
+
+/// The items of a list that are not `null`, each read by `item`.
+///
+/// # Errors
+/// A sentence that names the item's position.
+pub(crate) fn items<'a, T>(
+    value: &'a RawValue,
+    item: impl Fn(&'a RawValue) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    let List(items) = serde_json::from_str(value.get()).map_err(|error| error.to_string())?;
+    let items = items.into_iter().enumerate();
+    items.map(|(index, value)| item(value).map_err(|error| format!("item {index}: {error}"))).collect()
 }
 
 fn missing(name: &str) -> String {

@@ -22,7 +22,7 @@ use revm::{
 use std::sync::Arc;
 use tokio::{runtime::Handle, task};
 use zeno_guest_evm::{
-    ChainClaim, State, StatelessInput, ValidationError, Witness, execute, minimize,
+    AccessList, ChainClaim, State, StatelessInput, ValidationError, Witness, execute, minimize,
     state::{StateError, WitnessState},
     trie::{Preimages, TrieError},
 };
@@ -36,10 +36,10 @@ pub(crate) async fn complete(
     target: Arc<Target>,
     mut witness: Witness,
 ) -> Result<(StatelessInput, ChainClaim), FetchError> {
-    prefetch(&proofs, &target, &mut witness).await;
+    let mut siblings = RemovalSiblings::default();
+    prefetch(&proofs, &target, &mut witness, &mut siblings).await;
     target.report(Event::Executing { transactions: target.block.body.transactions.len() });
     let (found, removed) = execute_lazily(&proofs, &target, witness).await?;
-    let mut siblings = RemovalSiblings::default();
     siblings.prefetch(&proofs, &target, removed).await;
     validate_completing(&proofs, &target, found, &mut siblings).await
 }
@@ -261,6 +261,14 @@ impl State for LazyState {
     fn storage_only(&self) -> &[Address] {
         self.state.storage_only()
     }
+
+    fn record_accesses(&mut self, index: u32) {
+        self.state.record_accesses(index);
+    }
+
+    fn take_access_list(&mut self) -> AccessList {
+        self.state.take_access_list()
+    }
 }
 
 impl Database for LazyState {
@@ -292,7 +300,8 @@ impl Database for LazyState {
 impl DatabaseCommit for LazyState {
     fn commit(&mut self, changes: AddressMap<Account>) {
         for (address, change) in changes.iter().filter(|(_, change)| change.is_touched()) {
-            if change.is_selfdestructed() || change.info.is_empty() {
+            let was_there = !change.is_loaded_as_not_existing();
+            if was_there && (change.is_selfdestructed() || change.info.is_empty()) {
                 self.removed.entry(*address).or_default();
             }
             for (slot, value) in change.storage.iter().filter(|(_, value)| value.is_changed()) {

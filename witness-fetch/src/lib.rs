@@ -8,17 +8,21 @@
 //!   Every answer is checked against the parent's state root before it is kept.
 //!
 //! Every request names the block by its hash, so that a reorganisation between two requests can't mix two chains.
+//!
+//! [`Fetcher::fetch_run`] does so for consecutive blocks, and puts them together to one input.
 
 // Errors name everything that they are about. Each one ends a fetch of seconds, so their size costs nothing.
 #![allow(clippy::result_large_err)]
 
 mod ancestors;
+mod block_access_list;
 mod block_json;
 mod blocks;
 mod cache;
 mod error;
 mod execution_witness;
 mod fetcher;
+mod joined;
 mod json;
 mod lazy_execution;
 mod options;
@@ -41,5 +45,5 @@ pub use rpc::{
     error::{EndpointError, Problem, RpcError},
     options::RpcOptions,
 };
-pub use selector::{BlockSelector, SelectorError};
+pub use selector::{BlockRun, BlockSelector, BlocksSelector, SelectorError};
 pub use supported::{NotSupported, check_supported, may_be_of_later_fork};

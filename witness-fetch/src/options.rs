@@ -2,7 +2,7 @@
 
 use crate::rpc::options::RpcOptions;
 use std::path::PathBuf;
-use zeno_guest_evm::ChainSpec;
+use zeno_guest_evm::chain::Chain;
 
 /// Way to the state witness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub enum Method {
 pub struct FetchOptions {
     /// Access to the node.
     pub rpc: RpcOptions,
-    /// Rules of the chain, if they are not built in.
-    pub chain: Option<ChainSpec>,
+    /// Rules of the chain and their end, if they are not built in.
+    pub chain: Option<Chain>,
     /// Way to the state witness.
     pub method: Method,
     /// Folder for the fetched inputs; `None` keeps none.

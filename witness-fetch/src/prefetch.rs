@@ -1,46 +1,73 @@
 //! Fetches the state that a block is likely to read, all at once, before it is executed.
 //!
-//! The block itself names some of it. `eth_createAccessList` names nearly all of the rest, if the node has it.
+//! The block itself names some of it. From Amsterdam on, a block has an access list (EIP-7928), which names all of it: if
+//! the node gives the list, and its hash is the header's, nothing is left to be fetched during the execution. Before, or
+//! without it, `eth_createAccessList` names nearly all of the rest, if the node has it. Everything is a hint.
 
 use crate::{
+    block_access_list::BlockAccessList,
     block_json::access_list,
     error::FetchError,
     json::Object,
     progress::Event,
+    removal_siblings::RemovalSiblings,
     rpc::{Effort, error::Problem},
     state_proofs::{StateProofs, Touched},
     target::Target,
 };
 use alloy_consensus::Transaction as _;
-use alloy_eips::{
-    eip2930::AccessList, eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS,
-    eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+use alloy_eips::{eip2930::AccessList, eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+    stream::FuturesUnordered,
 };
-use alloy_primitives::{Address, U256};
-use futures_util::future::join_all;
 use serde_json::{json, value::RawValue};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use tracing::debug;
 use zeno_guest_evm::{Transaction, Witness};
 
 const CREATE_ACCESS_LIST: &str = "eth_createAccessList";
-/// Limit on the accounts and slots that are fetched on the node's hint. Further ones are fetched when they are read.
+/// Methods that take a block's hash and give its access list, in JSON or RLP: the standard one, Reth's own, and the standard
+/// one for RLP.
+const BLOCK_ACCESS_LIST: [&str; 3] =
+    ["eth_getBlockAccessList", "eth_getBlockAccessListByBlockHash", "debug_getRawBlockAccessList"];
+/// Limit on the accounts and slots that are fetched on the node's hint. Further ones are fetched when they are read. A
+/// block's own access list has no limit but that on its length.
 const MAX_HINTS: usize = 20_000;
 
-/// Adds the state that the block is likely to read to `witness`. A request that fails is only logged: its part is not
-/// needed, or is fetched again when it is read.
-pub(crate) async fn prefetch(proofs: &StateProofs, target: &Target, witness: &mut Witness) {
+/// Adds the state that the block is likely to read to `witness`, and what removals are likely to need to `siblings`. A
+/// request that fails is only logged: its part is not needed, or is fetched again when it is read.
+pub(crate) async fn prefetch(
+    proofs: &StateProofs,
+    target: &Target,
+    witness: &mut Witness,
+    siblings: &mut RemovalSiblings,
+) {
     let mut touched = named_by_block(target);
-    let hints = named_by_node(proofs, target).await.into_iter().flat_map(|(address, slots)| {
+    let Named { hints, removed, is_complete } = named_by_node(proofs, target).await;
+    let hints = hints.into_iter().flat_map(|(address, slots)| {
         [(address, None)].into_iter().chain(slots.into_iter().map(move |slot| (address, Some(slot))))
     });
-    for (address, slot) in hints.take(MAX_HINTS) {
+    for (address, slot) in hints.take(if is_complete { usize::MAX } else { MAX_HINTS }) {
         touched.entry(address).or_default().extend(slot);
     }
     target.report(Event::Prefetching {
         accounts: touched.len(),
         slots: touched.values().map(BTreeSet::len).sum(),
     });
+    let state = fetch_state(proofs, target, touched, witness);
+    // What a hint says of removals is not worth a request.
+    if is_complete && !removed.is_empty() {
+        join(state, siblings.prefetch(proofs, target, removed)).await;
+    } else {
+        state.await;
+    }
+}
+
+/// Fetches accounts with their codes, and slots, concurrently, within the limit on the whole state.
+async fn fetch_state(proofs: &StateProofs, target: &Target, touched: Touched, witness: &mut Witness) {
     let requests = touched.into_iter().map(async |(address, slots)| {
         let slots = slots.into_iter().collect::<Vec<_>>();
         let proof = proofs.account(&target.parent, address, &slots, Effort::Hint).await?;
@@ -54,14 +81,26 @@ pub(crate) async fn prefetch(proofs: &StateProofs, target: &Target, witness: &mu
         };
         Ok((proof, code))
     });
-    for answer in join_all(requests).await {
-        match answer {
-            Ok((proof, code)) => {
-                witness.state.extend(proof.account_nodes);
-                witness.state.extend(proof.storage_nodes);
-                witness.codes.extend(code);
+    let mut answers = requests.collect::<FuturesUnordered<_>>();
+    // Proofs share the nodes near the root.
+    let mut seen = HashSet::<Bytes>::new();
+    let mut size = 0;
+    while let Some(answer) = answers.next().await {
+        let (proof, code) = match answer {
+            Ok(answer) => answer,
+            Err::<_, FetchError>(error) => {
+                debug!(%error, "prefetch failed");
+                continue;
             }
-            Err::<_, FetchError>(error) => debug!(%error, "prefetch failed"),
+        };
+        let nodes = proof.account_nodes.into_iter().chain(proof.storage_nodes);
+        let new = nodes.filter(|node| seen.insert(node.clone())).collect::<Vec<_>>();
+        size += new.iter().chain(&code).map(|item| item.len()).sum::<usize>();
+        witness.state.extend(new);
+        witness.codes.extend(code);
+        if size > proofs.rpc().max_answer() {
+            debug!(size, "the prefetched state is too large");
+            break;
         }
     }
 }
@@ -71,19 +110,16 @@ pub(crate) async fn prefetch(proofs: &StateProofs, target: &Target, witness: &mu
 fn named_by_block(target: &Target) -> Touched {
     let mut touched = Touched::new();
     let body = &target.block.body;
-    let system = [
-        BEACON_ROOTS_ADDRESS,
-        HISTORY_STORAGE_ADDRESS,
-        WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
-        CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
-        target.block.header.beneficiary,
-    ];
+    let header = &target.block.header;
+    let rules = target.spec.fork_at(header.timestamp).rules();
+    let system = [BEACON_ROOTS_ADDRESS, HISTORY_STORAGE_ADDRESS, header.beneficiary];
+    let system = system.into_iter().chain(rules.requests.iter().map(|contract| contract.address()));
     let withdrawals = body.withdrawals.iter().flatten().map(|withdrawal| withdrawal.address);
     let recipients = body.transactions.iter().filter_map(|transaction| transaction.to());
     let delegates = body.transactions.iter().flat_map(|transaction| {
         transaction.authorization_list().unwrap_or_default().iter().map(|authorization| authorization.address)
     });
-    let addresses = system.into_iter().chain(target.senders.iter().copied());
+    let addresses = system.chain(target.senders.iter().copied());
     for address in addresses.chain(withdrawals).chain(recipients).chain(delegates) {
         touched.entry(address).or_default();
     }
@@ -93,8 +129,64 @@ fn named_by_block(target: &Target) -> Touched {
     touched
 }
 
+/// Accounts and slots that the node names.
+#[derive(Debug, Default)]
+struct Named {
+    hints: Touched,
+    /// Accounts that the block may remove, and slots that it may set to zero.
+    removed: Touched,
+    /// Tells whether `hints` has all that the block accesses.
+    is_complete: bool,
+}
+
+/// Asks the node for what the block accesses: by its access list, or else by the transactions alone.
+async fn named_by_node(proofs: &StateProofs, target: &Target) -> Named {
+    let list = match target.block.header.block_access_list_hash {
+        Some(hash) => block_access_list(proofs, target, hash).await,
+        None => None,
+    };
+    let mut named = Named::default();
+    if let Some((list, is_complete)) = list {
+        named.is_complete = is_complete;
+        for (address, slots) in list.accessed() {
+            named.hints.entry(address).or_default().extend(slots);
+        }
+        for (address, slots) in list.removed() {
+            named.removed.entry(address).or_default().extend(slots);
+        }
+    }
+    if !named.is_complete {
+        for (address, slots) in named_by_transactions(proofs, target).await {
+            named.hints.entry(address).or_default().extend(slots);
+        }
+    }
+    named
+}
+
+/// Asks for the block's access list, which has this hash, until a node's list has it; `true` tells that this one does. Of
+/// other lists, the first is returned.
+async fn block_access_list(
+    proofs: &StateProofs,
+    target: &Target,
+    hash: B256,
+) -> Option<(BlockAccessList, bool)> {
+    let mut other = match target.access_list.clone() {
+        Some(given) if given.hash == hash => return Some((given, true)),
+        given => given,
+    };
+    for method in BLOCK_ACCESS_LIST {
+        let params = json!([target.sealed.hash]);
+        match proofs.rpc().ask_optional(method, &params, Effort::Hint, BlockAccessList::read).await {
+            Ok(Some(list)) if list.hash == hash => return Some((list, true)),
+            Ok(list) => other = other.or(list),
+            Err(error) => debug!(%error, "no access list of the block"),
+        }
+    }
+    other.map(|list| (list, false))
+}
+
 /// Accounts and slots that the node finds by executing each transaction by itself on the parent's state.
-async fn named_by_node(proofs: &StateProofs, target: &Target) -> Touched {
+async fn named_by_transactions(proofs: &StateProofs, target: &Target) -> Touched {
     let query = async |(transaction, sender): (&Transaction, &Address)| {
         let call = json!({
             "from": sender,

@@ -2,15 +2,29 @@
 
 use crate::selector::BlockSelector;
 use alloy_primitives::B256;
+use serde::Serialize;
 use std::{fmt, sync::Arc};
 
 /// Receiver of the events of a fetch.
 pub type Progress = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// Beginning or result of a step of a fetch. Its text says what happens now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
+    /// The next block of a run is fetched.
+    NextOfRun {
+        /// Position of the block in the run, from 1 on.
+        position: u64,
+        /// Number of blocks in the run.
+        count: u64,
+    },
+    /// The blocks of a run that were fetched so far are put together and validated as one.
+    Joining {
+        /// Their number.
+        blocks: u64,
+    },
     /// The selected block is looked up.
     Resolving(BlockSelector),
     /// The selected block was found.
@@ -63,6 +77,10 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NextOfRun { position, count } => write!(f, "fetching block {position} of {count}"),
+            Self::Joining { blocks } => {
+                write!(f, "putting {blocks} blocks together, and validating them as one")
+            }
             Self::Resolving(selector) => write!(f, "looking up block {selector}"),
             Self::Block { number, hash } => write!(f, "block {number} {hash}"),
             Self::Cached => write!(f, "found in the cache"),

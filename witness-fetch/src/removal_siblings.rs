@@ -48,12 +48,27 @@ struct ShortNode {
 #[derive(Debug, Default)]
 pub(crate) struct RemovalSiblings {
     candidates: Vec<ShortNode>,
+    /// Keys whose proofs were asked for.
+    asked: Touched,
 }
 
 impl RemovalSiblings {
-    /// Fetches proofs in the state after the block of all keys that it removed, concurrently. Most removals need none
-    /// of them, so a request that fails is only logged.
-    pub(crate) async fn prefetch(&mut self, proofs: &StateProofs, target: &Target, removed: Touched) {
+    /// Fetches proofs in the state after the block of all keys that it removed, concurrently, unless they were asked for
+    /// before. Most removals need none of them, so a request that fails is only logged.
+    pub(crate) async fn prefetch(&mut self, proofs: &StateProofs, target: &Target, mut removed: Touched) {
+        removed.retain(|address, slots| match self.asked.get(address) {
+            Some(asked) => {
+                slots.retain(|slot| !asked.contains(slot));
+                !slots.is_empty()
+            }
+            None => true,
+        });
+        if removed.is_empty() {
+            return;
+        }
+        for (address, slots) in &removed {
+            self.asked.entry(*address).or_default().extend(slots);
+        }
         target.report(Event::Removals { keys: removed.values().map(|slots| slots.len().max(1)).sum() });
         let requests = removed.into_iter().map(async |(address, slots)| {
             let slots = slots.into_iter().collect::<Vec<_>>();

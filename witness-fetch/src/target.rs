@@ -1,6 +1,8 @@
 //! The block that is being fetched.
 
 use crate::{
+    block_access_list::BlockAccessList,
+    block_json::ReadBlock,
     blocks::{self, SealedHeader},
     error::{FetchError, JudgedBy},
     progress::{Event, Progress},
@@ -21,6 +23,8 @@ pub(crate) struct Target {
     pub(crate) block: Block,
     pub(crate) sealed: SealedHeader,
     pub(crate) parent: SealedHeader,
+    /// The block's access list (EIP-7928), as the node gave it with the block, unchecked.
+    pub(crate) access_list: Option<BlockAccessList>,
     /// Public keys of the senders, one a transaction.
     keys: Vec<PublicKey>,
     /// Senders, one a transaction.
@@ -44,7 +48,7 @@ impl Target {
         progress: Progress,
     ) -> Result<Self, FetchError> {
         let missing = FetchError::no_block;
-        let block =
+        let ReadBlock { block, access_list } =
             blocks::block(rpc, sealed.hash, spec.chain_id).await?.ok_or_else(|| missing(sealed.hash))?;
         if node_says {
             // The body matches the header, and its signatures name a chain (EIP-155): they outweigh the node's word.
@@ -60,7 +64,7 @@ impl Target {
         let keys =
             public_keys(&block).map_err(|error| FetchError::Invalid { block: sealed.hash, error, rules })?;
         let senders = keys.iter().map(|key| Address::from_slice(&keccak256(key)[12..])).collect();
-        Ok(Self { spec, block, sealed, parent, keys, senders, node_says, progress })
+        Ok(Self { spec, block, sealed, parent, access_list, keys, senders, node_says, progress })
     }
 
     /// The error of a block that breaks a rule.
@@ -79,7 +83,7 @@ impl Target {
     pub(crate) fn input(&self, witness: Witness) -> StatelessInput {
         StatelessInput {
             chain: self.spec.encode().into(),
-            block: alloy_rlp::encode(&self.block).into(),
+            blocks: vec![alloy_rlp::encode(&self.block).into()],
             witness,
             public_keys: self.keys.clone(),
             destinations: Vec::new(),

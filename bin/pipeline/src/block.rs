@@ -1,8 +1,8 @@
-//! Blocks with their witnesses, as a source supplies them, and the facts that are known of them.
+//! Blocks and runs of blocks with their witnesses, as a source supplies them, and the facts that are known of them.
 
 use crate::{
     chains,
-    claim::Claim,
+    claim::{Blocks, Claim},
     error::{Error, Failed, Findings, Verdict},
     execute::RunReport,
 };
@@ -10,7 +10,11 @@ use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, PayloadView};
 use serde::Serialize;
-use zeno_guest_evm::{Block, ChainSpec, StatelessInput, ValidationError, decode_block};
+use zeno_guest_evm::{
+    Block, ChainSpec, InputError, StatelessInput, ValidationError,
+    chain::{Chain, End, FORKS},
+    decode_block,
+};
 
 /// Kind of the source of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,25 +27,35 @@ pub enum SourceKind {
     Example,
 }
 
-/// A block as its input describes it. Nothing of it is checked.
+/// A block, or a run of blocks, as its input describes it. Nothing of it is checked.
 #[derive(Clone, Debug, Serialize)]
 pub struct BlockReport {
-    /// Number of the block.
+    /// Number of the last block.
     #[serde(rename = "block_number")]
     pub number: u64,
-    /// Hash of the block.
+    /// Hash of the last block.
     #[serde(rename = "block_hash")]
     pub hash: B256,
+    /// All blocks.
+    #[serde(flatten)]
+    pub blocks: Blocks,
     /// EIP-155 id of the chain.
     pub chain_id: u64,
     /// Name of the chain with the input's rules, if they are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<&'static str>,
-    /// Name of the fork at the block's timestamp.
+    /// Name of the fork at the last block's timestamp.
     pub fork: &'static str,
-    /// Number of transactions.
+    /// First timestamp, in seconds, at which the chain's rules are not known, if the last block's time is near to it or after
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules_end: Option<u64>,
+    /// A sentence about that end.
+    #[serde(skip)]
+    pub warning: Option<String>,
+    /// Number of transactions in all blocks.
     pub transactions: usize,
-    /// Gas that the block used.
+    /// Gas that all blocks used.
     pub gas_used: u64,
     /// Size of the witness.
     pub witness: WitnessSize,
@@ -89,14 +103,16 @@ impl Findings for BlockFindings {
     }
 }
 
-/// An input in both forms, with its block. It is decoded and not validated.
+/// An input in both forms, with its blocks. It is decoded and not validated.
 #[derive(Debug)]
 pub struct Loaded {
     pub(crate) source: SourceKind,
     pub(crate) bytes: Vec<u8>,
     pub(crate) input: StatelessInput,
-    pub(crate) block: Block,
-    pub(crate) spec: ChainSpec,
+    /// The blocks, of which there is at least one.
+    pub(crate) blocks: Vec<Block>,
+    /// The input's rules, with the end of what is known of them.
+    pub(crate) chain: Chain,
     pub(crate) report: BlockReport,
 }
 
@@ -109,22 +125,31 @@ impl Loaded {
         Self::new(bytes.into(), input, source)
     }
 
-    /// Decodes the block of an input.
+    /// Decodes the blocks of an input. Where a built-in chain has the input's rules, its end applies.
     pub(crate) fn new(
         bytes: Vec<u8>,
         input: StatelessInput,
         source: SourceKind,
     ) -> Result<Self, Failed<BlockFindings>> {
-        let (block, spec) = parts(&input).map_err(|error| Failed::new(error, BlockFindings::of(source)))?;
-        let header = &block.header;
+        let (blocks, spec) = parts(&input).map_err(|error| Failed::new(error, BlockFindings::of(source)))?;
+        let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else {
+            let error = Error::other(InputError::NoBlock);
+            return Err(Failed::new(error, BlockFindings::of(source)));
+        };
+        let header = &last.header;
+        let chain = Chain::of_rules(spec, header.timestamp);
         let report = BlockReport {
             number: header.number,
             hash: header.hash_slow(),
-            chain_id: spec.chain_id,
-            chain: chains::name(spec.hash()),
-            fork: spec.fork_at(header.timestamp).name(),
-            transactions: block.body.transactions.len(),
-            gas_used: header.gas_used,
+            blocks: Blocks { first: first.header.number, last: header.number, count: blocks.len() as u64 },
+            chain_id: chain.spec.chain_id,
+            chain: chains::name_at(&chain.spec, header.timestamp),
+            fork: chain.spec.fork_at(header.timestamp).name(),
+            rules_end: None,
+            warning: None,
+            transactions: blocks.iter().map(|block| block.body.transactions.len()).sum(),
+            // The headers are anybody's until they are validated.
+            gas_used: blocks.iter().fold(0, |sum: u64, block| sum.saturating_add(block.header.gas_used)),
             witness: WitnessSize {
                 bytes: bytes.len(),
                 nodes: input.witness.state.len(),
@@ -132,10 +157,38 @@ impl Loaded {
                 headers: input.witness.headers.len(),
             },
         };
-        Ok(Self { source, bytes, input, block, spec, report })
+        let end = chain.end.clone();
+        Ok(Self { source, bytes, input, blocks, chain, report }.ending(end))
     }
 
-    /// The block as its input describes it.
+    /// Replaces the end of what is known of the rules, which an input doesn't have.
+    pub(crate) fn ending(mut self, end: Option<End>) -> Self {
+        self.chain.end = end;
+        let timestamp = self.last().timestamp;
+        self.report.rules_end = self.chain.near_end(timestamp).map(|end| end.from);
+        self.report.warning = chains::warning(&self.chain, timestamp);
+        self
+    }
+
+    /// Header of the first block.
+    pub(crate) fn first(&self) -> &Header {
+        &self.blocks[0].header
+    }
+
+    /// Header of the last block.
+    pub(crate) fn last(&self) -> &Header {
+        &self.blocks[self.blocks.len() - 1].header
+    }
+
+    /// The error of the block at a position, with its number if there are more.
+    pub(crate) fn of_block(&self, index: usize, error: Error) -> Error {
+        match self.blocks.get(index) {
+            Some(block) if self.blocks.len() > 1 => error.in_run(format!("block {}", block.header.number)),
+            _ => error,
+        }
+    }
+
+    /// The blocks as their input describes them.
     pub fn report(&self) -> &BlockReport {
         &self.report
     }
@@ -152,11 +205,18 @@ impl BlockFindings {
     }
 }
 
-/// Decodes the block and the rules of an input.
-fn parts(input: &StatelessInput) -> Result<(Block, ChainSpec), Error> {
-    let block = decode_block(&input.block).map_err(|error| undecodable(error, &input.block))?;
+/// Decodes the blocks and the rules of an input.
+fn parts(input: &StatelessInput) -> Result<(Vec<Block>, ChainSpec), Error> {
+    let count = input.blocks.len();
+    let decoded = input.blocks.iter().enumerate().map(|(index, rlp)| {
+        decode_block(rlp).map_err(|error| match (undecodable(error, rlp), count) {
+            (error, 1) => error,
+            (error, _) => error.in_run(format!("block {} of {count} in the input", index + 1)),
+        })
+    });
+    let blocks = decoded.collect::<Result<Vec<_>, Error>>()?;
     let spec = ChainSpec::decode(&input.chain).map_err(Error::other)?;
-    Ok((block, spec))
+    Ok((blocks, spec))
 }
 
 /// Tells three kinds of bytes that don't decode as a block: a block of an unknown fork, no block at all, and a block whose
@@ -176,8 +236,17 @@ fn undecodable(error: ValidationError, block: &[u8]) -> Error {
     error.into()
 }
 
-/// Number of items of a header, by the last fork that is implemented (EIP-7685).
-const HEADER_ITEMS: usize = 21;
+/// Number of items of a header since London (EIP-1559).
+const LONDON_ITEMS: usize = 16;
+/// Number of items of a header, by the last fork that is implemented.
+const HEADER_ITEMS: usize = {
+    let (mut items, mut index) = (LONDON_ITEMS, 0);
+    while index < FORKS.len() {
+        items += FORKS[index].fields.len();
+        index += 1;
+    }
+    items
+};
 /// Number of parts of a block: header, transactions, ommers, withdrawals.
 const BLOCK_PARTS: usize = 4;
 /// Last known type of transactions (EIP-7702).
@@ -226,7 +295,7 @@ mod tests {
     fn parts() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let input = StatelessInput::decode(&EXAMPLE.to_vec().into()).unwrap();
         let owned = |items: Vec<&[u8]>| items.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
-        let parts = owned(list(&input.block).unwrap());
+        let parts = owned(list(&input.blocks[0]).unwrap());
         let items = owned(list(&parts[0]).unwrap());
         (parts, items)
     }
@@ -242,18 +311,23 @@ mod tests {
     /// The refusal of the example with another block.
     fn refusal(block: Vec<u8>) -> Failed<BlockFindings> {
         let mut input = StatelessInput::decode(&EXAMPLE.to_vec().into()).unwrap();
-        input.block = block.into();
+        input.blocks = vec![block.into()];
         Loaded::decode(input.encode(), SourceKind::File).expect_err("it does not decode")
     }
 
     #[test]
     fn what_later_forks_add_is_no_verdict() {
         let (parts, items) = parts();
-        assert_eq!((parts.len(), items.len()), (BLOCK_PARTS, HEADER_ITEMS));
+        // Amsterdam's slot number is the last (EIP-7843).
+        assert_eq!((parts.len(), HEADER_ITEMS), (BLOCK_PARTS, 23));
         assert!(!is_of_later_fork(&joined(&parts)));
-        let mut later = items.clone();
-        later.extend([alloy_rlp::encode(alloy_primitives::B256::ZERO), vec![1], vec![2]]);
-        let header = [vec![joined(&later)], parts[1..].to_vec()].concat();
+        let with_items = |count| {
+            let mut header = items.clone();
+            header.resize(count, vec![1]);
+            [vec![joined(&header)], parts[1..].to_vec()].concat()
+        };
+        assert!(!is_of_later_fork(&joined(&with_items(HEADER_ITEMS))));
+        let header = with_items(HEADER_ITEMS + 1);
         let more_parts = [parts.clone(), vec![joined(&[])]].concat();
         let transaction = alloy_rlp::encode(Bytes::from_static(&[5, 0xc0]));
         let unknown_type = [vec![parts[0].clone(), joined(&[transaction])], parts[2..].to_vec()].concat();
@@ -262,6 +336,66 @@ mod tests {
             assert_eq!((error.verdict(), findings.valid), (None, None), "{error}");
             assert!(!error.to_string().contains("invalid"), "{error}");
         }
+    }
+
+    /// The example's block twice, of which the second has another number.
+    fn run(alter: impl FnOnce(&mut Block)) -> StatelessInput {
+        let mut input = StatelessInput::decode(&EXAMPLE.to_vec().into()).unwrap();
+        let mut second = decode_block(&input.blocks[0]).unwrap();
+        second.header.number += 1;
+        alter(&mut second);
+        input.blocks.push(alloy_rlp::encode(&second).into());
+        input
+    }
+
+    #[test]
+    fn a_run_is_described_by_its_ends_and_its_sums() {
+        let one = Loaded::decode(EXAMPLE.to_vec(), SourceKind::File).unwrap().report;
+        let number = one.number;
+        assert_eq!(one.blocks, Blocks { first: number, last: number, count: 1 });
+        let two = Loaded::decode(run(|_| {}).encode(), SourceKind::File).unwrap().report;
+        assert_eq!(
+            (two.number, two.blocks),
+            (number + 1, Blocks { first: number, last: number + 1, count: 2 })
+        );
+        assert_eq!((two.transactions, two.gas_used), (2 * one.transactions, 2 * one.gas_used));
+        assert_ne!(two.hash, one.hash);
+        let most = run(|block| block.header.gas_used = u64::MAX);
+        assert_eq!(Loaded::decode(most.encode(), SourceKind::File).unwrap().report.gas_used, u64::MAX);
+    }
+
+    /// An error of one block of a run names the block, and keeps its verdict.
+    #[test]
+    fn errors_in_a_run_name_the_block() {
+        let number = Loaded::decode(EXAMPLE.to_vec(), SourceKind::File).unwrap().report.number + 1;
+        let refusal = |input: StatelessInput| {
+            Loaded::decode(input.encode(), SourceKind::File)
+                .and_then(Loaded::validate)
+                .expect_err("it is refused")
+        };
+        // It is a child of the same parent as the first.
+        let Failed { error, findings } = refusal(run(|_| {}));
+        assert_eq!((error.verdict(), findings.valid), (None, None), "{error}");
+        assert!(
+            error.to_string().starts_with(&format!("block {number}: the block can't be validated")),
+            "{error}"
+        );
+        assert!(error.to_string().contains("not the child of the block before it"), "{error}");
+        // It is a child of the first, and breaks a rule.
+        let first = Loaded::decode(EXAMPLE.to_vec(), SourceKind::File).unwrap().report.hash;
+        let Failed { error, findings } = refusal(run(|block| {
+            block.header.parent_hash = first;
+            block.header.extra_data = vec![0; 33].into();
+        }));
+        assert_eq!((error.verdict(), findings.valid), (Some(Verdict::Invalid), Some(false)), "{error}");
+        assert!(error.to_string().starts_with(&format!("block {number}: the block is invalid")), "{error}");
+        assert!(!error.to_string().contains("of the input"), "{error}");
+        // It has no header.
+        let mut input = run(|_| {});
+        input.blocks[1] = Bytes::from_static(b"noise");
+        let Failed { error, findings } = refusal(input);
+        assert_eq!((error.verdict(), findings.valid), (None, None), "{error}");
+        assert!(error.to_string().starts_with("block 2 of 2 in the input: "), "{error}");
     }
 
     /// A header makes a block of it; without one, the input is at fault.

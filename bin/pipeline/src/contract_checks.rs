@@ -3,7 +3,7 @@
 use crate::{chain_client::ChainClient, error::Error};
 use alloy_primitives::{Address, B256};
 use serde::Serialize;
-use zeno_verifier::{EvmVerifyingKey, Release, contracts::verifier_runtime_code};
+use zeno_verifier::{EvmVerifyingKey, Release, VerifyError, contracts::verifier_runtime_code};
 
 /// A contract on a chain.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -14,12 +14,14 @@ pub struct ContractReport {
     pub address: Address,
 }
 
-/// Refuses a verifier that accepts proofs of a withdrawn release: its word counts for nothing.
-pub(crate) fn refuse_withdrawn(contract: Address, app_exe_commitment: B256) -> Result<(), Error> {
-    Release::refuse_withdrawn(app_exe_commitment).map_err(|error| {
-        Error::other(format_args!(
-            "the verifier at {contract} accepts proofs that anybody can forge: {error}"
-        ))
+/// Refuses a verifier of a withdrawn release, whose word counts for nothing, or of a superseded one, which reads other claims.
+pub(crate) fn check_release(contract: Address, app_exe_commitment: B256) -> Result<(), Error> {
+    Release::check_accepted(app_exe_commitment).map_err(|error| {
+        let flaw = match error {
+            VerifyError::Withdrawn { .. } => "accepts proofs that anybody can forge",
+            _ => "accepts no proofs of this program",
+        };
+        Error::other(format_args!("the verifier at {contract} {flaw}: {error}"))
     })
 }
 

@@ -8,7 +8,7 @@ use std::{
     fmt::Display,
     path::{Path, PathBuf},
 };
-use zeno_guest_evm::{Subject, ValidationError};
+use zeno_guest_evm::ValidationError;
 use zeno_prover::{ProverError, VmError};
 use zeno_srs::SrsError;
 use zeno_verifier::{ProofFileError, VerifyError};
@@ -90,6 +90,14 @@ pub enum Error {
         /// The error.
         source: Box<Self>,
     },
+    /// An error about one block of a run.
+    #[error("{block}: {source}")]
+    InRun {
+        /// Name of the block.
+        block: String,
+        /// The error.
+        source: Box<Self>,
+    },
     /// An error that is about options of the verb.
     #[error("{source}")]
     WithSettings {
@@ -130,6 +138,11 @@ impl Error {
         Self::InFile { path: path.to_owned(), source: Box::new(self) }
     }
 
+    /// The same error, about a block of a run.
+    pub(crate) fn in_run(self, block: String) -> Self {
+        Self::InRun { block, source: Box::new(self) }
+    }
+
     /// The same error, about these options of the verb.
     pub(crate) fn with_settings(self, settings: impl IntoIterator<Item = Setting>) -> Self {
         Self::WithSettings { source: Box::new(self), settings: settings.into_iter().collect() }
@@ -144,7 +157,7 @@ impl Error {
     pub fn settings(&self) -> Vec<Setting> {
         match self {
             Self::WithSettings { source, settings } => [source.settings(), settings.clone()].concat(),
-            Self::InFile { source, .. } => source.settings(),
+            Self::InFile { source, .. } | Self::InRun { source, .. } => source.settings(),
             Self::OtherChain { .. } => vec![Setting::Chain],
             Self::NotSupported(reason) => setting::of_block(reason),
             Self::Fetch(error) => setting::of_fetch(error),
@@ -159,49 +172,27 @@ impl Error {
     /// rules or an SRS that this program does not know or does not accept.
     pub fn verdict(&self) -> Option<Verdict> {
         let invalid = match self {
-            Self::Validation(error) => blames_block(error),
+            Self::Validation(error) => error.blames_block(),
             Self::Fetch(error) => {
-                matches!(&**error, FetchError::Invalid { error, .. } if blames_block(error))
+                matches!(error.of_block(), FetchError::Invalid { error, .. } if error.blames_block())
             }
             Self::Proof(error) => error.blames_proof(),
             Self::ProofFile { source, .. } => source.blames_proof(),
             Self::Unexpected { .. } => return Some(Verdict::Unexpected),
             Self::OtherChain { .. } => return Some(Verdict::OtherChain),
-            Self::InFile { source, .. } | Self::WithSettings { source, .. } => return source.verdict(),
+            Self::InFile { source, .. } | Self::InRun { source, .. } | Self::WithSettings { source, .. } => {
+                return source.verdict();
+            }
             _ => false,
         };
         invalid.then_some(Verdict::Invalid)
     }
 }
 
-/// Advice about a block of an unknown fork.
-const UPDATE: &str = "a newer zeno may know it";
-
-/// Returns whether the block breaks a rule of a known fork. A field of a later fork breaks none: from the day of a fork on,
-/// every block has it.
-fn blames_block(error: &ValidationError) -> bool {
-    error.blames_block() && !is_of_later_fork(error)
-}
-
-/// Returns whether a block has a field that belongs to a fork which this program does not implement.
-fn is_of_later_fork(error: &ValidationError) -> bool {
-    let later = [Subject::BlockAccessListHash, Subject::SlotNumber];
-    matches!(error, ValidationError::Unexpected { subject, .. } if later.contains(subject))
-}
-
 /// The sentence about a block that validation refuses.
 fn refusal(error: &ValidationError) -> String {
-    if blames_block(error) {
-        return format!("the block is invalid: {error}");
-    }
-    let message = format!("the block can't be validated: {error}");
-    match error {
-        ValidationError::UnsupportedFork { .. } => format!("{message}; {UPDATE}"),
-        _ if is_of_later_fork(error) => format!(
-            "{message}, so the block is of a later fork, which this program does not implement; {UPDATE}"
-        ),
-        _ => message,
-    }
+    let verdict = if error.blames_block() { "is invalid" } else { "can't be validated" };
+    format!("the block {verdict}: {error}")
 }
 
 impl From<ValidationError> for Error {
@@ -267,28 +258,29 @@ impl<F: Findings, E: Into<Error>> From<E> for Failed<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use zeno_guest_evm::{Subject, chain::Chain};
 
-    /// On the day of a fork every block has its fields, and this program may not know the day.
+    /// A block of a kind that this program doesn't judge is not invalid. Fields of another fork are, under rules that are known
+    /// to be complete.
     #[test]
-    fn fields_of_later_forks_are_no_verdict() {
-        let unexpected = |subject| {
-            Error::from(ValidationError::Unexpected { subject, fork: zeno_guest_evm::chain::Fork::Bpo2 })
-        };
-        for subject in [Subject::BlockAccessListHash, Subject::SlotNumber] {
-            let error = unexpected(subject);
-            assert_eq!(error.verdict(), None, "{error}");
-            assert!(
-                error.to_string().contains("later fork") && !error.to_string().contains("invalid"),
-                "{error}"
-            );
+    fn what_is_not_judged_is_no_verdict() {
+        let fork = zeno_guest_evm::chain::Fork::Osaka;
+        for subject in [Subject::BlockAccessListHash, Subject::SlotNumber, Subject::RequestsHash] {
+            let error = Error::from(ValidationError::Unexpected { subject, fork });
+            assert_eq!(error.verdict(), Some(Verdict::Invalid), "{error}");
         }
-        assert_eq!(unexpected(Subject::RequestsHash).verdict(), Some(Verdict::Invalid));
-        let fork = ValidationError::UnsupportedFork { number: 1, timestamp: 2, from: 2 };
+        let later = NotSupported::LaterFields(vec!["slotNumber"]);
         let before = ValidationError::BeforeMerge { number: 1, difficulty: alloy_primitives::U256::ONE };
-        for error in [Error::from(fork), before.into()] {
+        for error in [Error::NotSupported(beyond()), Error::NotSupported(later), before.into()] {
             assert_eq!(error.verdict(), None, "{error}");
             assert!(!error.to_string().contains("is invalid"), "{error}");
         }
+    }
+
+    /// A block after the end of the built-in rules.
+    fn beyond() -> NotSupported {
+        let mainnet = Chain::by_chain_id(1).unwrap();
+        NotSupported::BeyondEnd(mainnet.covers(u64::MAX).unwrap_err())
     }
 
     /// The guest refuses for other reasons than an invalid block, so its refusal alone is no verdict.
@@ -305,7 +297,7 @@ mod tests {
         let path = Path::new("block.zeno");
         let invalid = ValidationError::Unexpected {
             subject: Subject::RequestsHash,
-            fork: zeno_guest_evm::chain::Fork::Bpo2,
+            fork: zeno_guest_evm::chain::Fork::Osaka,
         };
         let invalid = Error::from(invalid).in_file(path);
         assert_eq!(invalid.verdict(), Some(Verdict::Invalid));
@@ -324,6 +316,28 @@ mod tests {
         assert!(Error::other("anything else").settings().is_empty());
     }
 
+    /// A block of a run is judged as it is for itself.
+    #[test]
+    fn a_verdict_survives_the_number_of_a_block() {
+        let invalid = || FetchError::Invalid {
+            block: alloy_primitives::B256::ZERO,
+            error: ValidationError::Unexpected {
+                subject: Subject::RequestsHash,
+                fork: zeno_guest_evm::chain::Fork::Osaka,
+            },
+            rules: zeno_witness_fetch::JudgedBy { chain_id: 1, node_says: true },
+        };
+        let in_run = |error| Error::from(FetchError::InRun { number: 7, error: Box::new(error) });
+        assert_eq!(in_run(invalid()).verdict(), Some(Verdict::Invalid));
+        assert!(in_run(invalid()).to_string().starts_with("block 7 of the run: block 0x"));
+        let unknown = in_run(FetchError::UnknownChain(5));
+        assert_eq!((unknown.verdict(), unknown.settings()), (None, vec![Setting::Chain]));
+        let error = Error::from(invalid()).in_run("block 8".into());
+        assert_eq!(error.verdict(), Some(Verdict::Invalid));
+        let error = Error::NotSupported(beyond()).in_run("block 8".into());
+        assert_eq!((error.verdict(), error.settings()), (None, vec![Setting::Chain]));
+    }
+
     #[test]
     fn errors_of_a_fetch_are_about_the_node_and_the_chain() {
         let mismatch = Error::from(FetchError::ChainMismatch { node: 1, configured: 2 });
@@ -332,8 +346,9 @@ mod tests {
         for error in [Error::from(url.clone()), FetchError::from(url).into()] {
             assert_eq!(error.settings(), [Setting::Node], "{error}");
         }
-        let later = NotSupported::LaterFork { timestamp: 2, from: 1 };
-        assert_eq!(Error::NotSupported(later).settings(), [Setting::Chain]);
+        let error = Error::NotSupported(beyond());
+        assert_eq!(error.settings(), [Setting::Chain]);
+        assert!(error.to_string().starts_with("the block can't be validated: its timestamp is "), "{error}");
         assert!(Error::NotSupported(NotSupported::Genesis).settings().is_empty());
     }
 }

@@ -1,13 +1,15 @@
 //! Events of a running verb.
 
 use crate::{chain_client::TransactionEvent, setting::Setting};
+use serde::{Serialize, Serializer};
 use std::{
     fmt::{self, Display, Formatter},
     time::Duration,
 };
 
 /// An event of a running verb. As text, it says what happens now.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// A fetch of a block has begun its next step.
@@ -18,7 +20,8 @@ pub enum Event {
     StepFinished {
         /// The step.
         step: zeno_prover::Step,
-        /// Time that it took.
+        /// Time that it took. It serialises as seconds.
+        #[serde(serialize_with = "seconds")]
         elapsed: Duration,
         /// `true` if its proof was found in the cache folder.
         restored: bool,
@@ -52,6 +55,10 @@ pub enum Event {
     },
 }
 
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
 impl Display for Event {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -80,7 +87,7 @@ fn prover_step(step: zeno_prover::Step, f: &mut Formatter<'_>) -> fmt::Result {
         Step::Root => f.write_str("root proof"),
         Step::StaticVerifier => f.write_str("Halo2 proof of the static verifier"),
         Step::Wrapper => f.write_str("Halo2 proof of the wrapper"),
-        Step::Example => f.write_str("example proof, for the keys"),
+        Step::DummyRoot => f.write_str("root proof of an empty guest, for the keys"),
         Step::StaticVerifierKey => f.write_str("key of the static verifier"),
         Step::WrapperKey => f.write_str("key of the wrapper"),
     }
@@ -94,5 +101,34 @@ fn srs_step(step: zeno_srs::Step, f: &mut Formatter<'_>) -> fmt::Result {
         Step::ImportLagrange { k } => write!(f, "k = {k}: checking and copying the Lagrange form"),
         Step::MakePowers { k } => write!(f, "k = {k}: computing the powers"),
         Step::MakeLagrange { k } => write!(f, "k = {k}: computing the Lagrange form"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A service passes events on as JSON.
+    #[test]
+    fn events_serialise_by_name() {
+        let as_json = |event: Event| serde_json::to_value(event).unwrap();
+        assert_eq!(as_json(Event::ReadingSrs), json!("reading_srs"));
+        let step = zeno_prover::Step::Segment { index: 1, count: 14, instructions: 7 };
+        assert_eq!(
+            as_json(Event::StepStarted(step)),
+            json!({"step_started": {"segment": {"index": 1, "count": 14, "instructions": 7}}})
+        );
+        let finished = Event::StepFinished {
+            step: zeno_prover::Step::Root,
+            elapsed: Duration::from_millis(1500),
+            restored: false,
+        };
+        assert_eq!(
+            as_json(finished),
+            json!({"step_finished": {"step": "root", "elapsed": 1.5, "restored": false}})
+        );
+        let note = Event::Note { sentence: "A sentence.".to_owned(), settings: vec![Setting::MaxCost] };
+        assert_eq!(as_json(note), json!({"note": {"sentence": "A sentence.", "settings": ["max_cost"]}}));
     }
 }

@@ -54,7 +54,7 @@ pub(crate) struct EvmKey {
 }
 
 /// The accepted keys, and the reasons why others are refused.
-struct Found {
+struct FoundKeys {
     accepted: Vec<EvmKey>,
     refused: Vec<Error>,
 }
@@ -189,7 +189,7 @@ impl KeyOptions {
     }
 }
 
-impl Found {
+impl FoundKeys {
     /// The error that there is no accepted key for `what`.
     fn none(&self, what: &str) -> Error {
         let refused: Vec<_> = self.refused.iter().map(Error::to_string).collect();
@@ -211,11 +211,11 @@ impl Found {
 }
 
 /// Finds all keys at hand: the named one, or the built-in one and those that `zeno setup` left in the cache folder.
-fn find(options: &KeyOptions, cache: &CacheDir) -> Result<Found, Error> {
-    let mut found = Found { accepted: Vec::new(), refused: Vec::new() };
+fn find(options: &KeyOptions, cache: &CacheDir) -> Result<FoundKeys, Error> {
+    let mut found = FoundKeys { accepted: Vec::new(), refused: Vec::new() };
     if let Some(path) = &options.path {
         let keys = EvmKey::read(path)?;
-        Release::refuse_withdrawn(keys.key.app_exe_commitment())
+        Release::check_accepted(keys.key.app_exe_commitment())
             .map_err(|error| Error::file(path, format_args!("the key is not accepted: {error}")))?;
         found.add(keys, options);
         return Ok(found);
@@ -241,9 +241,9 @@ fn find(options: &KeyOptions, cache: &CacheDir) -> Result<Found, Error> {
     Ok(found)
 }
 
-impl Found {
+impl FoundKeys {
     fn add(&mut self, keys: EvmKey, options: &KeyOptions) {
-        if let Err(error) = Release::refuse_withdrawn(keys.key.app_exe_commitment()) {
+        if let Err(error) = Release::check_accepted(keys.key.app_exe_commitment()) {
             self.refused.push(Error::other(format_args!("{keys}: {error}")));
         } else if options.accept(&keys.key) {
             // The same key may lie in the cache folder as well.

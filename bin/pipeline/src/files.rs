@@ -20,11 +20,11 @@ const MAX_PROOF_FILE: u64 = MAX_PROOF_BYTES as u64 + 4096;
 const MAX_GUEST: u64 = 256 << 20;
 
 /// Length of a file's start, which decides whether the rest is read, in bytes.
-const START: u64 = 16;
+const START_LEN: u64 = 16;
 
 /// Kind of a file, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FileKind {
     /// An input of `zeno fetch`.
     Input,
     /// A proof of `zeno prove`.
@@ -41,7 +41,24 @@ pub(crate) enum Kind {
     Other,
 }
 
-impl Kind {
+impl FileKind {
+    /// Kind of a file that begins with these bytes, of which 16 are enough.
+    pub(crate) fn of_start(start: &[u8]) -> Self {
+        // Inputs, proofs and keys begin with the same four letters; in an input, the low byte of its version follows.
+        let is_input =
+            start.starts_with(&input::MAGIC) && start.get(4).is_none_or(|byte| !byte.is_ascii_alphabetic());
+        let first_letter = start.iter().find(|byte| !byte.is_ascii_whitespace());
+        match start {
+            [] => Self::Empty,
+            _ if is_input => Self::Input,
+            _ if start.starts_with(b"ZENOPRF") => Self::Proof,
+            _ if start.starts_with(b"ZENOVK") || start.starts_with(b"ZENOEVK") => Self::Key,
+            _ if start.starts_with(b"\x7fELF") => Self::Elf,
+            _ if first_letter == Some(&b'{') => Self::Json,
+            _ => Self::Other,
+        }
+    }
+
     /// The error that the file `path` is of this kind, and should be of another.
     pub(crate) fn refuse(self, path: &Path) -> Error {
         let setting = match self {
@@ -75,30 +92,13 @@ impl Kind {
     }
 }
 
-/// The kind of a file that begins with these bytes, of which 16 are enough.
-pub(crate) fn kind(start: &[u8]) -> Kind {
-    // Inputs, proofs and keys begin with the same four letters; in an input, the low byte of its version follows.
-    let is_input =
-        start.starts_with(&input::MAGIC) && start.get(4).is_none_or(|byte| !byte.is_ascii_alphabetic());
-    let first_letter = start.iter().find(|byte| !byte.is_ascii_whitespace());
-    match start {
-        [] => Kind::Empty,
-        _ if is_input => Kind::Input,
-        _ if start.starts_with(b"ZENOPRF") => Kind::Proof,
-        _ if start.starts_with(b"ZENOVK") || start.starts_with(b"ZENOEVK") => Kind::Key,
-        _ if start.starts_with(b"\x7fELF") => Kind::Elf,
-        _ if first_letter == Some(&b'{') => Kind::Json,
-        _ => Kind::Other,
-    }
-}
-
 /// Returns whether `path` is a regular file that begins as an input.
 pub(crate) fn is_input(path: &Path) -> bool {
     // A pipe has been read already, and another attempt would wait for its writer.
     let mut start = Vec::new();
     path.is_file()
-        && File::open(path).is_ok_and(|file| file.take(START).read_to_end(&mut start).is_ok())
-        && kind(&start) == Kind::Input
+        && File::open(path).is_ok_and(|file| file.take(START_LEN).read_to_end(&mut start).is_ok())
+        && FileKind::of_start(&start) == FileKind::Input
 }
 
 /// Reads a file of at most `limit` bytes.
@@ -119,7 +119,7 @@ pub(crate) fn read_as(
         return Err(Error::file(path, "is a folder; name a file"));
     }
     let mut bytes = Vec::new();
-    (&file).take(START).read_to_end(&mut bytes).map_err(unreadable)?;
+    (&file).take(START_LEN).read_to_end(&mut bytes).map_err(unreadable)?;
     let limit = limit(&bytes)?;
     let too_long = |length: String| {
         Error::file(path, format_args!("has {length} bytes, more than the {limit} that such a file may have"))
@@ -138,8 +138,8 @@ pub(crate) fn read_as(
 
 /// Reads the file of an input.
 pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Error> {
-    read_as(path, |start| match kind(start) {
-        Kind::Input => Ok(MAX_INPUT),
+    read_as(path, |start| match FileKind::of_start(start) {
+        FileKind::Input => Ok(MAX_INPUT),
         other => Err(other.refuse(path)),
     })
 }
@@ -149,21 +149,21 @@ pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// [`Error`] where the file can't be read, is longer than 256 MiB, or is no ELF file.
 pub fn read_guest(path: &Path) -> Result<Vec<u8>, Error> {
-    read_as(path, |start| match kind(start) {
-        Kind::Elf => Ok(MAX_GUEST),
+    read_as(path, |start| match FileKind::of_start(start) {
+        FileKind::Elf => Ok(MAX_GUEST),
         _ => Err(Error::file(path, "is no ELF file; `scripts/build-guest` makes guests")),
     })
 }
 
 /// Reads the file of an input or a proof, and returns its kind with its bytes.
-pub(crate) fn read_input_or_proof(path: &Path) -> Result<(Kind, Vec<u8>), Error> {
-    let bytes = read_as(path, |start| match kind(start) {
-        Kind::Input => Ok(MAX_INPUT),
-        Kind::Proof => Ok(MAX_PROOF_FILE),
+pub(crate) fn read_input_or_proof(path: &Path) -> Result<(FileKind, Vec<u8>), Error> {
+    let bytes = read_as(path, |start| match FileKind::of_start(start) {
+        FileKind::Input => Ok(MAX_INPUT),
+        FileKind::Proof => Ok(MAX_PROOF_FILE),
         // Every other advice is about inputs and proofs.
         other => Err(other.refuse(path)),
     })?;
-    Ok((kind(&bytes), bytes))
+    Ok((FileKind::of_start(&bytes), bytes))
 }
 
 /// Writes `bytes` to `path`: whole or not at all, if that is a file; into it, if it is a device or a pipe.
@@ -187,15 +187,15 @@ mod tests {
 
     #[test]
     fn files_are_told_apart_by_their_first_bytes() {
-        assert_eq!(kind(b"ZENO\x02\0\0\0"), Kind::Input);
-        assert_eq!(kind(b"ZENO"), Kind::Input);
-        assert_eq!(kind(b"ZENOPRF\0\x01"), Kind::Proof);
-        assert_eq!(kind(b"ZENOEVK\x01"), Kind::Key);
-        assert_eq!(kind(b"ZENOVK\x01\0"), Kind::Key);
-        assert_eq!(kind(b" \n{ \"config\""), Kind::Json);
-        assert_eq!(kind(b"\x7fELF\x01"), Kind::Elf);
-        assert_eq!(kind(b""), Kind::Empty);
-        assert_eq!(kind(&[0; 16]), Kind::Other);
+        assert_eq!(FileKind::of_start(b"ZENO\x03\0\0\0"), FileKind::Input);
+        assert_eq!(FileKind::of_start(b"ZENO"), FileKind::Input);
+        assert_eq!(FileKind::of_start(b"ZENOPRF\0\x01"), FileKind::Proof);
+        assert_eq!(FileKind::of_start(b"ZENOEVK\x01"), FileKind::Key);
+        assert_eq!(FileKind::of_start(b"ZENOVK\x01\0"), FileKind::Key);
+        assert_eq!(FileKind::of_start(b" \n{ \"config\""), FileKind::Json);
+        assert_eq!(FileKind::of_start(b"\x7fELF\x01"), FileKind::Elf);
+        assert_eq!(FileKind::of_start(b""), FileKind::Empty);
+        assert_eq!(FileKind::of_start(&[0; 16]), FileKind::Other);
     }
 
     #[test]

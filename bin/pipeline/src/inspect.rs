@@ -3,7 +3,7 @@
 use crate::{
     block::{BlockReport, Loaded, SourceKind},
     error::Error,
-    files::{self, Kind},
+    files::{self, FileKind},
     proof::ProofReport,
 };
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub enum Inspected {
 /// [`Error`] where the file can't be read, or is neither. It is no verdict.
 pub fn inspect(path: &Path) -> Result<Inspected, Error> {
     let (kind, bytes) = files::read_input_or_proof(path)?;
-    if kind == Kind::Input {
+    if kind == FileKind::Input {
         let loaded = Loaded::decode(bytes, SourceKind::File);
         return match loaded {
             Ok(loaded) => Ok(Inspected::Input(loaded.report)),
@@ -42,6 +42,6 @@ pub fn inspect(path: &Path) -> Result<Inspected, Error> {
         };
     }
     let file = ProofFile::decode(&bytes).map_err(|error| Error::file(path, error))?;
-    let refusal = Release::refuse_withdrawn(file.app_exe_commitment).err().map(|error| error.to_string());
+    let refusal = Release::check_accepted(file.app_exe_commitment).err().map(|error| error.to_string());
     Ok(Inspected::Proof { proof: Box::new(ProofReport::new(&file)), refusal })
 }

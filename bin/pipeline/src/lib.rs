@@ -1,4 +1,4 @@
-//! Zeno's verbs as a library: fetch, validate, execute, prove, verify, and the contracts.
+//! Zeno's verbs as a library: fetch, validate, execute, prove, wrap, verify, and the contracts.
 //!
 //! Each verb takes its options and a [`Context`](context::Context), tells the context's observer of its
 //! [events](event::Event), and returns an outcome of its own that serializes. A failed verb returns an
@@ -55,3 +55,4 @@ pub mod srs;
 pub mod text;
 pub mod validate;
 pub mod verify;
+pub mod wrap;

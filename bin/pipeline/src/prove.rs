@@ -1,4 +1,4 @@
-//! Proofs of blocks.
+//! Proofs of blocks and of runs of blocks.
 
 use crate::{
     block::{BlockFindings, BlockReport, SourceKind},
@@ -14,7 +14,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use zeno_prover::{Backend, Guest, Prover, Timings};
 use zeno_verifier::ProofKind;
 
-/// A proof of a valid block. It has been verified.
+/// A proof of a valid block, or of a valid run of blocks. It has been verified.
 #[derive(Debug, Serialize)]
 pub struct Proved {
     /// Kind of the block's source.
@@ -192,7 +192,7 @@ impl<'a> BlockProver<'a> {
         Ok((proved, file))
     }
 
-    fn prover(&self) -> Result<Prover, Error> {
+    pub(crate) fn prover(&self) -> Result<Prover, Error> {
         let prover = Prover::new(Guest::committed()?, &self.cache);
         let progress = Arc::new(Adapter(self.context.observer.clone()));
         Ok(prover.with_progress(progress).with_backend(self.backend))

@@ -1,11 +1,13 @@
 //! Options of the verbs, as errors refer to them.
 
+use serde::Serialize;
 use strum::VariantArray;
 use zeno_witness_fetch::{EndpointError, FetchError, NotSupported, Problem, RpcError};
 
 /// Option of a verb that an error is about. Messages don't name it, because each program over this library has names of its
 /// own: a command line has flags, a service may have fields of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantArray)]
+#[serde(rename_all = "snake_case")]
 pub enum Setting {
     /// Permission to use an SRS of no known ceremony.
     AllowUnknownSrs,
@@ -49,7 +51,7 @@ pub enum Setting {
 
 /// Options that a failed fetch is about.
 pub(crate) fn of_fetch(error: &FetchError) -> Vec<Setting> {
-    match error {
+    match error.of_block() {
         FetchError::Endpoint(error) => of_endpoint(error),
         FetchError::Rpc(error) | FetchError::NoWitnessMethod(error) => of_request(error),
         FetchError::NotSupported { reason, .. } => of_block(reason),
@@ -80,7 +82,9 @@ pub(crate) fn of_request(error: &RpcError) -> Vec<Setting> {
 /// Options that a block of no known rules is about.
 pub(crate) fn of_block(reason: &NotSupported) -> Vec<Setting> {
     match reason {
-        NotSupported::LaterFork { .. } | NotSupported::BlobParameters(_) => vec![Setting::Chain],
+        NotSupported::BeyondEnd(_) | NotSupported::LaterFields(_) | NotSupported::BlobParameters(_) => {
+            vec![Setting::Chain]
+        }
         _ => Vec::new(),
     }
 }

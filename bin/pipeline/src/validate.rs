@@ -8,10 +8,10 @@ use crate::{
     source::{NodeSource, Source},
 };
 use serde::Serialize;
-use zeno_guest_evm::ChainClaim;
+use zeno_guest_evm::{ChainClaim, ValidationError};
 use zeno_witness_fetch::{NotSupported, check_supported, may_be_of_later_fork};
 
-/// A block that native validation accepts, with its input.
+/// A block, or a run of blocks, that native validation accepts, with its input.
 #[derive(Clone, Debug, Serialize)]
 pub struct Validated {
     /// Kind of the block's source.
@@ -29,7 +29,7 @@ pub struct Validated {
     pub input: Vec<u8>,
 }
 
-/// A block that a node supplied, and that native validation accepts.
+/// A block, or a run of blocks, that a node supplied, and that native validation accepts.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Fetched(pub Validated);
@@ -77,15 +77,28 @@ impl Loaded {
         Ok(Validated { source, block, valid: true, claim: Claim(claim), input })
     }
 
-    /// Validates the block natively, and returns its claim.
+    /// Validates the blocks natively, and returns their claim.
     pub(crate) fn check(&self) -> Result<ChainClaim, Error> {
-        // Before any rule is tried on the block: a later fork may have changed the rule.
-        check_supported(&self.spec, &self.block.header).map_err(Error::NotSupported)?;
+        // Before any rule is tried on a block: a later fork may have changed the rule.
+        for (index, block) in self.blocks.iter().enumerate() {
+            check_supported(&self.chain, &block.header)
+                .map_err(|reason| self.of_block(index, Error::NotSupported(reason)))?;
+        }
         zeno_guest_evm::validate(&self.input).map_err(|error| {
-            if may_be_of_later_fork(&self.spec, &self.block.header, &error) {
-                return Error::NotSupported(NotSupported::BlobParameters(error.to_string()));
-            }
-            error.into()
+            let (index, error) = match error {
+                ValidationError::InRun { index, error } => (index, *error),
+                // An error of a single block, or of no block at all.
+                error if self.blocks.len() == 1 => (0, error),
+                error => return error.into(),
+            };
+            let header = self.blocks.get(index).map(|block| &block.header);
+            let error = match header {
+                Some(header) if may_be_of_later_fork(&self.chain, header, &error) => {
+                    Error::NotSupported(NotSupported::BlobParameters(error.to_string()))
+                }
+                _ => error.into(),
+            };
+            self.of_block(index, error)
         })
     }
 }

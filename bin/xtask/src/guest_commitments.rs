@@ -15,7 +15,7 @@ use zeno_verifier::PROOF_SYSTEM;
 use crate::Error;
 
 /// Folder of the release that this workspace builds, in the root.
-const RELEASE: &str = "config/guest/evm/2";
+const RELEASE: &str = "config/guest/evm/3";
 
 /// Bound on a program's instructions. A table of 2^19 rows has one for each; a larger table makes each segment's proof
 /// dearer. The rest of the rows is for a fix.

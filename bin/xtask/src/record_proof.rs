@@ -13,7 +13,7 @@ use zeno_verifier::ChainClaim;
 use crate::Error;
 
 /// Address of the first instruction of OpenVM's programs (`openvm-platform`'s `TEXT_START`).
-const START: u32 = 0x0020_0800;
+const TEXT_START: u32 = 0x0020_0800;
 /// Address of the program's input: one word of length, and the bytes.
 const BUFFER: u32 = 0x0030_0000;
 
@@ -62,10 +62,10 @@ fn elf(code: &[u32]) -> Vec<u8> {
         file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     };
     halves(&mut file, &[2, 243]); // an executable, for RISC-V
-    words(&mut file, &[1, START, 52, 0, 0]); // version, entry, program headers, sections, flags
+    words(&mut file, &[1, TEXT_START, 52, 0, 0]); // version, entry, program headers, sections, flags
     halves(&mut file, &[52, 32, 1, 40, 0, 0]); // sizes and counts of the headers
     let bytes = 4 * code.len() as u32;
-    words(&mut file, &[1, HEADERS, START, START, bytes, bytes, 5, 4]); // loaded, read and executed
+    words(&mut file, &[1, HEADERS, TEXT_START, TEXT_START, bytes, bytes, 5, 4]); // loaded, read and executed
     words(&mut file, code);
     file
 }

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/guest/evm/2/zeno-guest.elf");
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/guest/evm/3/zeno-guest.elf");
 
 fn xtask(arguments: &[&str], file: &Path) -> Output {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args(arguments).arg(file).output();

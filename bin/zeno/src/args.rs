@@ -26,7 +26,8 @@ Cache: keys, the SRS, fetched inputs and unfinished proofs lie in --cache-dir, b
 /// Proves Ethereum blocks, and checks the proofs.
 ///
 /// A block comes from a node (BLOCK and --rpc-url), from a file that `zeno fetch` wrote (--input), or,
-/// with neither, is the example that is built in.
+/// with neither, is the example that is built in. A run of consecutive blocks A..B takes the place of a
+/// block everywhere: it is one input, and has one proof.
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
@@ -47,14 +48,18 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Fetch a block and its state witness from a node, validate them and write them to a file.
+    /// Fetch a block, or a run of blocks, and the state witness from a node, validate them and write them to a file.
     Fetch(FetchArgs),
     /// Check every consensus rule of the execution layer on a block, natively.
     Validate(SourceArgs),
     /// Run the guest in the zkVM without proving: instructions, segments, cost.
     Execute(ExecuteArgs),
-    /// Prove a block.
+    /// Prove a block, or a run of blocks.
     Prove(ProveArgs),
+    /// Make an EVM proof from a STARK that `zeno prove` wrote, of the same claim.
+    ///
+    /// The STARK is verified first. SRS and keys are those of `zeno prove --proof evm`.
+    Wrap(WrapArgs),
     /// Make the keys for EVM proofs under the installed SRS, once: minutes, and 7 GB of disk.
     Setup(BackendArgs),
     /// Check a proof.
@@ -109,6 +114,11 @@ pub(crate) struct ContractDeployArgs {
     /// --follow. Take it from a source that you trust, not from the file.
     #[arg(long, value_name = "HASH", requires = "follow", value_parser = hash)]
     pub(crate) trusted_block: Option<B256>,
+    /// The chain that the light client follows: mainnet, sepolia, holesky, hoodi, dev (the one of the built-in example), or a
+    /// geth-style genesis or its `config`. The light client gets its rules and their end, and the block has to agree with
+    /// them [default: the built-in one of the block's chain id].
+    #[arg(long, value_name = "CHAIN", requires = "follow")]
+    pub(crate) chain: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) keys: EvmKeyArgs,
     #[command(flatten)]
@@ -207,7 +217,8 @@ pub(crate) struct VerifyArgs {
     /// genesis or its `config` [default: any of the public ones].
     #[arg(long, value_name = "CHAIN", conflicts_with = "any_rules")]
     pub(crate) chain: Option<String>,
-    /// The block that is expected to be the last one: its number or its hash.
+    /// The block that is expected to be the last one: its number or its hash. Or the run of blocks that is expected, by the
+    /// numbers of its first and its last block, A..B.
     #[arg(long, value_name = "BLOCK")]
     pub(crate) block: Option<String>,
     /// The hash of the block that is expected to be the first one's parent.
@@ -261,20 +272,21 @@ pub(crate) struct SrsDegreeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FetchArgs {
-    /// The block: a number, a hash, latest, safe or finalized.
+    /// The block: a number, a hash, latest, safe or finalized. Or a run of blocks, by the numbers of its first and its last
+    /// block: A..B.
     #[arg(value_name = "BLOCK")]
     pub(crate) block: String,
     #[command(flatten)]
     pub(crate) rpc: RpcArgs,
-    /// The file to write the input to; - is stdout [default: block-NUMBER.zeno].
+    /// The file to write the input to; - is stdout [default: block-NUMBER.zeno, or blocks-A-B.zeno].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// The block: a number, a hash, latest, safe or finalized. Without it and without --input, the
-    /// example that is built in.
+    /// The block: a number, a hash, latest, safe or finalized. Or a run of blocks, by the numbers of its first and its last
+    /// block: A..B. Without it and without --input, the example that is built in.
     #[arg(value_name = "BLOCK", conflicts_with = "input")]
     pub(crate) block: Option<String>,
     /// A file that `zeno fetch` wrote.
@@ -362,7 +374,19 @@ pub(crate) struct ProveArgs {
     pub(crate) proof: ProofArg,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
-    /// The file to write the proof to; - is stdout [default: block-NUMBER.proof].
+    /// The file to write the proof to; - is stdout [default: block-NUMBER.proof, or blocks-A-B.proof].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WrapArgs {
+    /// The STARK.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
+    /// The file to write the EVM proof to; - is stdout [default: block-NUMBER.evm.proof, or blocks-A-B.evm.proof].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }

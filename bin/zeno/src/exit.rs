@@ -52,10 +52,12 @@ impl CliError {
     /// The sentence about the reason, with the flags that it is about.
     pub(crate) fn message(&self) -> String {
         let message = match &self.error {
-            Error::Fetch(error) if matches!(**error, FetchError::Interrupted) => match panics::of_a_task() {
-                Some(panic) => format!("{error}: {panic}"),
-                None => error.to_string(),
-            },
+            Error::Fetch(error) if matches!(error.of_block(), FetchError::Interrupted) => {
+                match panics::of_a_task() {
+                    Some(panic) => format!("{error}: {panic}"),
+                    None => error.to_string(),
+                }
+            }
             error => error.to_string(),
         };
         message + &flags::hint(&self.error.settings())

@@ -97,7 +97,7 @@ fn interrupt(ending: Ending, json: bool, display: &Display) -> ! {
     if io::stderr().is_terminal() {
         output::stderr("\n");
     }
-    let kept = || "what was finished is kept, and the same command goes on from there".to_owned();
+    let kept = || "what was finished is kept, and the same command resumes there".to_owned();
     let advice = display.under_way().unwrap_or_else(kept);
     output::failure(json, &format!("interrupted ({}); {advice}", ending.name), ending.status());
     // Ends the worker thread too. Files are written under another name and renamed when whole, so none is left half-written.

@@ -48,8 +48,8 @@ impl Cli {
             (None, Some(path)) => Ok(Source::File { path: path.clone(), chain }),
             // A variable that is empty leaves no argument: nobody who names a node means the example.
             (None, None) if self.names_node => Err(Error::other(
-                "a node is named, and no block: name one, by its number or its hash, or latest, safe or finalized; without both, \
-                 the block is the example that is built in",
+                "a node is named, and no block: name one, by its number or its hash, or latest, safe or finalized, or a run of \
+                 blocks A..B; without both, the block is the example that is built in",
             )),
             (None, None) => Ok(Source::Example { chain }),
         }
@@ -57,10 +57,10 @@ impl Cli {
 }
 
 impl RpcArgs {
-    /// The block of a node.
+    /// The block of a node, or the run of blocks.
     pub(crate) fn source(&self, block: &str) -> Result<NodeSource, Error> {
         Ok(NodeSource {
-            block: select(block)?,
+            blocks: select(block)?,
             node: self.node.options(),
             chain: self.chain.clone(),
             method: match self.witness {
@@ -148,6 +148,7 @@ impl ContractDeployArgs {
     pub(crate) fn options(&self) -> DeployOptions {
         DeployOptions {
             follow: self.follow.clone(),
+            chain: self.chain.clone(),
             trusted_block: self.trusted_block,
             keys: self.keys.options(),
             allow_unknown_srs: self.sending.allow_unknown_srs,

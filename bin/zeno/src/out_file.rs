@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use zeno_pipeline::{
+    claim::Blocks,
     error::{Error, Failed},
     files, text,
 };
@@ -70,9 +71,9 @@ impl OutFile {
     }
 }
 
-/// The place that was asked for, or a name in the current folder.
-pub(crate) fn destination(out: Option<&PathBuf>, number: u64, extension: &str) -> PathBuf {
-    out.cloned().unwrap_or_else(|| PathBuf::from(format!("block-{number}.{extension}")))
+/// The place that was asked for, or a name in the current folder, by the blocks that the file is about.
+pub(crate) fn destination(out: Option<&PathBuf>, blocks: &Blocks, extension: &str) -> PathBuf {
+    out.cloned().unwrap_or_else(|| PathBuf::from(format!("{}.{extension}", blocks.file_name())))
 }
 
 fn check_writable(path: &Path, option: &str) -> Result<(), Error> {
@@ -143,6 +144,15 @@ fn is_stream_of_stdout(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_without_a_name_is_named_by_its_blocks() {
+        let run = Blocks { first: 5, last: 9, count: 5 };
+        assert_eq!(destination(None, &run, "proof"), Path::new("blocks-5-9.proof"));
+        let one = Blocks { first: 9, last: 9, count: 1 };
+        assert_eq!(destination(None, &one, "zeno"), Path::new("block-9.zeno"));
+        assert_eq!(destination(Some(&PathBuf::from("-")), &one, "zeno"), Path::new("-"));
+    }
 
     #[cfg(unix)]
     #[test]

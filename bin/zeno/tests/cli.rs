@@ -10,8 +10,19 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use zeno_guest_evm::{Block, ChainSpec, StatelessInput, decode_block};
-use zeno_tests::signals;
+use zeno_guest_evm::{
+    Block, ChainSpec, StatelessInput,
+    chain::{HORIZON, RELEASED, WARNING},
+    decode_block, merge, minimize,
+};
+use zeno_tests::{
+    amsterdam,
+    devchain::{DevChain, Draft},
+    example::GENESIS,
+    replay::ReplayNode,
+    rpc_server::RpcServer,
+    signals,
+};
 
 /// `zeno` in `folder`, without the environment's variables about nodes.
 fn command(folder: &Path, args: &[&str]) -> Command {
@@ -59,7 +70,7 @@ fn object(output: Output) -> (Value, i32) {
 fn example() -> (StatelessInput, Block) {
     let input = include_bytes!("../../../config/example/input.zeno").to_vec().into();
     let input = StatelessInput::decode(&input).unwrap();
-    let block = decode_block(&input.block).unwrap();
+    let block = decode_block(&input.blocks[0]).unwrap();
     (input, block)
 }
 
@@ -67,7 +78,7 @@ fn example() -> (StatelessInput, Block) {
 fn write_input(path: &Path, alter: impl FnOnce(&mut StatelessInput, &mut Block)) {
     let (mut input, mut block) = example();
     alter(&mut input, &mut block);
-    input.block = alloy_rlp::encode(&block).into();
+    input.blocks = vec![alloy_rlp::encode(&block).into()];
     std::fs::write(path, input.encode()).unwrap();
 }
 
@@ -104,9 +115,17 @@ fn profiles_a_run() {
     };
     assert_eq!(sum("instructions"), profiled["instructions"].as_u64().unwrap());
     assert_eq!(sum("cells"), profiled["cells"].as_u64().unwrap());
-    // The example goes through all of them: the name of a function that changed would empty one.
-    for part in profiled["phases"].as_array().unwrap() {
-        assert_ne!(part["instructions"], 0, "{part}");
+    // The two blocks go through all of them: the name of a function that changed would empty one.
+    std::fs::write(folder.path().join("amsterdam.zeno"), amsterdam::block().encode()).unwrap();
+    let (amsterdam, status) = json(
+        folder.path(),
+        &["execute", "--input", "amsterdam.zeno", "--profile", "amsterdam.svg", "--by", "cells"],
+    );
+    assert_eq!(status, 0, "{amsterdam}");
+    let (parts, others) = (profiled["phases"].as_array().unwrap(), amsterdam["phases"].as_array().unwrap());
+    assert_eq!(parts.len(), others.len());
+    for (part, other) in parts.iter().zip(others) {
+        assert!(part["instructions"] != 0 || other["instructions"] != 0, "{part}");
     }
     assert!(!profiled["functions"].as_array().unwrap().is_empty());
     let graph = std::fs::read_to_string(folder.path().join("run.svg")).unwrap();
@@ -168,10 +187,19 @@ fn says_what_is_wrong_with_usage_and_files() {
     fails(&["prove", "--out", "no/such/folder/block.proof"], "no/such/folder");
     fails(&["verify", "absent.proof"], "absent.proof");
     fails(&["inspect", "absent.proof"], "absent.proof");
+    fails(&["wrap", "absent.proof"], "absent.proof");
+    fails(&["wrap"], "FILE");
+    fails(&["fetch", "9..5", "--rpc-url", "http://127.0.0.1:1"], "write 5..9");
+    fails(&["validate", "5-9", "--rpc-url", "http://127.0.0.1:1"], "write 5..9");
+    fails(&["prove", "5..latest", "--rpc-url", "http://127.0.0.1:1"], "numbers of the first and the last");
+    fails(&["execute", "0..18446744073709551615", "--rpc-url", "http://127.0.0.1:1"], "shorter runs");
+    fails(&["validate", "5..9"], "the run of blocks 5..9 needs a node");
+    fails(&["verify", "absent.proof", "--block", "9..5"], "write 5..9");
 
     std::fs::write(folder.path().join("noise"), b"noise").unwrap();
     fails(&["inspect", "noise"], "neither an input");
     fails(&["validate", "--input", "noise"], "noise");
+    fails(&["wrap", "noise"], "not a Zeno proof");
     std::fs::write(folder.path().join("truncated"), b"ZENO\x01\0\0\0").unwrap();
     fails(&["validate", "--input", "truncated"], "truncated");
 
@@ -250,7 +278,8 @@ fn proves_and_verifies_the_example() {
     assert_eq!(verified["valid"], true);
     assert_eq!(verified["claim"], proved["claim"]);
     assert_eq!(verified["proof_bytes"], proved["proof_bytes"]);
-    assert_eq!((&verified["release"], verified.get("withdrawn")), (&2.into(), None), "{verified}");
+    assert_eq!((&verified["release"], verified.get("withdrawn")), (&3.into(), None), "{verified}");
+    assert_eq!(verified["claim"]["kind"], "0x5a564332");
     // What is expected besides: the last block, by its number or its hash, and the first one's parent.
     let expecting = |more: &[&str]| json(folder.path(), &[&["verify", "example.proof"], more].concat());
     let claim = zeno_verifier::ProofFile::read(folder.path().join("example.proof")).unwrap().claim;
@@ -292,6 +321,21 @@ fn proves_and_verifies_the_example() {
     }
     refused("a shorter proof", &alter(&|file| file.proof.truncate(file.proof.len() - 1)));
 
+    // What does not verify is not wrapped, and what does needs an SRS, which this folder has none of.
+    alter(&|file| file.claim.block_count += 1).write(folder.path().join("altered.proof")).unwrap();
+    let (value, status) = json(folder.path(), &["--cache-dir", "cache", "wrap", "altered.proof"]);
+    assert_eq!((status, &value["valid"], value.get("claim")), (1, &Value::Bool(false), None), "{value}");
+    let wrap = ["--cache-dir", "cache", "wrap", "example.proof"];
+    let (value, status) = json(folder.path(), &wrap);
+    assert_eq!((status, &value["claim"]), (2, &proved["claim"]), "the STARK is valid: {value}");
+    assert!(value["error"].as_str().unwrap().contains("zeno srs import"), "{value}");
+    for out in ["example.evm.proof", "block-1.evm.proof"] {
+        assert!(!folder.path().join(out).exists(), "{out}");
+    }
+    let (value, status) = json(folder.path(), &[&wrap[..], &["--out", "no/such/folder/file"]].concat());
+    assert_eq!(status, 2, "{value}");
+    assert!(value["error"].as_str().unwrap().contains("no/such/folder"), "{value}");
+
     // An unknown program is not invalid.
     let undecided = |what: &str, altered: &zeno_verifier::ProofFile| {
         altered.write(folder.path().join("altered.proof")).unwrap();
@@ -305,11 +349,21 @@ fn proves_and_verifies_the_example() {
     let bytes = std::fs::read(folder.path().join("example.proof")).unwrap();
     let mut newer = bytes.clone();
     newer[8] = 9;
+    // The format of releases 1 and 2.
+    let mut older = bytes.clone();
+    older[8] = 1;
+    std::fs::write(folder.path().join("older"), &older).unwrap();
+    let (value, _) = json(folder.path(), &["verify", "older", "--chain", "dev"]);
+    assert!(value["error"].as_str().unwrap().contains("prove the block again"), "{value}");
+    let (value, status) = json(folder.path(), &["wrap", "older"]);
+    assert_eq!((status, value.get("valid")), (2, None), "{value}");
+    assert!(value["error"].as_str().unwrap().contains("prove the block again"), "{value}");
     for (name, bytes, expected) in [
         ("truncated", &bytes[..bytes.len() / 2], 2),
         ("trailing", &[&bytes[..], b"\n"].concat()[..], 2),
         ("foreign", &[&b"PROOF"[..], &bytes].concat()[..], 2),
         ("newer", &newer[..], 2),
+        ("older", &older[..], 2),
     ] {
         std::fs::write(folder.path().join(name), bytes).unwrap();
         let (value, status) = json(folder.path(), &["verify", name, "--chain", "dev"]);
@@ -318,16 +372,40 @@ fn proves_and_verifies_the_example() {
     }
 }
 
-/// Proofs of a release that was withdrawn are refused with the reason, whatever else is asked, before any node is.
+/// Proofs of a release that was withdrawn or superseded are refused with the reason, whatever else is asked, before any node is.
 #[test]
-fn refuses_a_withdrawn_release() {
+fn refuses_ended_releases() {
+    for (number, program, ended, why) in [
+        (
+            1,
+            "0x0092bba94352fa67f2b4b3af1168ee784c328457949fc3b45f690728d2696cab",
+            "withdrawn",
+            "any claim can be forged",
+        ),
+        (
+            2,
+            "0x0013bb97257992d3ff227c9b1c7b0584c336f51c0c158e90d94eff08f23773a2",
+            "superseded",
+            "its claims have another form",
+        ),
+    ] {
+        refuses_release(
+            number,
+            program,
+            ended,
+            &format!("release {number} of the EVM program is {ended}: {why}"),
+        );
+    }
+}
+
+/// Checks that proofs and keys of a program are refused for what they are.
+fn refuses_release(number: u32, program: &str, ended: &str, says: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let withdrawn = "0x0092bba94352fa67f2b4b3af1168ee784c328457949fc3b45f690728d2696cab".parse().unwrap();
     let evm = zeno_verifier::ProofFile::decode(include_bytes!(
         "../../../verifier-contract/contracts/test/fixtures/block.proof"
     ))
     .unwrap();
-    let evm = zeno_verifier::ProofFile { app_exe_commitment: withdrawn, ..evm };
+    let evm = zeno_verifier::ProofFile { app_exe_commitment: program.parse().unwrap(), ..evm };
     evm.write(folder.path().join("evm.proof")).unwrap();
     let stark = zeno_verifier::ProofFile { kind: zeno_verifier::ProofKind::Stark, srs: None, ..evm.clone() };
     stark.write(folder.path().join("stark.proof")).unwrap();
@@ -339,36 +417,71 @@ fn refuses_a_withdrawn_release() {
         &["verify", "evm.proof", "--contract", contract],
         &["contract", "submit", "evm.proof", "--contract", contract, "--allow-insecure"],
         &["contract", "submit", "stark.proof", "--contract", contract],
+        &["wrap", "stark.proof"],
+        &["wrap", "evm.proof"],
     ] {
         let (value, status) = json(folder.path(), args);
         assert_eq!((status, value.get("valid")), (2, None), "{args:?}: {value}");
-        assert_eq!(value["stated"]["release"], 1, "{args:?}: {value}");
+        assert_eq!(value["stated"]["release"], number, "{args:?}: {value}");
         let error = value["error"].as_str().unwrap();
-        assert!(
-            error.contains("release 1 of the EVM program is withdrawn: any claim can be forged"),
-            "{error}"
-        );
+        assert!(error.contains(says), "{args:?}: {error}");
     }
     for name in ["stark.proof", "evm.proof"] {
         let (value, status) = json(folder.path(), &["inspect", name]);
-        assert_eq!((status, &value["stated"]["release"]), (0, &1.into()), "{value}");
-        assert!(value["stated"]["withdrawn"].as_str().unwrap().contains("prove the block again"), "{value}");
+        assert_eq!((status, &value["stated"]["release"]), (0, &number.into()), "{value}");
+        assert!(value["stated"][ended].as_str().unwrap().contains("prove the block again"), "{value}");
         let text = String::from_utf8(zeno(folder.path(), &["inspect", name]).stdout).unwrap();
-        assert!(text.contains("NOT ACCEPTED") && text.contains("1 of the EVM program, withdrawn"), "{text}");
+        let release = format!("{number} of the EVM program, {ended}");
+        assert!(text.contains("NOT ACCEPTED") && text.contains(&release), "{text}");
     }
     // A key of it is refused as well.
-    let mut key = include_bytes!("../../../config/guest/evm/2/evm-verifying-key-insecure-dev").to_vec();
+    let mut key = include_bytes!("../../../config/guest/evm/3/evm-verifying-key-insecure-dev").to_vec();
     let end = key.len() - 32;
     key[9..41].copy_from_slice(evm.app_exe_commitment.as_slice());
     let checksum = alloy_primitives::keccak256(&key[..end]);
     key[end..].copy_from_slice(checksum.as_slice());
     std::fs::create_dir(folder.path().join("keys")).unwrap();
     std::fs::write(folder.path().join("keys/verifying-key"), key).unwrap();
-    let export = ["contract", "export", "--keys", "keys", "--allow-insecure", "--out", "contracts"];
-    let (value, status) = json(folder.path(), &export);
-    assert_eq!(status, 2, "{value}");
-    assert!(value["error"].as_str().unwrap().contains("release 1"), "{value}");
+    for verb in [
+        &["contract", "export", "--out", "contracts"][..],
+        &["contract", "deploy", "--dry-run", "--rpc-url", "http://127.0.0.1:1"],
+    ] {
+        let (value, status) = json(folder.path(), &[verb, &["--keys", "keys", "--allow-insecure"]].concat());
+        assert_eq!(status, 2, "{value}");
+        assert!(value["error"].as_str().unwrap().contains(says), "{value}");
+    }
     assert!(!folder.path().join("contracts").exists());
+}
+
+/// A file as release 2 wrote it has another layout, which is refused by name.
+#[test]
+fn refuses_files_of_release_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let evm = include_bytes!("../../../verifier-contract/tests/recorded/release-2.proof");
+    // Layout and kind of that release's STARKs.
+    let mut stark = evm.to_vec();
+    (stark[8], stark[12]) = (1, 1);
+    std::fs::write(folder.path().join("evm.proof"), evm).unwrap();
+    std::fs::write(folder.path().join("stark.proof"), stark).unwrap();
+    let contract = "0x0000000000000000000000000000000000000001";
+    for name in ["evm.proof", "stark.proof"] {
+        for args in [
+            &["verify", name][..],
+            &["verify", name, "--chain", "dev", "--allow-unknown-srs"],
+            &["verify", name, "--any-rules", "--allow-unknown-srs"],
+            &["verify", name, "--contract", contract, "--rpc-url", "http://127.0.0.1:1"],
+            &["contract", "submit", name, "--contract", contract, "--allow-unknown-srs"],
+            &["wrap", name],
+            &["inspect", name],
+        ] {
+            let (value, status) = json(folder.path(), args);
+            assert_eq!((status, value.get("valid")), (2, None), "{args:?}: {value}");
+            let error = value["error"].as_str().unwrap();
+            for says in [name, "release 2 is superseded", "prove the block again"] {
+                assert!(error.contains(says), "{args:?} should say {says:?}: {error}");
+            }
+        }
+    }
 }
 
 /// A guest that refuses a block which native validation accepts is no verdict.
@@ -376,7 +489,7 @@ fn refuses_a_withdrawn_release() {
 fn a_refusal_by_the_guest_alone_exits_with_2() {
     let folder = tempfile::tempdir().unwrap();
     // A guest for tests of the cryptography, which takes no blocks.
-    let guest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/guest/evm/2/crypto-check.elf");
+    let guest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/guest/evm/3/crypto-check.elf");
     let (value, status) = json(folder.path(), &["execute", "--guest", guest]);
     assert_eq!((status, &value["valid"]), (2, &Value::Bool(true)), "{value}");
     let error = value["error"].as_str().unwrap();
@@ -495,6 +608,90 @@ fn silent_node() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (listener, url)
+}
+
+/// A run of blocks takes the place of a block: one input, one claim.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_blocks_takes_the_place_of_a_block() {
+    let mut chain = DevChain::from_genesis(GENESIS);
+    let inputs = [(); 3].map(|()| chain.append(Draft::default()));
+    let node = inputs[1..].iter().fold(ReplayNode::of_input(&inputs[0]), ReplayNode::with_input);
+    let server = RpcServer::start(move |call| node.answer(call)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url();
+    let from_node = ["--rpc-url", &url, "--chain", "dev", "--cache-dir", "cache"];
+    let of_node = |args: &[&str]| json(folder.path(), &[args, &from_node].concat());
+
+    let fetched = zeno(folder.path(), &[&["fetch", "1..3"][..], &from_node].concat());
+    assert_eq!(fetched.status.code(), Some(0), "{}", stderr(&fetched));
+    for says in ["fetching block 1 of 3", "fetching block 3 of 3", "putting 3 blocks together"] {
+        assert!(stderr(&fetched).contains(says), "{}", stderr(&fetched));
+    }
+    let text = String::from_utf8_lossy(&fetched.stdout);
+    assert!(text.contains("1 to 3, 3 in all") && text.contains("blocks-1-3.zeno"), "{text}");
+
+    let input = ["--input", "blocks-1-3.zeno", "--cache-dir", "cache"];
+    let of_file = |command: &str| json(folder.path(), &[&[command], &input[..]].concat());
+    let mut claims = Vec::new();
+    for (value, status) in [of_node(&["validate", "1..3"]), of_file("validate"), of_file("execute")] {
+        assert_eq!((status, &value["valid"]), (0, &Value::Bool(true)), "{value}");
+        for (key, expected) in
+            [("block_count", 3), ("first_block_number", 1), ("last_block_number", 3), ("block_number", 3)]
+        {
+            assert_eq!(value[key], expected, "{key}: {value}");
+        }
+        assert_eq!(value["claim"]["blockCount"], 3, "{value}");
+        claims.push(value["claim"].clone());
+    }
+    assert!(claims.iter().all(|claim| *claim == claims[0]), "{claims:?}");
+    let (inspected, status) = json(folder.path(), &["inspect", "blocks-1-3.zeno"]);
+    assert_eq!((status, &inspected["block_count"]), (0, &3.into()), "{inspected}");
+    assert!(inspected["messages"].to_string().contains("a run of blocks"), "{inspected}");
+    let (one, status) = of_node(&["validate", "2..2"]);
+    assert_eq!((status, &one["block_count"], &one["first_block_number"]), (0, &1.into(), &2.into()), "{one}");
+    assert!(one["messages"].to_string().contains("Block 2 is valid"), "{one}");
+
+    let (beyond, status) = of_node(&["validate", "2..4"]);
+    assert_eq!((status, beyond.get("valid")), (2, None), "{beyond}");
+    assert!(
+        beyond["error"].as_str().unwrap().contains("block 4 of the run: the node knows no block 4"),
+        "{beyond}"
+    );
+}
+
+/// An error of one block of a run names that block, and is the verdict on the run.
+#[test]
+fn an_error_in_a_run_names_the_block() {
+    let mut chain = DevChain::from_genesis(GENESIS);
+    let inputs = [(); 3].map(|()| chain.append(Draft::default()));
+    let run = minimize(&merge(inputs).unwrap()).unwrap().0;
+    let folder = tempfile::tempdir().unwrap();
+    let judge = |alter: &dyn Fn(&mut StatelessInput)| {
+        let mut altered = run.clone();
+        alter(&mut altered);
+        std::fs::write(folder.path().join("run.zeno"), altered.encode()).unwrap();
+        let (value, status) = json(folder.path(), &["validate", "--input", "run.zeno"]);
+        (value["error"].as_str().unwrap_or_default().to_owned(), status, value)
+    };
+    assert_eq!(judge(&|_| ()).1, 0);
+    let (error, status, value) = judge(&|input| {
+        let mut block = decode_block(&input.blocks[2]).unwrap();
+        block.header.gas_used += 1;
+        input.blocks[2] = alloy_rlp::encode(&block).into();
+    });
+    assert_eq!((status, &value["valid"]), (1, &Value::Bool(false)), "{value}");
+    assert!(error.contains("block 3: the block is invalid: ") && error.contains("gas used"), "{error}");
+    // Blocks that are left out, or in another order, blame nobody.
+    let alterations: [fn(&mut StatelessInput); 2] =
+        [|input| drop(input.blocks.remove(1)), |input| input.blocks.swap(0, 1)];
+    for alter in alterations {
+        let (error, status, value) = judge(&alter);
+        assert_eq!((status, value.get("valid")), (2, None), "{value}");
+        assert!(error.contains("not the child of the block before it"), "{error}");
+    }
+    // A shorter run is a run.
+    let (error, status, value) = judge(&|input| input.blocks.truncate(2));
+    assert_eq!((status, &value["claim"]["blockCount"]), (0, &2.into()), "{error}");
 }
 
 /// Signals end a command with the status that shells know, and with the object of `--json`.
@@ -663,6 +860,8 @@ fn files_in_the_wrong_place_are_named() {
     fails(&["validate", "--input", "empty"], &["is empty"]);
     fails(&["inspect", "genesis.json"], &["is JSON"]);
     fails(&["verify", "block.zeno"], &["block.zeno", "zeno validate --input"]);
+    fails(&["wrap", "block.zeno"], &["block.zeno", "zeno validate --input"]);
+    fails(&["wrap", "block.proof"], &["block.proof: is an EVM proof already"]);
     fails(&["execute", "--guest", "block.zeno"], &["block.zeno: is no ELF"]);
     std::fs::write(folder.path().join("short.elf"), b"\x7fELF\x01").unwrap();
     fails(&["execute", "--guest", "short.elf"], &["short.elf: "]);
@@ -702,14 +901,26 @@ fn an_input_that_can_not_be_judged_exits_with_2() {
         alter(&mut spec);
         input.chain = spec.encode().into();
     };
-    judge(2, "does not implement", &|_, block| {
+    let later = |block: &mut Block| {
         block.header.block_access_list_hash = Some(Default::default());
         block.header.slot_number = Some(7);
         // Invalid by the known rules.
         block.header.gas_limit *= 2;
+    };
+    // A built-in chain may have forked since the release, and its rules end.
+    let mainnet = |input: &mut StatelessInput, block: &mut Block, timestamp| {
+        input.chain = ChainSpec::mainnet().encode().into();
+        block.header.timestamp = timestamp;
+        later(block);
+    };
+    judge(2, "blockAccessListHash and slotNumber, of a later fork", &|input, block| {
+        mainnet(input, block, RELEASED);
     });
-    judge(2, "does not implement", &|input, block| {
-        rules(input, &|spec| spec.unsupported_from = Some(block.header.timestamp));
+    judge(2, "a newer zeno may know more", &|input, block| mainnet(input, block, HORIZON));
+    // The rules of another chain are taken as complete.
+    judge(1, "the gas limit", &|_, block| later(block));
+    judge(1, "the block access list hash is present", &|_, block| {
+        block.header.block_access_list_hash = Some(Default::default());
     });
     judge(2, "before the merge", &|input, block| {
         rules(input, &|spec| spec.merge_block = Some(block.header.number + 1));
@@ -722,6 +933,40 @@ fn an_input_that_can_not_be_judged_exits_with_2() {
         let (value, status) = json(folder.path(), &["validate", "--input", "input.zeno", "--chain", chain]);
         assert_eq!(status, expected, "{chain}: {value}");
     }
+}
+
+/// A chain file may end the rules. They are complete until then, and that is announced.
+#[test]
+fn the_end_of_the_rules_is_announced_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    write_input(&folder.path().join("input.zeno"), |_, _| {});
+    let timestamp = example().1.header.timestamp;
+    let validate = |from: u64| {
+        let chain = include_str!("../../../config/chains/dev.json").replacen(
+            "\"bpo2Time\"",
+            &format!("\"bogotaTime\": {from}, \"bpo2Time\""),
+            1,
+        );
+        std::fs::write(folder.path().join("chain.json"), chain).unwrap();
+        json(folder.path(), &["validate", "--input", "input.zeno", "--chain", "chain.json"])
+    };
+    for (from, near) in [(timestamp + 1, true), (timestamp + WARNING, true), (timestamp + WARNING + 1, false)]
+    {
+        let (value, status) = validate(from);
+        assert_eq!((status, &value["valid"]), (0, &Value::Bool(true)), "{value}");
+        assert_eq!(value["messages"].to_string().contains("NEAR THE END"), near, "{value}");
+        assert_eq!(value.get("rules_end").cloned(), near.then(|| from.into()), "{value}");
+    }
+    for from in [timestamp, timestamp - 1] {
+        let (value, status) = validate(from);
+        assert_eq!((status, value.get("valid")), (2, None), "{value}");
+        let error = value["error"].as_str().unwrap();
+        assert!(error.contains("bogota, a fork that this program does not implement"), "{error}");
+        assert!(error.contains("--chain") && value["rules_end"] == from, "{value}");
+    }
+    // The input doesn't have the file's end.
+    let (value, status) = json(folder.path(), &["validate", "--input", "input.zeno"]);
+    assert_eq!((status, value.get("rules_end")), (0, None), "{value}");
 }
 
 /// Names of files are foreign text too.

@@ -19,7 +19,11 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use zeno_guest_evm::{ChainSpec, StatelessInput, decode_block};
+use zeno_guest_evm::{
+    ChainSpec, StatelessInput,
+    chain::{Chain, RELEASED},
+    decode_block,
+};
 use zeno_tests::{
     anvil,
     rpc_server::{Call, Reply, RpcServer},
@@ -31,7 +35,7 @@ use zeno_verifier::{
     contracts::{
         IZenoVerifier, SourceFile, ZenoLightClient, ZenoLightClient::ZenoLightClientErrors, solidity_sources,
     },
-    verify_evm,
+    rules_table, verify_evm,
 };
 use zeno_witness_fetch::{Problem, Rpc};
 
@@ -264,7 +268,7 @@ fn example() -> Vec<u8> {
 /// The hash of that block's parent.
 fn example_parent() -> B256 {
     let input = StatelessInput::decode(&example().into()).unwrap();
-    decode_block(&input.block).unwrap().header.parent_hash
+    decode_block(&input.blocks[0]).unwrap().header.parent_hash
 }
 
 /// A real proof of that block, under the development SRS.
@@ -302,7 +306,8 @@ fn follows_a_chain_on_another() {
     let keys = ["--keys", "keys", "--key-digest", &digest];
     let [trusted, second, third] = [1, 2, 3].map(|number| anvil.header(number));
     let genesis = include_str!("../../../config/chains/dev.json").replace("9366", "31337");
-    let spec = ChainSpec::from_json(&genesis).unwrap();
+    let chain = Chain::from_json(&genesis).unwrap();
+    let spec = &chain.spec;
 
     // Export, as a user does; compiled by the pinned compiler.
     let export = ["contract", "export", "--out", "sources"];
@@ -348,7 +353,7 @@ fn follows_a_chain_on_another() {
     let constructor = ZenoLightClient::constructorCall {
         verifier,
         chainId: spec.chain_id,
-        chainSpec: spec.hash(),
+        table: rules_table(&chain).iter().map(Into::into).collect(),
         trustedBlockHash: trusted.hash_slow(),
         trustedHeader: alloy_rlp::encode(&trusted).into(),
         allowUnknownSrs: true,
@@ -358,7 +363,7 @@ fn follows_a_chain_on_another() {
     // Proofs that block 2 and block 3 are valid, as far as this circuit can tell.
     let claim = |parent: &Header, block: &Header| ChainClaim {
         chain_id: spec.chain_id,
-        chain_spec: spec.hash(),
+        chain_spec: spec.digest_at(block.timestamp),
         first_parent_hash: parent.hash_slow(),
         last_block_hash: block.hash_slow(),
         last_block_number: block.number,
@@ -515,19 +520,11 @@ fn follows_a_chain_on_another() {
     agree(&anvil, &wrapper.key, verifier, &first_proof, &sources);
 }
 
-/// A verifier of a withdrawn release is refused, whatever its answer, and so is a light client over it.
+/// A verifier of a withdrawn or superseded release is refused, whatever its answer, and so is a light client over it.
 #[test]
-fn refuses_contracts_of_a_withdrawn_release() {
+fn refuses_contracts_of_ended_releases() {
     let Some(anvil) = Anvil::start(&[]) else { return };
     let zeno = Zeno::new(anvil.url());
-    let withdrawn: B256 =
-        "0x0092bba94352fa67f2b4b3af1168ee784c328457949fc3b45f690728d2696cab".parse().unwrap();
-    // Contracts that answer everything with one word: PUSH32 it, PUSH0, MSTORE, and return 32 bytes.
-    let [verifier, client] = [Address::repeat_byte(0x11), Address::repeat_byte(0x22)];
-    for (contract, word) in [(verifier, withdrawn), (client, verifier.into_word())] {
-        let code = [&[0x7f], &word[..], &[0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3]].concat();
-        anvil.ask("anvil_setCode", json!([contract, Bytes::from(code)]));
-    }
     let file = ProofFile {
         kind: ProofKind::Evm,
         claim: ChainClaim {
@@ -549,10 +546,28 @@ fn refuses_contracts_of_a_withdrawn_release() {
         proof: Vec::new(),
     };
     let name = zeno.write("any.proof", &file);
-    let says = "release 1 of the EVM program is withdrawn";
-    zeno.fails(&["verify", &name, "--contract", &verifier.to_string()], 2, says);
-    let client = client.to_string();
-    zeno.fails(&["contract", "submit", &name, "--contract", &client, "--chain-id", "31337"], 2, says);
+    // Contracts that answer everything with one word: PUSH32 it, PUSH0, MSTORE, and return 32 bytes.
+    let [verifier, client] = [Address::repeat_byte(0x11), Address::repeat_byte(0x22)];
+    let answer = |contract: Address, word: B256| {
+        let code = [&[0x7f], &word[..], &[0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3]].concat();
+        anvil.ask("anvil_setCode", json!([contract, Bytes::from(code)]));
+    };
+    answer(client, verifier.into_word());
+    let [verifier_text, client] = [verifier, client].map(|contract| contract.to_string());
+    for (program, says) in [
+        (
+            "0x0092bba94352fa67f2b4b3af1168ee784c328457949fc3b45f690728d2696cab",
+            "accepts proofs that anybody can forge: release 1 of the EVM program is withdrawn",
+        ),
+        (
+            "0x0013bb97257992d3ff227c9b1c7b0584c336f51c0c158e90d94eff08f23773a2",
+            "accepts no proofs of this program: release 2 of the EVM program is superseded",
+        ),
+    ] {
+        answer(verifier, program.parse().unwrap());
+        zeno.fails(&["verify", &name, "--contract", &verifier_text], 2, says);
+        zeno.fails(&["contract", "submit", &name, "--contract", &client, "--chain-id", "31337"], 2, says);
+    }
 }
 
 /// The same corrupted proofs, natively, in an EVM in memory, and on anvil.
@@ -615,13 +630,19 @@ fn advances_by_the_real_proof() {
     let said = String::from_utf8(output.stderr).unwrap();
     let digest = key.digest().to_string();
     for told in
-        ["ZenoVerifierInsecureDev", &digest, "release 2", &key.app_exe_commitment().to_string(), &trusted]
+        ["ZenoVerifierInsecureDev", &digest, "release 3", &key.app_exe_commitment().to_string(), &trusted]
     {
         assert!(said.contains(told), "{told} in: {said}");
     }
     assert_eq!(deployed["key_digest"], digest);
     assert_eq!(deployed["trusted_block"]["hash"], trusted);
     assert_eq!(deployed["trusted_block"]["chain_id"], 9366);
+    let rules = deployed["trusted_block"]["rules"].as_array().unwrap();
+    assert_eq!(
+        (rules.len(), &rules[0]["from"], &rules[0]["end"]),
+        (1, &0.into(), &u64::MAX.into()),
+        "{deployed}"
+    );
     let client = address(&deployed, "ZenoLightClient").to_string();
     let verifier = address(&deployed, "ZenoVerifierInsecureDev").to_string();
     let sent = deployed["transactions_sent"].as_array().unwrap();
@@ -710,17 +731,19 @@ fn a_light_client_starts_from_what_the_user_names() {
     let deploy = [&deploy[..], &["--trusted-block", &parent]].concat();
     let input = StatelessInput::decode(&example().into()).unwrap();
     // A block that is invalid: its state root is another.
-    let mut block = decode_block(&input.block).unwrap();
+    let mut block = decode_block(&input.blocks[0]).unwrap();
     block.header.state_root = B256::ZERO;
-    let invalid = StatelessInput { block: alloy_rlp::encode(&block).into(), ..input.clone() };
+    let invalid = StatelessInput { blocks: vec![alloy_rlp::encode(&block).into()], ..input.clone() };
     fs::write(zeno.path("input.zeno"), invalid.encode()).unwrap();
     zeno.fails(&deploy, 1, "the block is invalid");
-    // One of a fork that is not known, which may have changed the rule that it breaks.
-    let mut later = decode_block(&input.block).unwrap();
+    // One of a chain that has forked since the release. The fork may have changed the rule that the block breaks.
+    let mut later = decode_block(&input.blocks[0]).unwrap();
+    later.header.timestamp = RELEASED;
     later.header.block_access_list_hash = Some(B256::ZERO);
     later.header.slot_number = Some(7);
     later.header.gas_limit = 1;
-    let later = StatelessInput { block: alloy_rlp::encode(&later).into(), ..input.clone() };
+    let chain = ChainSpec::mainnet().encode().into();
+    let later = StatelessInput { chain, blocks: vec![alloy_rlp::encode(&later).into()], ..input.clone() };
     fs::write(zeno.path("input.zeno"), later.encode()).unwrap();
     let judged = zeno.fails(&deploy, 2, "blockAccessListHash");
     assert!(judged["valid"].is_null(), "{judged}");
@@ -730,14 +753,57 @@ fn a_light_client_starts_from_what_the_user_names() {
     fs::write(zeno.path("input.zeno"), partial.encode()).unwrap();
     zeno.fails(&deploy, 2, "can't be validated");
     // A built-in chain's id, with rules of its own.
+    let timestamp = decode_block(&input.blocks[0]).unwrap().header.timestamp;
     let mut spec = ChainSpec::mainnet();
     spec.deposit_contract = Some(Address::repeat_byte(0x22));
     let forged = StatelessInput { chain: spec.encode().into(), ..input };
     fs::write(zeno.path("input.zeno"), forged.encode()).unwrap();
-    let rules = zeno.fails(&deploy, 2, &ChainSpec::mainnet().hash().to_string());
-    assert!(rules["error"].as_str().unwrap().contains(&spec.hash().to_string()), "{rules}");
+    let rules = zeno.fails(&deploy, 2, &ChainSpec::mainnet().digest_at(timestamp).to_string());
+    assert!(rules["error"].as_str().unwrap().contains(&spec.digest_at(timestamp).to_string()), "{rules}");
     fs::write(zeno.path("input.zeno"), b"ZENO").unwrap();
     zeno.fails(&deploy, 2, "input.zeno");
+    assert!(anvil.sent().is_zero());
+}
+
+/// The rules of a light client are those of the chain that the user names. An input may know nothing of a later fork.
+#[test]
+fn a_light_client_has_the_rules_of_the_named_chain() {
+    let Some(anvil) = Anvil::start(&[]) else { return };
+    let zeno = Zeno::new(anvil.url());
+    fs::write(zeno.path("input.zeno"), example()).unwrap();
+    let parent = example_parent().to_string();
+    let follow = ["--dry-run", "--follow", "input.zeno", "--trusted-block", &parent];
+    let deploy = [&DEPLOY[..], &follow].concat();
+    let ends = |chain: &str| {
+        let report = zeno.succeeds(&[&deploy[..], &["--chain", chain]].concat());
+        let rules = report["trusted_block"]["rules"].as_array().expect("it has rules").clone();
+        rules.iter().map(|rules| rules["end"].as_u64().expect("an end")).collect::<Vec<_>>()
+    };
+    let file = |key: &str, from: u64| {
+        let forks = format!("\"{key}\": {from}, \"bpo2Time\"");
+        let chain = include_str!("../../../config/chains/dev.json").replacen("\"bpo2Time\"", &forks, 1);
+        fs::write(zeno.path("chain.json"), chain).unwrap();
+    };
+    assert_eq!(ends("dev"), [u64::MAX]);
+    let later = 4_000_000_000;
+    file("amsterdamTime", later);
+    assert_eq!(ends("chain.json"), [later, u64::MAX]);
+    file("fuluTime", later);
+    assert_eq!(ends("chain.json"), [later]);
+    // From its time on, nothing is known of the block.
+    file("fuluTime", 1);
+    let with = |chain: &'static str| [&deploy[..], &["--chain", chain]].concat();
+    zeno.fails(&with("chain.json"), 2, "fulu, a fork that this program does not implement");
+    zeno.fails(&with("mainnet"), 2, "the chain id is 9366");
+    zeno.fails(&with("absent"), 2, "is no chain that is built in");
+    zeno.fails(&[&DEPLOY[..], &["--chain", "dev"]].concat(), 2, "--follow");
+    // A chain that this program does not know.
+    let mut input = StatelessInput::decode(&example().into()).unwrap();
+    let spec = ChainSpec { chain_id: 31_337, ..ChainSpec::decode(&input.chain).unwrap() };
+    input.chain = spec.encode().into();
+    fs::write(zeno.path("input.zeno"), input.encode()).unwrap();
+    let unnamed = zeno.fails(&deploy, 2, "chain 31337, which is not built in");
+    assert!(unnamed["error"].as_str().unwrap().contains("--chain"), "{unnamed}");
     assert!(anvil.sent().is_zero());
 }
 

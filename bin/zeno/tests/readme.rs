@@ -45,11 +45,20 @@ const COMMANDS: &[(&str, Tested)] = &[
     ),
     ("zeno inspect block.proof", Here(&[])),
     (
+        "zeno fetch 24628607..24628608 --out blocks.zeno",
+        // The replayed node has one block. The test a_run_of_blocks_takes_the_place_of_a_block of cli.rs has three.
+        Here(&[("24628607..24628608", "1..1 --chain dev")]),
+    ),
+    (
         "zeno srs import powersOfTau28_hez_final_23.ptau",
         Not("the file has 9 GB; the test installs_an_srs of cli.rs imports a small one"),
     ),
     ("zeno setup", Not("it takes many minutes: scripts/full-proof runs it")),
     ("zeno prove --input block.zeno --proof evm --out block.proof", Not("the same")),
+    (
+        "zeno wrap block.proof --out block.evm.proof",
+        Not("it takes minutes, and an SRS: scripts/full-proof --wrap runs it"),
+    ),
     ("zeno verify block.proof --key-digest DIGEST", Here(&[OF_THE_EXAMPLE])),
     (
         "zeno contract deploy --key-digest DIGEST --chain-id ID --rpc-url URL --keystore FILE",
@@ -91,7 +100,7 @@ fn every_command_is_run_or_has_a_reason() {
 
 /// Digest of the key that the fixture's proof verifies by: the development SRS's.
 fn digest() -> &'static str {
-    let table = include_str!("../../../config/guest/evm/2/evm-verifying-key-digests");
+    let table = include_str!("../../../config/guest/evm/3/evm-verifying-key-digests");
     let row = table.lines().find_map(|line| line.strip_prefix("insecure-dev"));
     row.expect("the table has that SRS").trim()
 }

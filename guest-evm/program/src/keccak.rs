@@ -1,11 +1,13 @@
 //! Keccak-256 for alloy-primitives' `native-keccak` hook: tries, code hashes, transaction hashes and the
-//! opcode.
+//! opcode. Also for messages in parts, which the hook does not take.
 
-use crate::words::{self, instruction};
+use crate::int256::{self, instruction};
+use alloy_primitives::B256;
 use core::{cell::UnsafeCell, mem::MaybeUninit};
 use openvm_keccak256_guest::{
     KECCAKF_FUNCT3, KECCAKF_FUNCT7, KECCAK_RATE, KECCAK_WIDTH_BYTES, OPCODE, XORIN_FUNCT3, XORIN_FUNCT7,
 };
+use zeno_guest_evm::sponge::{Sponge, SpongeBlock, RATE};
 
 /// Bytes, aligned to words as the instructions need it.
 #[repr(C, align(4))]
@@ -181,6 +183,43 @@ unsafe fn hash_unaligned(mut bytes: *const u8, mut len: usize, output: *mut u8) 
     }
 }
 
+/// Sponge for messages in parts.
+#[derive(Clone, Debug)]
+pub struct KeccakSponge(State);
+
+const _: () = assert!(RATE == KECCAK_RATE);
+
+impl Default for KeccakSponge {
+    fn default() -> Self {
+        Self([0; KECCAK_WIDTH_BYTES / 4])
+    }
+}
+
+impl Sponge for KeccakSponge {
+    #[expect(unsafe_code, reason = "the instructions take addresses")]
+    fn absorb(&mut self, block: &SpongeBlock) {
+        let sponge = self.0.as_mut_ptr().cast::<u8>();
+        // SAFETY: a state, and a block of `KECCAK_RATE` bytes. Their types are aligned to four bytes.
+        unsafe {
+            xorin(sponge, block.0.as_ptr(), KECCAK_RATE);
+            keccakf(sponge);
+        }
+    }
+
+    #[expect(unsafe_code, reason = "the instructions take addresses")]
+    fn finish(mut self, block: &SpongeBlock, length: usize) -> B256 {
+        assert!(length < KECCAK_RATE, "the end of a message is shorter than a block");
+        let sponge = self.0.as_mut_ptr().cast::<u8>();
+        // SAFETY: a state, and a block with these bytes. Their types are aligned to four bytes.
+        unsafe { finish(sponge, block.0.as_ptr(), length) };
+        let mut hash = B256::ZERO;
+        for (bytes, word) in hash.0.chunks_exact_mut(4).zip(self.0) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        hash
+    }
+}
+
 /// Adds the end of a message, less than a block, and permutes for the last time.
 ///
 /// # Safety
@@ -285,7 +324,7 @@ fn clear(state: &mut MaybeUninit<State>) {
     let words = state.as_mut_ptr().cast::<[u32; 8]>();
     let (whole, rest) = (KECCAK_WIDTH_BYTES / 32, KECCAK_WIDTH_BYTES / 4 % 8);
     for i in 0..whole {
-        words::clear(words.wrapping_add(i).cast());
+        int256::clear(words.wrapping_add(i).cast());
     }
     #[expect(unsafe_code, reason = "the rest of the state by address")]
     for i in 0..rest {

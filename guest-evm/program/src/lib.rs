@@ -18,6 +18,10 @@ mod curve;
 #[cfg(target_os = "zkvm")]
 mod division;
 mod field;
+#[allow(unsafe_code, missing_docs, unreachable_pub, non_upper_case_globals, clippy::all)]
+mod instructions;
+#[cfg(target_os = "zkvm")]
+mod int256;
 pub mod keccak;
 pub mod kzg;
 #[cfg(target_os = "zkvm")]
@@ -28,13 +32,7 @@ pub mod secp256k1;
 pub mod secp256r1;
 pub mod sha256;
 #[cfg(target_os = "zkvm")]
-pub mod words;
+pub mod word_ops;
 
 pub use provider::install;
 pub use secp256k1::verify_signature;
-
-/// Instructions of the moduli and curves, by their index in the VM's configuration.
-#[allow(unsafe_code, missing_docs, unreachable_pub, non_upper_case_globals, clippy::all)]
-mod instructions {
-    openvm::init!();
-}

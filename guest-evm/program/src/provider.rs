@@ -15,9 +15,9 @@ use revm_precompile::{
 /// # Panics
 /// If a provider was installed or used before, because the guest would continue with software.
 pub fn install() {
-    assert!(install_crypto(Accelerated), "revm has a cryptography provider already");
+    assert!(install_crypto(AcceleratedCrypto), "revm has a cryptography provider already");
     assert!(
-        install_default_provider(Arc::new(Accelerated)).is_ok(),
+        install_default_provider(Arc::new(AcceleratedCrypto)).is_ok(),
         "alloy-consensus has a cryptography provider already"
     );
 }
@@ -25,9 +25,9 @@ pub fn install() {
 /// Provider that uses the VM's instructions. The VM has none for RIPEMD-160 and BLAKE2, so revm's own code
 /// remains.
 #[derive(Debug)]
-struct Accelerated;
+struct AcceleratedCrypto;
 
-impl Crypto for Accelerated {
+impl Crypto for AcceleratedCrypto {
     fn sha256(&self, input: &[u8]) -> [u8; 32] {
         sha256::sha256(input)
     }
@@ -115,7 +115,7 @@ impl Crypto for Accelerated {
     }
 }
 
-impl CryptoProvider for Accelerated {
+impl CryptoProvider for AcceleratedCrypto {
     // Transactions are not recovered but verified, by the hinted key. This is for authorizations (EIP-7702),
     // for whose signers there are no hints. One that can't be recovered makes the authorization void, not the
     // block, so the result must be an error and never a panic. If a low s is required, alloy-consensus checks

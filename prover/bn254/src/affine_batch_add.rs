@@ -81,8 +81,8 @@ pub trait Pairs {
 /// Adder of pairs of points, which reuses its memory from batch to batch.
 #[derive(Debug, Default)]
 pub struct BatchAdder {
-    /// For each group of `SIDE_BY_SIDE` pairs, the differences of their x coordinates, and the products of the
-    /// differences in the groups before.
+    /// Differences of the x coordinates in each group of `SIDE_BY_SIDE` pairs, and products of the differences in
+    /// the groups before.
     differences: Vec<(Elements, Elements)>,
     /// Indices of the pairs that can't be added by the slope of the line through them, ascending.
     special: Vec<usize>,

@@ -30,7 +30,7 @@ type Vector = <F as Field>::Packing;
 
 /// Products in a permutation: x^7 takes four, in 8 rounds for all 16 elements and in 13 for one of them. The other
 /// factors, those of the internal rounds, are small or powers of two.
-const PRODUCTS_A_PERMUTATION: f64 = (4 * (8 * 16 + 13)) as f64;
+const PRODUCTS_PER_PERMUTATION: f64 = (4 * (8 * 16 + 13)) as f64;
 
 /// Seconds that this process's threads have run. Unlike wall-clock time, they exclude other load on the machine.
 fn processor_seconds() -> io::Result<f64> {
@@ -98,7 +98,7 @@ fn rates() -> [f64; 2] {
 }
 
 /// Measures compressions of two digests: OpenVM's one by one, ours in vectors.
-fn permutations(products_a_second: f64) {
+fn permutations(products_per_second: f64) {
     const NODES: usize = 1 << 16;
     let mut rng = StdRng::seed_from_u64(0);
     let nodes: Vec<Digest> = (0..2 * NODES).map(|_| rng.random()).collect();
@@ -119,12 +119,12 @@ fn permutations(products_a_second: f64) {
             .for_each(|(out, nodes)| hashing.compress(nodes, out));
     };
     let times = rounds([&mut one_by_one, &mut vectors]);
-    let floor = NODES as f64 * PRODUCTS_A_PERMUTATION / products_a_second;
+    let floor = NODES as f64 * PRODUCTS_PER_PERMUTATION / products_per_second;
     line(&format!("Poseidon2, {NODES} permutations"), times, Some(floor));
 }
 
 /// Measures stacking, encoding and hashing of a trace.
-fn commitment(products_a_second: f64) {
+fn commitment(products_per_second: f64) {
     const LOG_HEIGHT: usize = 17;
     const WIDTH: usize = 64;
     let params = test_system_params_small(4, LOG_HEIGHT - 4, 4);
@@ -136,7 +136,7 @@ fn commitment(products_a_second: f64) {
     let by_ours = || ours.device().commit(&[&trace]).expect("the trace has the right shape").0;
     assert_eq!(by_openvm(), by_ours(), "the commitments differ");
     let times = rounds([&mut || _ = black_box(by_openvm()), &mut || _ = black_box(by_ours())]);
-    let floor = permutations * PRODUCTS_A_PERMUTATION / products_a_second;
+    let floor = permutations * PRODUCTS_PER_PERMUTATION / products_per_second;
     line(&format!("commitment to {WIDTH} columns of 2^{LOG_HEIGHT}"), times, Some(floor));
 }
 

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Candidates that a task of the thread pool tries.
-const CANDIDATES_A_TASK: u32 = 256;
+const CANDIDATES_PER_TASK: u32 = 256;
 
 /// Searches BabyBear for the least witness. `find` returns the least one in a range of elements. About one element of
 /// `2^bits` is a witness.
@@ -29,15 +29,15 @@ const CANDIDATES_A_TASK: u32 = 256;
 /// If there is no witness, or `bits` is not below 31.
 fn least_witness(bits: usize, find: impl Fn(Range<u32>) -> Option<u32> + Sync) -> F {
     assert!(bits < 31, "{bits} bits of work are more than BabyBear has");
-    let tasks = F::ORDER_U32.div_ceil(CANDIDATES_A_TASK);
+    let tasks = F::ORDER_U32.div_ceil(CANDIDATES_PER_TASK);
     // In rounds, so that all threads stay close to the least candidates.
     let round = 4 * rayon::current_num_threads() as u32;
     let witness = (0..tasks).step_by(round as usize).find_map(|first| {
         (first..tasks.min(first + round))
             .into_par_iter()
             .map(|task| {
-                let start = task * CANDIDATES_A_TASK;
-                find(start..F::ORDER_U32.min(start + CANDIDATES_A_TASK))
+                let start = task * CANDIDATES_PER_TASK;
+                find(start..F::ORDER_U32.min(start + CANDIDATES_PER_TASK))
             })
             .find_first(Option::is_some)
             .flatten()

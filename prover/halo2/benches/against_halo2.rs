@@ -50,8 +50,8 @@ fn main() {
 
 /// Compares both provers on a circuit that fills about nine tenths of the rows of its one advice column.
 fn bench(k: u32) {
-    const CELLS_OF_A_STEP: usize = 190;
-    let steps = (1usize << k) * 9 / 10 / CELLS_OF_A_STEP;
+    const CELLS_PER_STEP: usize = 190;
+    let steps = (1usize << k) * 9 / 10 / CELLS_PER_STEP;
     let params = params(k);
     let srs = MemorySrs::from(&params);
     let folder = tempfile::tempdir().expect("a folder");

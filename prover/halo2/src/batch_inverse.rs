@@ -34,7 +34,7 @@ impl KernelDispatch for Invert<'_> {
 struct InvertChunk<'a, L> {
     /// Elements whose number is a multiple of the lanes.
     values: &'a mut [Fr],
-    /// For each vector, the product of those before it.
+    /// Product of the vectors before each vector.
     before: &'a mut Vec<L>,
 }
 

@@ -78,7 +78,7 @@ struct Tables<L: Lanes> {
 /// Transform of a size that fits the cache.
 #[derive(Debug)]
 struct SmallFft<L: Lanes> {
-    /// For each level with butterflies of distance h, its h twiddles, from index h on.
+    /// Twiddles: the h of each level with butterflies of distance h, from index h on.
     twiddles: Vec<Fr>,
     factors: Vec<L::Factor>,
     /// Flag: the first twiddle is 1.

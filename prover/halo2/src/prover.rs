@@ -306,9 +306,9 @@ type Opening = (Poly, i32);
 
 /// Openings of a proof, in halo2's two orders.
 struct Openings {
-    /// In the transcript, where those that the verifier can compute are left out.
+    /// Order of the transcript, which leaves out those that the verifier can compute.
     written: Vec<Opening>,
-    /// In the opening argument.
+    /// Order of the opening argument.
     opened: Vec<Opening>,
 }
 

@@ -113,7 +113,7 @@ macro_rules! ignored_methods {
 pub(crate) struct Layout {
     guard: RowGuard,
     pub(crate) fixed: Vec<ColumnBuilder>,
-    /// For each selector, the rows where it is on.
+    /// Flags of each selector, one a row: whether it is on.
     pub(crate) selectors: Vec<Vec<bool>>,
     pub(crate) copies: CopyConstraints,
 }

@@ -16,6 +16,7 @@ pub(super) const PHASES: &[(&str, &[&str])] = &[
     ("execution: precompiles", &["as revm_precompile::interface::Crypto>", "revm_precompile::"]),
     ("execution: accounts, slots and codes", &["WitnessState as revm"]),
     ("reading tries", &["trie::Trie>::get"]),
+    ("block access list", &["WitnessState>::apply_and_record", "AccessList>::digest"]),
     ("receipts and bloom", &["validate::check_outcome"]),
     ("post-state root", &["WitnessState>::root"]),
 ];

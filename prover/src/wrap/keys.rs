@@ -38,8 +38,9 @@ pub(crate) struct EvmKeys {
     pub(crate) srs: Srs,
 }
 
-/// Inputs of the static verifier's construction: the verifying keys of the two circuits below it, and a root proof.
-struct Example {
+/// Root proof of a guest that does nothing, and the verifying keys of the two circuits below the static verifier. The
+/// static verifier is constructed from them.
+struct DummyRoot {
     internal_recursive: MultiStarkVerifyingKey<SC>,
     root: MultiStarkVerifyingKey<RootSC>,
     proof: RootProof,
@@ -164,7 +165,7 @@ fn absent(circuit: &str) -> ProverError {
 /// Keys for EVM proofs under an SRS.
 #[derive(Debug)]
 pub struct Setup {
-    /// Their folder.
+    /// Folder of the keys.
     pub folder: PathBuf,
     /// Verifying key of the proofs. From its digest and its SRS's origin, a verifier decides whether to accept it.
     pub key: EvmVerifyingKey,
@@ -193,11 +194,11 @@ impl Prover {
             .map_err(|source| ProverError::Cache { path: keys.folder.clone(), source })?;
         check_folder(&self.cache)?;
         if !is_usable(StaticVerifier::read(&keys.folder))? {
-            let (example, elapsed) = self.timed(Step::Example, || self.example())?;
+            let (dummy_root, elapsed) = self.timed(Step::DummyRoot, || self.dummy_root())?;
             timings.keys += elapsed;
             let (_, elapsed) = self.timed(Step::StaticVerifierKey, || {
                 let shape = static_verifier::shape();
-                let Example { internal_recursive, root, proof } = &example;
+                let DummyRoot { internal_recursive, root, proof } = &dummy_root;
                 let circuit = static_verifier::circuit(internal_recursive, root, proof)?;
                 StaticVerifier::make(&keys.folder, &keys.srs, circuit, &shape, proof)
             })?;
@@ -226,14 +227,14 @@ impl Prover {
     }
 
     /// Proves the run of a guest that does nothing, up to the root proof.
-    fn example(&self) -> Result<Example, ProverError> {
+    fn dummy_root(&self) -> Result<DummyRoot, ProverError> {
         // The time of its segment and of its aggregation is not the block's.
         let mut unreported = Timings::default();
         let guest = Guest::idle();
         let checkpoint = self.checkpoint(&guest, &[])?;
         let run = self.run(&guest, &[], None, &checkpoint, &mut unreported)?;
-        let ((root, proof), _) = self.root(&run)?;
-        Ok(Example {
+        let ((root, proof), _) = self.root(&run.stark, &run.aggregation)?;
+        Ok(DummyRoot {
             internal_recursive: run.aggregation.last_verifying_key().as_ref().clone(),
             root: root.verifying_key().as_ref().clone(),
             proof,

@@ -1,7 +1,10 @@
 //! Progress of an installation.
 
+use serde::Serialize;
+
 /// One step of installing an SRS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Reads the file to compute its digest. Counted in bytes.
     Digest,

@@ -41,7 +41,7 @@ pub use config::{
     LOG_STACKED_HEIGHT, SEGMENT_MEMORY, VM_TOML, aggregation_config, aggregation_tree, app_config, vm_config,
 };
 pub use error::VmError;
-pub use execute::{Execution, Followed, run};
+pub use execute::{Execution, Followed, Metered, run};
 pub use keys::{is_aggregation_key_sound, is_app_key_sound, is_sound};
 /// Part of a run that is proven on its own, of OpenVM.
 pub use openvm_circuit::arch::execution_mode::Segment;

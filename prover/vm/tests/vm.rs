@@ -6,7 +6,7 @@ use zeno_vm::{
     LOG_STACKED_HEIGHT, SEGMENT_MEMORY, Vm, app_config, is_sound, make_app_key, transpile, vm_config,
 };
 
-const GUEST: &[u8] = include_bytes!("../../../config/guest/evm/2/zeno-guest.elf");
+const GUEST: &[u8] = include_bytes!("../../../config/guest/evm/3/zeno-guest.elf");
 
 /// The parameters give 100 bits under assumptions on the VM's tables, which their documentation lists.
 #[test]

@@ -5,6 +5,7 @@ use alloy_primitives::{Address, U256};
 use arbitrary::Unstructured;
 use revm::bytecode::opcode::{self, OpCode};
 use std::sync::LazyLock;
+use zeno_guest_evm::chain::Fork;
 
 /// Length of the code, in bytes, from which on no piece is added: the limit of EIP-170.
 const MAX_LENGTH: usize = 0x6000;
@@ -37,11 +38,15 @@ const BOUNDARIES: [u64; 24] = [
     u64::MAX,
 ];
 
+/// Instructions that Amsterdam adds.
+const ADDED: [u8; 4] = [opcode::SLOTNUM, opcode::DUPN, opcode::SWAPN, opcode::EXCHANGE];
+
 /// Instructions of the forks from the merge to Osaka.
-static KNOWN: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let added = [opcode::SLOTNUM, opcode::DUPN, opcode::SWAPN, opcode::EXCHANGE];
-    (0..=u8::MAX).filter(|code| OpCode::new(*code).is_some() && !added.contains(code)).collect()
+static UNTIL_OSAKA: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    (0..=u8::MAX).filter(|code| OpCode::new(*code).is_some() && !ADDED.contains(code)).collect()
 });
+/// Instructions since Amsterdam.
+static SINCE_AMSTERDAM: LazyLock<Vec<u8>> = LazyLock::new(|| [&UNTIL_OSAKA[..], &ADDED].concat());
 
 /// Kind of an instruction's operand.
 #[derive(Clone, Copy)]
@@ -80,11 +85,14 @@ fn operands(code: u8) -> &'static [Operand] {
     }
 }
 
-/// Assembles code from bytes. `addresses` are the accounts that the code may call.
-pub(crate) fn assemble(bytes: &[u8], addresses: &[Address]) -> Vec<u8> {
+/// Assembles code of a fork from bytes. `addresses` are the accounts that the code may call.
+pub(crate) fn assemble(bytes: &[u8], addresses: &[Address], fork: Fork) -> Vec<u8> {
+    let has_added = fork >= Fork::Amsterdam;
     let mut assembler = Assembler {
         bytes: Unstructured::new(bytes),
         addresses,
+        has_added,
+        known: if has_added { &SINCE_AMSTERDAM } else { &UNTIL_OSAKA },
         code: Vec::new(),
         height: 0,
         destinations: Vec::new(),
@@ -114,6 +122,10 @@ struct Jump {
 struct Assembler<'a> {
     bytes: Unstructured<'a>,
     addresses: &'a [Address],
+    /// True if the code may have the instructions that Amsterdam adds.
+    has_added: bool,
+    /// Instructions that the code may have.
+    known: &'a [u8],
     code: Vec<u8>,
     /// Number of words on the stack, if no jump has been taken.
     height: usize,
@@ -127,6 +139,12 @@ impl Assembler<'_> {
     /// The next byte of the input, or zero after its end.
     fn byte(&mut self) -> u8 {
         self.bytes.arbitrary().unwrap_or_default()
+    }
+
+    /// The instruction that the next byte of the input chooses.
+    fn known_code(&mut self) -> u8 {
+        let known = self.known;
+        known[usize::from(self.byte()) % known.len()]
     }
 
     /// Appends an instruction without immediate bytes.
@@ -261,6 +279,7 @@ impl Assembler<'_> {
                 bytes.fill_with(|| self.byte());
                 return self.push_bytes(bytes);
             }
+            opcode::DUPN | opcode::SWAPN | opcode::EXCHANGE if self.has_added => return self.reach(code),
             _ => {}
         }
         let known = OpCode::new(code).map(|code| code.info());
@@ -271,6 +290,18 @@ impl Assembler<'_> {
         if known.is_some_and(|code| code.is_terminating()) {
             self.destination();
         }
+    }
+
+    /// Appends an instruction of EIP-8024 with its immediate byte, mostly on a stack of enough different words.
+    fn reach(&mut self, code: u8) {
+        let [immediate, words] = [self.byte(), self.byte()];
+        // An instruction reaches 17 words at least, and 236 at most.
+        let least = if words < 224 { 236 } else { usize::from(words % 32) };
+        while self.height < least {
+            self.put(opcode::PC);
+        }
+        self.put(code);
+        self.code.push(immediate);
     }
 
     /// Appends a jump destination.
@@ -356,11 +387,11 @@ impl Assembler<'_> {
         let piece = self.byte();
         match piece {
             0..96 => {
-                let code = KNOWN[usize::from(self.byte()) % KNOWN.len()];
+                let code = self.known_code();
                 self.call(code);
             }
             96..116 => {
-                let code = KNOWN[usize::from(self.byte()) % KNOWN.len()];
+                let code = self.known_code();
                 self.instruction(code);
             }
             116..120 => {
@@ -375,9 +406,9 @@ impl Assembler<'_> {
             156..166 => self.destination(),
             // The interpreter loop runs a `PUSH1` and the next instruction together.
             166..182 => {
-                let [byte, code] = [self.byte(), self.byte()];
+                let [byte, code] = [self.byte(), self.known_code()];
                 self.push_bytes(&[byte]);
-                self.instruction(KNOWN[usize::from(code) % KNOWN.len()]);
+                self.instruction(code);
             }
             // Instructions that read and write memory near its end.
             182..206 => {
@@ -499,6 +530,8 @@ impl Assembler<'_> {
             self.show(tail / 2);
         }
         match tail % 16 {
+            // The immediate byte that is missing is 0.
+            0 if self.has_added => self.code.push(ADDED[1 + usize::from(tail / 16) % 3]),
             0..4 => {}
             kind @ 4..10 => {
                 self.put(opcode::MSIZE);

@@ -10,8 +10,12 @@ use alloy_consensus::{
     proofs::{calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root},
 };
 use alloy_eips::{
-    eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS, eip4895::Withdrawals,
-    eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+    eip2935::HISTORY_STORAGE_ADDRESS,
+    eip4788::BEACON_ROOTS_ADDRESS,
+    eip4895::Withdrawals,
+    eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+    eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+    eip8282::{BUILDER_DEPOSIT_CONTRACT_ADDRESS, BUILDER_EXIT_CONTRACT_ADDRESS},
 };
 use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, TxKind, U256, keccak256, uint};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
@@ -20,7 +24,7 @@ use revm::bytecode::opcode;
 use std::collections::BTreeMap;
 use zeno_guest_evm::{
     Block, ChainSpec, Portable, StatelessInput, Transaction, ValidationError, Witness,
-    chain::Fork,
+    chain::{BlobActivation, Fork, ForkActivation},
     execute, minimize, public_keys,
     state::WitnessState,
     trie::{Preimages, Trie},
@@ -35,12 +39,14 @@ const GAS_LIMIT: u64 = 100_000_000;
 const DELEGATING: Address = Address::repeat_byte(0xd0);
 /// Address without an account.
 const NOBODY: Address = Address::repeat_byte(0x0b);
-/// System contracts, which every block calls (EIP-4788, EIP-2935, EIP-7002, EIP-7251).
-const SYSTEM: [Address; 4] = [
+/// System contracts, which every block calls (EIP-4788, EIP-2935, EIP-7002, EIP-7251, EIP-8282).
+const SYSTEM: [Address; 6] = [
     BEACON_ROOTS_ADDRESS,
     HISTORY_STORAGE_ADDRESS,
     WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
     CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+    BUILDER_DEPOSIT_CONTRACT_ADDRESS,
+    BUILDER_EXIT_CONTRACT_ADDRESS,
 ];
 /// Value of r in all signatures. It is the x-coordinate of a point, so every signature has a public key.
 const X: U256 = uint!(0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798_U256);
@@ -90,25 +96,26 @@ impl World {
     pub fn new(bytes: &[u8]) -> Option<Self> {
         let mut bytes = Unstructured::new(bytes);
         let head = bytes.arbitrary::<Head>().ok()?;
+        let fork = match head.fork {
+            0..64 => Fork::Osaka,
+            64..128 => Fork::Amsterdam,
+            fork => Fork::ALL[usize::from(fork) % Fork::ALL.len()],
+        };
         let addresses = [contract(0), contract(1), contract(2), contract(3), DELEGATING, NOBODY];
         // There is one part more than there are contracts, for the code that creates a contract.
         let mut codes = Vec::new();
         for length in head.lengths {
             let length = usize::from(length).min(bytes.len() / CONTRACTS);
-            codes.push(assemble(bytes.bytes(length).ok()?, &addresses));
+            codes.push(assemble(bytes.bytes(length).ok()?, &addresses, fork));
         }
-        codes.insert(0, assemble(bytes.take_rest(), &addresses));
+        codes.insert(0, assemble(bytes.take_rest(), &addresses, fork));
         let initcode = codes.pop().unwrap_or_default();
 
-        let fork = match head.fork {
-            0..128 => Fork::Osaka,
-            fork => Fork::ALL[usize::from(fork) % Fork::ALL.len()],
-        };
         let chain = chain(fork);
         let transactions = (head.transactions.iter().enumerate())
             // Half of the worlds have a second transaction.
             .filter(|(index, call)| *index == 0 || call.kind >= 128)
-            .map(|(_, call)| call.transaction(chain.chain_id, &codes, &initcode))
+            .map(|(_, call)| call.transaction(fork, chain.chain_id, &codes, &initcode))
             .collect::<Vec<_>>();
         let mut block = Block {
             header: Header::default(),
@@ -135,6 +142,8 @@ impl World {
         parent.excess_blob_gas = parent.blob_gas_used;
         parent.parent_beacon_block_root = parent.blob_gas_used.map(|_| B256::repeat_byte(0xbe));
         parent.requests_hash = (fork >= Fork::Prague).then_some(B256::ZERO);
+        parent.block_access_list_hash = (fork >= Fork::Amsterdam).then_some(B256::ZERO);
+        parent.slot_number = (fork >= Fork::Amsterdam).then_some(7);
         block.header = Header {
             parent_hash: parent.hash_slow(),
             beneficiary: Address::repeat_byte(0xcb),
@@ -150,7 +159,7 @@ impl World {
         let headers = vec![alloy_rlp::encode(&parent).into()];
         let input = StatelessInput {
             chain: chain.encode().into(),
-            block: Bytes::new(),
+            blocks: Vec::new(),
             destinations: codes.iter().zip(head.hints).map(|(code, choice)| hints(code, choice)).collect(),
             witness: Witness { headers, ..witness },
             public_keys,
@@ -180,10 +189,11 @@ impl World {
             if let Some(hash) = &mut header.requests_hash {
                 *hash = outcome.requests.requests_hash();
             }
+            header.block_access_list_hash = outcome.access_list.map(|list| list.hash);
             header.state_root = state.root()?;
             Ok(receipts.first().is_some_and(|receipt| receipt.status()))
         });
-        self.input.block = alloy_rlp::encode(&self.block).into();
+        self.input.blocks = vec![alloy_rlp::encode(&self.block).into()];
         done
     }
 
@@ -195,30 +205,42 @@ impl World {
 
 /// Rules under which this fork is active from the genesis on.
 fn chain(fork: Fork) -> ChainSpec {
-    let mut chain = ChainSpec::mainnet();
-    chain.merge_block = Some(0);
-    chain.forks.retain(|activation| activation.fork <= fork);
-    for activation in &mut chain.forks {
-        activation.timestamp = 0;
+    let mainnet = ChainSpec::mainnet();
+    let forks = Fork::ALL.into_iter().filter(|other| (Fork::Shanghai..=fork).contains(other));
+    // A fork that mainnet does not schedule has the parameters of its last one.
+    let blobs = mainnet.blobs_at(mainnet.activation(fork).unwrap_or(u64::MAX));
+    ChainSpec {
+        merge_block: Some(0),
+        forks: forks.map(|fork| ForkActivation { fork, timestamp: 0 }).collect(),
+        blobs: blobs.map(|blobs| BlobActivation { timestamp: 0, blobs }).into_iter().collect(),
+        ..mainnet
     }
-    chain
 }
 
 impl Call {
-    fn transaction(&self, chain_id: u64, codes: &[Vec<u8>], initcode: &[u8]) -> Transaction {
+    fn transaction(&self, fork: Fork, chain_id: u64, codes: &[Vec<u8>], initcode: &[u8]) -> Transaction {
         let (to, input) = match self.kind % 16 {
             0 => (TxKind::Create, initcode.to_vec()),
             1 => (TxKind::Call(DELEGATING), self.data()),
             2..6 => (TxKind::Call(contract(usize::from(self.kind) % codes.len())), self.data()),
             _ => (TxKind::Call(contract(0)), self.data()),
         };
-        // Upper bound of the intrinsic gas, which includes at most 40 gas for a byte of data since EIP-7623.
-        let least = 53_000 + 42 * input.len() as u64;
+        // Upper bound of the intrinsic gas, which includes at most 64 gas for a byte of data since EIP-7976.
+        let least = 53_000 + 66 * input.len() as u64;
         let scale = [1, 1, 1, 4, 4, 4, 16, 64][usize::from(self.gas_scale % 8)];
+        let mut gas_limit = least + scale * u64::from(self.gas);
+        if fork >= Fork::Amsterdam && self.gas_scale >= 128 {
+            // State gas beside, or around what a transaction may execute with (EIP-8037).
+            let state = 1530 * [32, 64, 120, 23][usize::from(self.gas_scale / 8 % 4)];
+            gas_limit += state * u64::from(self.gas_scale / 32 % 4 + 1);
+            if self.gas_scale >= 240 {
+                gas_limit = gas_limit.max((1 << 24) - 100) + u64::from(self.gas_scale);
+            }
+        }
         let transaction = TxEip1559 {
             chain_id,
             nonce: 0,
-            gas_limit: least + scale * u64::from(self.gas),
+            gas_limit,
             max_fee_per_gas: 10,
             max_priority_fee_per_gas: 1,
             to,

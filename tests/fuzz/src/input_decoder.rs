@@ -18,6 +18,8 @@ enum Case {
         block: Vec<u8>,
         lists: [Vec<Vec<u8>>; 4],
         keys: Vec<[u8; 64]>,
+        /// The blocks after the first.
+        others: Vec<Vec<u8>>,
     },
 }
 
@@ -30,12 +32,12 @@ pub fn input_decoder(bytes: &[u8]) -> Answer {
     match case {
         Case::Bytes(bytes) => decode(bytes),
         Case::Body(body) => decode([&MAGIC[..], &VERSION.to_le_bytes(), &body].concat()),
-        Case::Parts { chain, block, lists, keys } => {
+        Case::Parts { chain, block, lists, keys, others } => {
             let [headers, codes, state, destinations] =
                 lists.map(|list| list.into_iter().map(Bytes::from).collect::<Vec<_>>());
             let input = StatelessInput {
                 chain: chain.into(),
-                block: block.into(),
+                blocks: [block].into_iter().chain(others).map(Bytes::from).collect(),
                 witness: Witness { headers, codes, state },
                 public_keys: keys.into_iter().map(PublicKey::from).collect(),
                 destinations,

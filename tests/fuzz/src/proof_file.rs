@@ -47,7 +47,10 @@ pub fn proof_file(bytes: &[u8]) -> Answer {
 
 /// Judges a file with this body after the correct magic, version and kind, and before the correct checksum.
 pub(crate) fn with_body(body: &[u8]) -> Answer {
-    let mut bytes = [&b"ZENOPRF\0\x01\0\0\0\x01\0\0\0"[..], body].concat();
+    /// Length of the magic, the version and the kind, in bytes.
+    const HEAD: usize = 16;
+    let whole_file = file(Vec::new()).encode().expect("every field fits");
+    let mut bytes = [&whole_file[..HEAD], body].concat();
     let checksum = keccak256(&bytes);
     bytes.extend(checksum);
     whole(&bytes)
@@ -55,7 +58,16 @@ pub(crate) fn with_body(body: &[u8]) -> Answer {
 
 /// Judges a file that is correct but for these proof bytes.
 pub(crate) fn with_proof(proof: Vec<u8>) -> Answer {
-    let file = ProofFile {
+    let file = file(proof);
+    let bytes = file.encode().expect("every field fits");
+    assert_eq!(ProofFile::decode(&bytes).expect("it was just encoded"), file);
+    let error = verify_stark(&file, &KEY).expect_err("nobody made this proof");
+    Answer::new("refused", error.to_string())
+}
+
+/// File that is correct but for these proof bytes.
+fn file(proof: Vec<u8>) -> ProofFile {
+    ProofFile {
         kind: ProofKind::Stark,
         claim: CLAIM,
         app_exe_commitment: KEY.app_exe_commitment(),
@@ -64,11 +76,7 @@ pub(crate) fn with_proof(proof: Vec<u8>) -> Answer {
         prover: String::new(),
         srs: None,
         proof,
-    };
-    let bytes = file.encode().expect("every field fits");
-    assert_eq!(ProofFile::decode(&bytes).expect("it was just encoded"), file);
-    let error = verify_stark(&file, &KEY).expect_err("nobody made this proof");
-    Answer::new("refused", error.to_string())
+    }
 }
 
 /// Judges the bytes of a file.

@@ -1,10 +1,10 @@
-//! Validation of tampered copies of the example block. It never panics, and gives no other claim as long as the block
-//! and the rules are unchanged.
+//! Validation of tampered copies of the example block. It never panics, and gives the honest claim exactly if the block and
+//! the rules that had begun at its time are unchanged.
 
 use crate::{answer::Answer, case::case};
 use arbitrary::Arbitrary;
 use std::sync::LazyLock;
-use zeno_guest_evm::{ChainClaim, StatelessInput};
+use zeno_guest_evm::{ChainClaim, ChainSpec, StatelessInput};
 
 static ENCODED: &[u8] = include_bytes!("../../../config/example/input.zeno");
 static HONEST: LazyLock<(StatelessInput, ChainClaim)> = LazyLock::new(|| {
@@ -65,7 +65,7 @@ fn pick<T>(list: &mut [T], index: u8) -> Option<&mut T> {
 /// Validates the example with edits.
 ///
 /// # Panics
-/// If the claim differs although the block and the rules are the same, or if it is the same although they differ.
+/// If the claim differs although the block and the rules of its time are the same, or if it is the same although they differ.
 pub fn validate(bytes: &[u8]) -> Answer {
     let Some(edits) = case::<Vec<Edit>>(bytes) else { return Answer::nothing() };
     let (honest, claim) = &*HONEST;
@@ -74,7 +74,7 @@ pub fn validate(bytes: &[u8]) -> Answer {
         match edit {
             Edit::Encoding(_) => {}
             Edit::Chain(change) => change.edit(&mut input.chain),
-            Edit::Block(change) => change.edit(&mut input.block),
+            Edit::Block(change) => change.edit(&mut input.blocks[0]),
             Edit::Header(index, change) => {
                 pick(&mut input.witness.headers, *index).into_iter().for_each(|part| change.edit(part));
             }
@@ -112,7 +112,11 @@ pub fn validate(bytes: &[u8]) -> Answer {
         Ok(answer) => answer,
         Err(error) => return Answer::new("refused", error.to_string()),
     };
-    if input.block == honest.block && input.chain == honest.chain {
+    // What begins later is in no claim.
+    let begun = |input: &StatelessInput| {
+        ChainSpec::decode(&input.chain).expect("the rules were just decoded").until(claim.last_timestamp)
+    };
+    if input.blocks == honest.blocks && begun(&input) == begun(honest) {
         assert_eq!(answer, *claim);
     } else {
         assert_ne!(answer, *claim, "two encodings of one block or chain");

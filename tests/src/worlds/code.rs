@@ -255,7 +255,7 @@ const DEFINED: &[u8] = &{
     let mut length = 0;
     let mut byte = 0;
     while byte < 0x60 {
-        if matches!(byte, 0x00..=0x0b | 0x10..=0x1e | 0x20 | 0x30..=0x4a | 0x50..=0x5f) {
+        if matches!(byte, 0x00..=0x0b | 0x10..=0x1e | 0x20 | 0x30..=0x4b | 0x50..=0x5f) {
             list[length] = byte;
             length += 1;
         }
@@ -263,6 +263,12 @@ const DEFINED: &[u8] = &{
     }
     byte = 0x80;
     while byte <= 0xa4 {
+        list[length] = byte;
+        length += 1;
+        byte += 1;
+    }
+    byte = op::DUPN;
+    while byte <= op::EXCHANGE {
         list[length] = byte;
         length += 1;
         byte += 1;
@@ -612,6 +618,9 @@ impl<'a> Writer<'a> {
         if self.since(Fork::Cancun) {
             bytes.push(op::BLOBBASEFEE);
         }
+        if self.since(Fork::Amsterdam) {
+            bytes.extend([op::SLOTNUM; 3]);
+        }
         let mut byte = self.dice.pick(&bytes);
         if self.height > 0 && self.dice.percent(15) {
             byte = op::DUP1 + self.dice.index(self.height.min(16)) as u8;
@@ -678,7 +687,8 @@ impl<'a> Writer<'a> {
     }
 
     fn statement(&mut self) {
-        match self.dice.weighted([22, 22, 12, 12, 5, 10, 4, 2]) {
+        let deep = if self.since(Fork::Amsterdam) { 5 } else { 0 };
+        match self.dice.weighted([22, 22, 12, 12, 5, 10, 4, 2, deep]) {
             0 => {
                 self.expression(2);
                 self.consume();
@@ -703,7 +713,8 @@ impl<'a> Writer<'a> {
                     self.consume();
                 }
             }
-            _ => self.fill_stack(),
+            7 => self.fill_stack(),
+            _ => self.reach_deep(),
         }
     }
 
@@ -859,6 +870,35 @@ impl<'a> Writer<'a> {
         self.height -= 1;
     }
 
+    /// Pushes different words, and reads and moves them by EIP-8024's instructions, whose operands are immediate bytes.
+    fn reach_deep(&mut self) {
+        let count = 40 + self.dice.index(220);
+        for index in 0..count {
+            self.push_small(index as u64);
+        }
+        for _ in 0..1 + self.dice.below(6) {
+            let byte = self.dice.pick(&[op::DUPN, op::SWAPN, op::EXCHANGE]);
+            let immediate = if self.risky() {
+                self.dice.byte()
+            } else {
+                // Not every distance is within the words that were just pushed.
+                (0..20)
+                    .map(|_| self.dice.byte())
+                    .find(|it| reach(byte, *it).is_some_and(|it| it < count))
+                    .unwrap_or(0x80)
+            };
+            self.ops(&[byte, immediate]);
+            self.height += usize::from(byte == op::DUPN);
+            if byte == op::DUPN {
+                self.consume();
+            }
+        }
+        // The word that is left tells where the others went.
+        self.consume();
+        self.code.extend(std::iter::repeat_n(op::POP, count - 1));
+        self.height -= count - 1;
+    }
+
     /// Pushes the gas of a call. A terminating callee gets a share of all gas, and any other callee a small amount.
     fn gas(&mut self, terminates: bool) {
         if terminates {
@@ -973,9 +1013,13 @@ impl<'a> Writer<'a> {
             let setting =
                 Setting { callees: Vec::new(), risk: self.setting.risk.min(2), ..self.setting.clone() };
             let init = if self.dice.percent(30) {
-                let (length, from) =
-                    (U256::from(self.dice.below(300)), self.dice.near_power_of_two(self.memory_bits));
-                zero_returner(length, from, op::RETURN)
+                let length = match self.dice.weighted([70, 15, 15]) {
+                    0 => self.dice.below(300),
+                    // Around the greatest length of a code until Osaka (EIP-170), and since then (EIP-7954).
+                    1 => 24_575 + self.dice.below(3),
+                    _ => (1 << 16) - 1 + self.dice.below(3),
+                };
+                zero_returner(U256::from(length), self.dice.near_power_of_two(self.memory_bits), op::RETURN)
             } else if self.dice.percent(20) {
                 // Code that EIP-3541 forbids, or that looks like a delegation (EIP-7702).
                 let first = self.dice.pick(&[[0xef, 0], [0xef, 1], [0, 0xef]]);
@@ -996,8 +1040,13 @@ impl<'a> Writer<'a> {
         } else {
             // The init code is existing memory at a great offset, which is zero. At a small offset it could be an
             // arbitrary program, so its length is zero there.
-            let (target, length) =
-                (self.dice.near_power_of_two(self.memory_bits), U256::from(self.dice.up_to_bits(16)));
+            let length = match self.dice.weighted([80, 10, 10]) {
+                0 => self.dice.up_to_bits(16),
+                // Around the greatest length of an init code until Osaka (EIP-3860), and since then (EIP-7954).
+                1 => 49_151 + self.dice.below(3),
+                _ => (1 << 17) - 1 + self.dice.below(3),
+            };
+            let (target, length) = (self.dice.near_power_of_two(self.memory_bits), U256::from(length));
             if target < U256::from(20_000) { (target, U256::ZERO) } else { (target, length) }
         };
         if second {
@@ -1060,8 +1109,15 @@ impl<'a> Writer<'a> {
                 self.push(U256::ZERO);
                 self.op(op::RETURN);
             }
-            // Runs past the end of the code, if no data follows.
-            5 if self.data.is_empty() => {}
+            // Runs past the end of the code, if no data follows. An instruction that ends there has the immediate byte 0.
+            5 if self.data.is_empty() => {
+                if self.since(Fork::Amsterdam) && !self.setting.must_succeed && self.dice.percent(50) {
+                    // The immediate byte 0 reaches the 146th word.
+                    (0..150).for_each(|index| self.push_small(index));
+                    let byte = self.dice.pick(&[op::DUPN, op::SWAPN, op::EXCHANGE]);
+                    self.op(byte);
+                }
+            }
             _ => {
                 let (offset, length) = self.region();
                 self.push(length);
@@ -1070,6 +1126,16 @@ impl<'a> Writer<'a> {
             }
         }
     }
+}
+
+/// Number of words that an instruction of EIP-8024 needs on the stack, or `None` if its immediate byte is not allowed.
+fn reach(byte: u8, immediate: u8) -> Option<usize> {
+    let x = usize::from(immediate);
+    if byte != op::EXCHANGE {
+        return (x <= 90 || x >= 128).then_some((x + 145) % 256 + 1);
+    }
+    let (q, r) = ((x ^ 143) / 16, (x ^ 143) % 16);
+    (x <= 81 || x >= 128).then_some(if q < r { r + 2 } else { 30 - q })
 }
 
 /// Address of a precompile of some fork up to Osaka, or the next address after them.

@@ -62,6 +62,12 @@ pub struct Tally {
     pub transactions: u64,
     /// Number of these transactions that succeeded.
     pub succeeded: u64,
+    /// Number of these transactions with more gas than one may execute with (EIP-8037).
+    pub large: u64,
+    /// Numbers of valid worlds, by the name of the last block's fork.
+    pub forks: BTreeMap<&'static str, u64>,
+    /// Number of valid worlds with more than one block.
+    pub runs: u64,
     /// Numbers of valid worlds, by the length in bits of the greatest memory, in bytes, that their logs report.
     pub memory: BTreeMap<u32, u64>,
     /// Greatest gas used by a valid world.
@@ -154,10 +160,10 @@ impl Comparison {
     }
 }
 
-/// Returns whether an error message is about a commitment of the header. The generator has computed the commitments of
-/// an executed block, so validation must not refuse them.
+/// Returns whether an error message is about a commitment of a header. The generator has computed the commitments of
+/// executed blocks, so validation must not refuse them.
 fn names_a_commitment(text: &str) -> bool {
-    const COMMITMENTS: [Subject; 8] = [
+    const COMMITMENTS: [Subject; 9] = [
         Subject::GasUsed,
         Subject::BlobGasUsed,
         Subject::TransactionsRoot,
@@ -165,8 +171,11 @@ fn names_a_commitment(text: &str) -> bool {
         Subject::ReceiptsRoot,
         Subject::LogsBloom,
         Subject::RequestsHash,
+        Subject::BlockAccessListHash,
         Subject::StateRoot,
     ];
+    // The message names the block if there are more.
+    let text = text.split_once(" of the input: ").map_or(text, |(_, error)| error);
     COMMITMENTS.iter().any(|subject| text.starts_with(&format!("{subject} is")))
 }
 
@@ -176,9 +185,12 @@ impl Tally {
         match &first.verdict {
             Verdict::Valid(_) => {
                 self.valid += 1;
-                if let Built::Executed { transactions, succeeded, gas_used, memory } = world.built {
+                *self.forks.entry(world.fork.name()).or_default() += 1;
+                self.runs += u64::from(world.input.blocks.len() > 1);
+                if let Built::Executed { transactions, succeeded, large, gas_used, memory } = world.built {
                     self.transactions += transactions as u64;
                     self.succeeded += succeeded as u64;
+                    self.large += large as u64;
                     self.gas_used = self.gas_used.max(gas_used);
                     *self.memory.entry(64 - memory.leading_zeros()).or_default() += 1;
                 }
@@ -214,6 +226,13 @@ impl fmt::Display for Tally {
         )?;
         write!(f, "\n  made in {:.1?}, judged natively in {:.1?}", self.making, self.judging)?;
         write!(f, "; at most {} gas used", self.gas_used)?;
+        write!(
+            f,
+            "\n  valid: {} runs of blocks, {} transactions with more gas than they may execute with",
+            self.runs, self.large
+        )?;
+        let forks = self.forks.iter().map(|(name, count)| format!("{name} {count}"));
+        write!(f, "; last blocks by fork: {}", forks.collect::<Vec<_>>().join(", "))?;
         let list = |counts: &BTreeMap<&'static str, u64>| {
             counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
         };

@@ -2,8 +2,9 @@
 //! native validation, the same code with 32 bits, and the guest in the VM.
 //!
 //! A [`World`] is a function of its seed. It has rules with any fork at any time, a parent with any gas limit, accounts
-//! with codes that look for the limits of arithmetic, and a block over them. The block is executed when the world is
-//! generated, and its commitments are those of the execution. So it is valid, unless the execution refuses it.
+//! with codes that look for the limits of arithmetic, and a block or a run of blocks over them. The blocks are executed when
+//! the world is generated, and their commitments are those of the execution. So they are valid, unless the execution refuses
+//! one.
 //! [`judges`] has the implementations that judge a world, and [`comparison`] compares their verdicts.
 
 mod code;
@@ -30,10 +31,14 @@ use alloy_eips::{
     eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_PREDEPLOY_CODE},
     eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_CODE},
     eip7702::{Authorization, SignedAuthorization},
+    eip8282::{
+        BUILDER_DEPOSIT_CONTRACT_ADDRESS, BUILDER_DEPOSIT_CONTRACT_CODE, BUILDER_EXIT_CONTRACT_ADDRESS,
+        BUILDER_EXIT_CONTRACT_CODE,
+    },
 };
 use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256, keccak256};
 use alloy_trie::TrieAccount;
-use revm::bytecode::opcode;
+use revm::{Database, bytecode::opcode};
 use std::{
     collections::BTreeSet,
     env,
@@ -41,8 +46,8 @@ use std::{
 };
 use zeno_guest_evm::{
     Block, ChainSpec, Outcome, StatelessInput, Subject, Transaction, ValidationError, Value, Witness,
-    chain::{BlobSchedule, Fork, ForkActivation},
-    execute, minimize, public_keys,
+    chain::{BlobActivation, BlobSchedule, Fork, ForkActivation},
+    execute, merge, minimize, public_keys,
     state::WitnessState,
     transition,
     trie::{Preimages, Trie},
@@ -50,8 +55,13 @@ use zeno_guest_evm::{
 
 /// Greatest gas limit of a block (yellow paper, equation 56).
 const MAX_GAS_LIMIT: u64 = (1 << 63) - 1;
-/// Greatest gas limit of a transaction (EIP-7825).
-const MAX_TRANSACTION_GAS: u64 = 1 << 24;
+/// Greatest gas limit of a transaction (EIP-7825). In Amsterdam it is the greatest gas of execution, and a transaction may
+/// have more, as state gas (EIP-8037).
+pub const MAX_TRANSACTION_GAS: u64 = 1 << 24;
+/// State gas of a slot, an account and an authorization's indicator, at 1530 gas a byte (EIP-8037).
+const STATE_GAS: [u64; 3] = [64 * 1530, 120 * 1530, 23 * 1530];
+/// Greatest number of blocks of a run.
+const MAX_BLOCKS: u64 = 4;
 /// Number of development accounts that sign transactions. The other accounts sign authorizations.
 const SENDERS: usize = 3;
 
@@ -71,39 +81,67 @@ pub fn default_judge() -> Option<PathBuf> {
 pub struct World {
     /// Seed of which the world is a function.
     pub seed: u64,
-    /// Fork whose rules the block follows.
+    /// Fork whose rules the last block follows.
     pub fork: Fork,
-    /// The block's gas limit.
+    /// The last block's gas limit.
     pub gas_limit: u64,
-    /// The block and its witness, which is minimal in half of the worlds.
+    /// The blocks and their witness, which is minimal in half of the worlds.
     pub input: StatelessInput,
-    /// Result of executing the block.
+    /// Result of executing the blocks.
     pub built: Built,
 }
 
-/// Result of executing a world's block while the world was generated.
+/// Result of executing a world's blocks while the world was generated.
 #[derive(Clone, Debug)]
 pub enum Built {
-    /// The block was executed, and its header has the commitments.
+    /// The blocks were executed, and their headers have the commitments.
     Executed {
         /// Number of transactions.
         transactions: usize,
         /// Number of transactions that succeeded.
         succeeded: usize,
+        /// Number of transactions with more gas than [`MAX_TRANSACTION_GAS`], although execution may not have more.
+        large: usize,
         /// Gas that the transactions used.
         gas_used: u64,
         /// Greatest memory of a frame that the block's logs report, in bytes.
         memory: u64,
     },
-    /// The execution refused the block. Its header lacks the commitments, so validation must refuse it as well.
+    /// The execution refused the last block. Its header lacks the commitments, so validation must refuse it as well.
     Refused,
+}
+
+impl Built {
+    /// Result of this and a later block.
+    fn and(self, later: Self) -> Self {
+        let (
+            Self::Executed { transactions, succeeded, large, gas_used, memory },
+            Self::Executed {
+                transactions: more_transactions,
+                succeeded: more_succeeded,
+                large: more_large,
+                gas_used: more_gas,
+                memory: other_memory,
+            },
+        ) = (self, later)
+        else {
+            return Self::Refused;
+        };
+        Self::Executed {
+            transactions: transactions + more_transactions,
+            succeeded: succeeded + more_succeeded,
+            large: large + more_large,
+            gas_used: gas_used.saturating_add(more_gas),
+            memory: memory.max(other_memory),
+        }
+    }
 }
 
 impl World {
     /// Generates the world of a seed.
     ///
     /// # Panics
-    /// If the block's execution panics.
+    /// If the execution of a block panics.
     pub fn new(seed: u64) -> Self {
         WorldBuilder::new(Dice::new(seed)).build(seed)
     }
@@ -125,7 +163,7 @@ struct WorldBuilder {
     spec: ChainSpec,
     timestamp: u64,
     gas_limit: u64,
-    /// Binary logarithm of the gas that one transaction may have.
+    /// Binary logarithm of the gas that one transaction may execute with.
     gas_bits: u32,
     accounts: Vec<(Address, Account)>,
     callees: Vec<Callee>,
@@ -139,7 +177,7 @@ struct WorldBuilder {
 
 impl WorldBuilder {
     fn new(mut dice: Dice) -> Self {
-        let fork = Fork::ALL[dice.weighted([14, 14, 22, 22, 16, 6, 6])];
+        let fork = Fork::ALL[dice.weighted([10, 10, 16, 16, 24, 24])];
         let digits = if dice.percent(90) { 34 } else { 64 };
         let timestamp = dice.up_to_bits(digits).clamp(1, u64::MAX - 1);
         let bits = match dice.weighted([15, 40, 20, 25]) {
@@ -149,7 +187,7 @@ impl WorldBuilder {
             _ => 34 + dice.below(30) as u32,
         };
         let gas_limit = dice.with_bits(bits).max(5001);
-        let transaction = if fork >= Fork::Osaka { gas_limit.min(MAX_TRANSACTION_GAS) } else { gas_limit };
+        let execution = if fork >= Fork::Osaka { gas_limit.min(MAX_TRANSACTION_GAS) } else { gas_limit };
         let spec = chain(&mut dice, fork, timestamp);
         Self {
             dice,
@@ -157,7 +195,7 @@ impl WorldBuilder {
             spec,
             timestamp,
             gas_limit,
-            gas_bits: 64 - transaction.leading_zeros(),
+            gas_bits: 64 - execution.leading_zeros(),
             accounts: Vec::new(),
             callees: Vec::new(),
             known: Vec::new(),
@@ -170,20 +208,31 @@ impl WorldBuilder {
         self.system_contracts();
         self.other_accounts();
         let (state_root, nodes, codes) = self.state();
-        let (parent, ancestors) = self.parent(state_root);
+        let (mut parent, ancestors) = self.parent(state_root);
         let chain = Bytes::from(self.spec.encode());
-        let mut input = StatelessInput {
-            chain,
-            witness: Witness { headers: ancestors, codes, state: nodes },
-            ..StatelessInput::default()
-        };
-
-        let mut block = Block { header: self.header(&parent), body: BlockBody::default() };
-        block.body.withdrawals = block.header.withdrawals_root.map(|_| Withdrawals::default());
-        fill_from_parent(&mut block, &mut input);
-        block.body.withdrawals = block.header.withdrawals_root.map(|_| self.withdrawals());
-        block.body.transactions = self.transactions(&block.header);
-        let built = complete(&self.spec, &parent, &mut block, &mut input);
+        let mut known = Witness { headers: ancestors, codes, state: nodes };
+        let count = if self.dice.percent(75) { 1 } else { 1 + self.dice.below(MAX_BLOCKS) };
+        let mut blocks = Vec::new();
+        let mut built = None;
+        for index in 0..count {
+            let mut input =
+                StatelessInput { chain: chain.clone(), witness: known.clone(), ..StatelessInput::default() };
+            let mut block = Block { header: self.header(&parent), body: BlockBody::default() };
+            block.body.withdrawals = block.header.withdrawals_root.map(|_| Withdrawals::default());
+            fill_from_parent(&mut block, &mut input);
+            block.body.withdrawals = block.header.withdrawals_root.map(|_| self.withdrawals());
+            block.body.transactions = self.transactions(&block.header);
+            let (one, state) = complete(&self.spec, &parent, &mut block, &mut input);
+            blocks.push(input);
+            built = Some(built.map_or(one.clone(), |before: Built| before.and(one)));
+            let Some(state) = state else { break };
+            if index + 1 == count || !self.advance(&block.header, state, &mut known) {
+                break;
+            }
+            parent = block.header;
+        }
+        let built = built.expect("there is a block");
+        let mut input = merge(blocks).expect("the rules are the same");
         if !self.has_storage_only_account
             && self.dice.percent(50)
             && let Ok((minimal, _)) = minimize(&input)
@@ -196,6 +245,29 @@ impl WorldBuilder {
             input.destinations = input.witness.codes.iter().map(|_| hints(&mut self.dice)).collect();
         }
         World { seed, fork: self.fork, gas_limit: self.gas_limit, input, built }
+    }
+
+    /// Makes a block the parent of the next one, whose fork may be another. Returns whether there can be a next one.
+    fn advance(&mut self, header: &Header, mut state: WitnessState, known: &mut Witness) -> bool {
+        let step = 1 + self.dice.up_to_bits(6);
+        let Some(timestamp) = header.timestamp.checked_add(step) else { return false };
+        if header.number == u64::MAX {
+            return false;
+        }
+        (self.timestamp, self.fork) = (timestamp, self.spec.fork_at(timestamp));
+        let (nodes, codes) = state.revealed();
+        known.headers.push(alloy_rlp::encode(header).into());
+        for (list, new) in [(&mut known.state, nodes), (&mut known.codes, codes)] {
+            let all = list.drain(..).chain(new).collect::<BTreeSet<_>>();
+            list.extend(all);
+        }
+        for (address, account) in &mut self.accounts {
+            // Of the accounts, only nonces are looked at from here on.
+            if let Ok(Some(info)) = state.basic(*address) {
+                account.nonce = info.nonce;
+            }
+        }
+        true
     }
 
     /// Parameters of a program with at most 2^`gas_bits` gas.
@@ -282,7 +354,8 @@ impl WorldBuilder {
             }
             3 => {
                 let length = match self.dice.weighted([40, 30, 27, 3]) {
-                    0 => 24_576 + self.dice.below(3) - 1,
+                    // Around the greatest length until Osaka (EIP-170), and since then (EIP-7954).
+                    0 => self.dice.pick(&[24_576, 1 << 16]) + self.dice.below(3) - 1,
                     1 => 100 + self.dice.up_to_bits(16),
                     2 => self.dice.up_to_bits(19).max(5000),
                     // Around the greatest position that a hint can name.
@@ -333,13 +406,15 @@ impl WorldBuilder {
         }
     }
 
-    /// Adds the contracts of EIPs 4788, 2935, 7002 and 7251: with their own code, with other code, or not at all.
+    /// Adds the contracts of EIPs 4788, 2935, 7002, 7251 and 8282: with their own code, with other code, or not at all.
     fn system_contracts(&mut self) {
         let contracts = [
             (BEACON_ROOTS_ADDRESS, &BEACON_ROOTS_CODE, false),
             (HISTORY_STORAGE_ADDRESS, &HISTORY_STORAGE_CODE, false),
             (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &WITHDRAWAL_REQUEST_PREDEPLOY_CODE, true),
             (CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &CONSOLIDATION_REQUEST_PREDEPLOY_CODE, true),
+            (BUILDER_DEPOSIT_CONTRACT_ADDRESS, &BUILDER_DEPOSIT_CONTRACT_CODE, true),
+            (BUILDER_EXIT_CONTRACT_ADDRESS, &BUILDER_EXIT_CONTRACT_CODE, true),
         ];
         for (address, code, must_succeed) in contracts {
             // System calls have 30,000,000 gas.
@@ -490,7 +565,8 @@ impl WorldBuilder {
         self.spec.merge_block = match dice.below(3) {
             0 => None,
             1 => Some(0),
-            _ => Some(number - dice.below(3)),
+            // 1 is written 0.
+            _ => Some(number - dice.below(3)).filter(|number| *number != 1),
         };
         ancestors.push(Bytes::from(alloy_rlp::encode(&parent)));
         (parent, ancestors)
@@ -525,6 +601,8 @@ impl WorldBuilder {
             excess_blob_gas: since(Fork::Cancun).then_some(0),
             parent_beacon_block_root: since(Fork::Cancun).then(|| self.dice.hash()),
             requests_hash: since(Fork::Prague).then_some(B256::ZERO),
+            block_access_list_hash: since(Fork::Amsterdam).then_some(B256::ZERO),
+            slot_number: since(Fork::Amsterdam).then(|| self.dice.up_to_bits(64)),
             // A wrong root, so that validation ends before the execution.
             transactions_root: B256::ZERO,
             ..Header::default()
@@ -625,16 +703,17 @@ impl WorldBuilder {
         }
 
         let least = intrinsic_gas_bound(&input, creates, &access_list, authorizations.len());
-        let cap = if self.fork >= Fork::Osaka { MAX_TRANSACTION_GAS } else { u64::MAX };
+        let cap = if self.fork == Fork::Osaka { MAX_TRANSACTION_GAS } else { u64::MAX };
         let cap = if terminates { cap } else { cap.min(least + MAX_ARBITRARY_GAS) };
         let most = most.min(cap);
         if most < least {
             return None;
         }
-        let gas_limit = match self.dice.weighted([75, 15, 10]) {
+        let gas_limit = match self.dice.weighted([75, 15, 10, since(Fork::Amsterdam, 60)]) {
             0 => most,
             1 => least.max(self.dice.up_to_bits(64).min(most)),
-            _ => least + self.dice.below((most - least).min(200_000) + 1),
+            2 => least + self.dice.below((most - least).min(200_000) + 1),
+            _ => self.gas_with_state(least).clamp(least, most),
         };
 
         let base_fee = u128::from(header.base_fee_per_gas.unwrap_or_default());
@@ -729,6 +808,23 @@ impl WorldBuilder {
         Some((transaction, gas_limit, blobs))
     }
 
+    /// Gas limit near a bound of EIP-8037: what execution may have, and around it state gas for a few slots, accounts and
+    /// authorizations.
+    fn gas_with_state(&mut self, least: u64) -> u64 {
+        let dice = &mut self.dice;
+        let execution = match dice.weighted([50, 30, 20]) {
+            0 => MAX_TRANSACTION_GAS,
+            1 => least + dice.below(100_000),
+            _ => least.max(MAX_TRANSACTION_GAS / 2),
+        };
+        let state = STATE_GAS.map(|gas| gas * dice.below(4)).into_iter().sum::<u64>();
+        // State gas of a code of the greatest length (EIP-7954).
+        let code = if dice.percent(25) { 1530 << 16 } else { 0 };
+        let near = dice.pick(&[0, 0, 1, 2, 100, 2100, 10_000]);
+        let gas = execution + state + code;
+        if dice.percent(50) { gas - near } else { gas + near }
+    }
+
     fn access_list(&mut self) -> AccessList {
         let item = |dice: &mut Dice, known: &[Address]| AccessListItem {
             address: dice.pick(known),
@@ -771,10 +867,6 @@ fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
     let mut forks = Vec::new();
     let mut from = 0;
     for later in Fork::ALL.into_iter().skip(1) {
-        // A chain may lack the forks that change blob parameters only.
-        if later > Fork::Osaka && later != fork && dice.percent(50) {
-            continue;
-        }
         if later <= fork {
             from = match dice.below(3) {
                 0 => from,
@@ -786,23 +878,13 @@ fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
             break;
         } else {
             from = from.max(timestamp + 1);
-            from += dice.below(u64::MAX - from + 1);
+            let most = u64::MAX - from;
+            // Mostly in time for the next blocks.
+            from += if dice.percent(70) { dice.below(80).min(most) } else { dice.below(most + 1) };
         }
-        let blobs = later.has_blobs().then(|| {
-            let max = match dice.weighted([60, 30, 10]) {
-                0 => 1 + dice.below(21),
-                1 => 1 + dice.up_to_bits(10),
-                _ => dice.up_to_bits(32).max(1),
-            };
-            let fraction = match dice.weighted([75, 20, 5]) {
-                0 => 3_338_477,
-                1 => dice.up_to_bits(64).max(1 << 20),
-                _ => dice.up_to_bits(64).max(1),
-            };
-            BlobSchedule { target: dice.below(max + 1), max, base_fee_update_fraction: fraction }
-        });
-        forks.push(ForkActivation { fork: later, timestamp: from, blobs });
+        forks.push(ForkActivation { fork: later, timestamp: from });
     }
+    let blobs = blobs(dice, &forks, timestamp);
     let spec = ChainSpec {
         chain_id: if dice.percent(70) { 1 } else { dice.up_to_bits(63) },
         terminal_total_difficulty: dice.interesting(),
@@ -810,13 +892,49 @@ fn chain(dice: &mut Dice, fork: Fork, timestamp: u64) -> ChainSpec {
         deposit_contract: match dice.below(3) {
             0 => None,
             1 => Some(Address::from_slice(&dice.hash()[..20])),
-            _ => Some(Address::with_last_byte(dice.byte())),
+            _ => Some(Address::with_last_byte(dice.byte().max(1))),
         },
         forks,
-        unsupported_from: None,
+        blobs,
     };
     spec.check().expect("the rules are consistent");
     spec
+}
+
+/// Blob parameters of a chain with these forks: from Cancun's time on, some of them around the time of the block.
+fn blobs(dice: &mut Dice, forks: &[ForkActivation], timestamp: u64) -> Vec<BlobActivation> {
+    let Some(cancun) = forks.iter().find(|activation| activation.fork == Fork::Cancun) else {
+        return Vec::new();
+    };
+    let mut last = BlobActivation { timestamp: cancun.timestamp, blobs: blob_schedule(dice) };
+    let mut blobs = vec![last];
+    for _ in 0..dice.below(4) {
+        let from = match dice.below(3) {
+            0 => dice.pick(forks).timestamp,
+            1 => timestamp,
+            _ => last.timestamp.saturating_add(dice.up_to_bits(40)),
+        };
+        let next = BlobActivation { timestamp: from, blobs: blob_schedule(dice) };
+        if next.timestamp > last.timestamp && next.blobs != last.blobs {
+            blobs.push(next);
+            last = next;
+        }
+    }
+    blobs
+}
+
+fn blob_schedule(dice: &mut Dice) -> BlobSchedule {
+    let max = match dice.weighted([60, 30, 10]) {
+        0 => 1 + dice.below(21),
+        1 => 1 + dice.up_to_bits(10),
+        _ => dice.up_to_bits(32).max(1),
+    };
+    let fraction = match dice.weighted([75, 20, 5]) {
+        0 => 3_338_477,
+        1 => dice.up_to_bits(64).max(1 << 20),
+        _ => dice.up_to_bits(64).max(1),
+    };
+    BlobSchedule { target: dice.below(max + 1), max, base_fee_update_fraction: fraction }
 }
 
 /// Delegation designator (EIP-7702).
@@ -824,19 +942,20 @@ fn delegation(to: Address) -> Bytes {
     [&[0xef, 0x01, 0x00], &to[..]].concat().into()
 }
 
-/// Upper bound of a transaction's intrinsic gas under the rules of all forks.
+/// Upper bound of a transaction's intrinsic gas under the rules of all forks. A byte of data costs 64 gas at most, and one of
+/// the access list 64 beside the price of its item (EIP-7976, EIP-7981).
 fn intrinsic_gas_bound(input: &[u8], creates: bool, access_list: &AccessList, authorizations: usize) -> u64 {
     let keys = access_list.iter().map(|item| item.storage_keys.len()).sum::<usize>();
     let words = input.len().div_ceil(32);
     let create = if creates { 32_000 + 2 * words } else { 0 };
-    (21_000 + 40 * input.len() + create + 2400 * access_list.len() + 1900 * keys + 25_000 * authorizations)
+    (21_000 + 64 * input.len() + create + 4180 * access_list.len() + 4048 * keys + 25_000 * authorizations)
         as u64
 }
 
 /// Sets the header's fields that follow from the parent: the base fee and the excess blob gas.
 fn fill_from_parent(block: &mut Block, input: &mut StatelessInput) {
     for _ in 0..2 {
-        input.block = alloy_rlp::encode(&*block).into();
+        input.blocks = vec![alloy_rlp::encode(&*block).into()];
         let Err(ValidationError::Mismatch { subject, expected: Value::Number(expected), .. }) =
             transition(input)
         else {
@@ -851,8 +970,14 @@ fn fill_from_parent(block: &mut Block, input: &mut StatelessInput) {
     }
 }
 
-/// Executes the block, and sets the header's fields that depend on its body and its execution.
-fn complete(spec: &ChainSpec, parent: &Header, block: &mut Block, input: &mut StatelessInput) -> Built {
+/// Executes the block, and sets the header's fields that depend on its body and its execution. Returns the state after it,
+/// unless the execution refuses the block.
+fn complete(
+    spec: &ChainSpec,
+    parent: &Header,
+    block: &mut Block,
+    input: &mut StatelessInput,
+) -> (Built, Option<WitnessState>) {
     let header = &mut block.header;
     header.transactions_root = calculate_transaction_root(&block.body.transactions);
     header.withdrawals_root = block.body.withdrawals.as_ref().map(|list| calculate_withdrawals_root(list));
@@ -869,13 +994,16 @@ fn complete(spec: &ChainSpec, parent: &Header, block: &mut Block, input: &mut St
         .at_fork(spec.fork_at(block.header.timestamp));
     let result = execute(spec, block, &senders, &mut state).and_then(|outcome| Ok((outcome, state.root()?)));
     let built = match result {
-        Err(_) => Built::Refused,
+        Err(_) => (Built::Refused, None),
         Ok((outcome, root)) => {
             fill_commitments(&mut block.header, &outcome, root);
-            executed(&outcome)
+            let gas_limits = block.body.transactions.iter().map(alloy_consensus::Transaction::gas_limit);
+            let has_state_gas = spec.fork_at(block.header.timestamp) >= Fork::Amsterdam;
+            let large = gas_limits.filter(|gas| has_state_gas && *gas > MAX_TRANSACTION_GAS).count();
+            (executed(&outcome, large), Some(state))
         }
     };
-    input.block = alloy_rlp::encode(&*block).into();
+    input.blocks = vec![alloy_rlp::encode(&*block).into()];
     built
 }
 
@@ -886,11 +1014,12 @@ fn fill_commitments(header: &mut Header, outcome: &Outcome, root: B256) {
     header.logs_bloom = receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.logs_bloom);
     header.gas_used = outcome.gas_used;
     header.requests_hash = header.requests_hash.map(|_| outcome.requests.requests_hash());
+    header.block_access_list_hash = outcome.access_list.map(|list| list.hash);
     header.state_root = root;
 }
 
-/// Statistics of an executed block.
-fn executed(outcome: &Outcome) -> Built {
+/// Statistics of an executed block. `large` is the number of its transactions that must not execute with all their gas.
+fn executed(outcome: &Outcome, large: usize) -> Built {
     let logs = outcome.receipts.iter().flat_map(|receipt| &receipt.logs);
     let memory = logs
         .filter_map(|log| match log.topics() {
@@ -904,6 +1033,7 @@ fn executed(outcome: &Outcome) -> Built {
     Built::Executed {
         transactions: outcome.receipts.len(),
         succeeded: outcome.receipts.iter().filter(|receipt| receipt.success).count(),
+        large,
         gas_used: outcome.gas_used,
         memory,
     }

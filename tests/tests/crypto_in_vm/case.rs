@@ -1,16 +1,17 @@
 //! Operations with the outcomes of native libraries, and the comparison with the VM's outcomes.
 
+use crate::word_by_number;
 use alloy_primitives::{Address, B256, Signature, U256, keccak256};
 use revm::precompile::{PrecompileSpecId, PrecompileStatus, Precompiles};
 use std::sync::{LazyLock, Mutex};
-use zeno_guest_evm::{Portable, apply};
-use zeno_prover::{Execution, Guest, Prover, ProverError, default_cache_folder};
+use zeno_guest_evm::Portable;
+use zeno_prover::{Guest, Metered, Prover, ProverError, default_cache_folder};
 
-const CRYPTO_CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/guest/evm/2/crypto-check.elf");
+const CRYPTO_CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/guest/evm/3/crypto-check.elf");
 
 static PROVER: LazyLock<Mutex<Prover>> = LazyLock::new(|| {
     let elf = std::fs::read(CRYPTO_CHECK)
-        .expect("config/guest/evm/2/crypto-check.elf is there; scripts/build-guest makes it");
+        .expect("config/guest/evm/3/crypto-check.elf is there; scripts/build-guest makes it");
     let guest = Guest::from_elf(&elf).expect("crypto-check.elf is a guest");
     Mutex::new(Prover::new(guest, default_cache_folder().expect("HOME is set")))
 });
@@ -70,11 +71,17 @@ impl Case {
         Self { name, operation: 4, input, expected: keccak256(data).to_vec() }
     }
 
+    /// Keccak-256 of `data` by blocks of the sponge, against the implementation that alloy uses here.
+    pub(crate) fn keccak_in_parts(data: &[u8]) -> Self {
+        let name = format!("keccak of {} bytes in parts", data.len());
+        Self { name, operation: 7, input: data.to_vec(), expected: keccak256(data).to_vec() }
+    }
+
     /// Function of 256-bit words by its number, against the portable implementation.
     pub(crate) fn word(function: u8, a: U256, b: U256) -> Self {
         let input = [&[function][..], &a.to_be_bytes::<32>(), &b.to_be_bytes::<32>()].concat();
         let (mut x, mut y) = (a, b);
-        apply::<Portable>(function, &mut x, &mut y);
+        word_by_number::apply::<Portable>(function, &mut x, &mut y);
         let expected = [x.to_be_bytes::<32>(), y.to_be_bytes::<32>()].concat();
         Self { name: format!("function {function} of {a:#x} and {b:#x}"), operation: 5, input, expected }
     }
@@ -127,8 +134,8 @@ fn encode_signature(signature: &Signature, hash: &[u8; 32]) -> Vec<u8> {
 }
 
 /// Runs the cases in the VM, and finds what that costs.
-pub(crate) fn execute(cases: &[Case]) -> Result<Execution, ProverError> {
-    PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).execute(&encoded(cases))
+pub(crate) fn execute(cases: &[Case]) -> Result<Metered, ProverError> {
+    PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).meter(&encoded(cases))
 }
 
 /// Runs the cases in the VM, and returns the hash of their outcomes.

@@ -27,6 +27,14 @@ fn keccak() {
     check(&cases);
 }
 
+/// The block access list is hashed as it is written.
+#[test]
+fn keccak_in_parts() {
+    let mut rng = seeded(5);
+    let lengths = (0..=300).chain([406, 407, 408, 409, 10_000]);
+    check(&lengths.map(|length| Case::keccak_in_parts(&bytes(&mut rng, length))).collect::<Vec<_>>());
+}
+
 /// The guest caches hashes of one and two words. The inputs repeat, some differ in one bit, and zeros look like an
 /// empty entry of the cache.
 #[test]

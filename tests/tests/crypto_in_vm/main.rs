@@ -12,6 +12,8 @@ mod hashes;
 mod kzg;
 mod memory;
 mod modexp;
+#[path = "../../../guest-evm/program/src/bin/crypto_check/word_by_number.rs"]
+mod word_by_number;
 mod words;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};

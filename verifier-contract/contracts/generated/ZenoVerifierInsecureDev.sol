@@ -9,11 +9,11 @@ import {ZenoVerifierBase} from "../src/ZenoVerifierBase.sol";
 /// @dev Made from `template/ZenoVerifier.sol`. Everything that depends on the verifying key is a constant of the code, so
 /// two contracts with the same code accept the same proofs.
 contract ZenoVerifierInsecureDev is OpenVmHalo2Verifier, ZenoVerifierBase {
-    /// @notice The verifying key stems from the development SRS.
+    /// @notice The verifying key's SRS is the development SRS.
     bool public constant override INSECURE_SRS = true;
     /// @notice Commitment to the guest program whose proofs are accepted.
     bytes32 public constant override APP_EXE_COMMIT =
-        0x0013bb97257992d3ff227c9b1c7b0584c336f51c0c158e90d94eff08f23773a2;
+        0x007a8ea1c02f9ec9bf516ec93d0b7105710c76695e35cfd2451271a2ef390ad2;
     /// @notice Commitment to the virtual machine and aggregation circuits whose proofs are accepted.
     bytes32 public constant override APP_VM_COMMIT =
         0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd;

@@ -6,7 +6,7 @@ pragma solidity ^0.8.19;
 /// the concrete verifiers.
 interface IOpenVmHalo2Verifier {
     /// @notice Returns if the proof is valid, and reverts if it isn't.
-    /// @param publicValues What the guest revealed; the circuit has one instance for each byte.
+    /// @param publicValues Bytes that the guest revealed; the circuit has one instance for each byte.
     /// @param proofData The twelve limbs of the KZG accumulator, then the proof: words of 32 bytes, big-endian.
     /// @param appExeCommit Commitment to the guest program, an element of BN254's scalar field.
     /// @param appVmCommit Commitment to the virtual machine and to the circuits that aggregate its proofs.

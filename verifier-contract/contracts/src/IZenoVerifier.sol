@@ -5,6 +5,14 @@ import {ChainClaim} from "./ChainClaim.sol";
 
 /// @title Verification of a Zeno proof on chain
 interface IZenoVerifier {
+    /// @notice The claim is of another kind or version.
+    /// @param expected The only kind that is known here, `CLAIM_KIND`.
+    /// @param actual The claim's.
+    error WrongKind(bytes4 expected, bytes4 actual);
+
+    /// @notice The claim's digest is zero, which is that of no claim.
+    error NoClaim();
+
     /// @notice The proof has another length than proofs have.
     /// @param expected The only length that there is, in bytes.
     /// @param actual The length of the proof given.
@@ -13,7 +21,7 @@ interface IZenoVerifier {
     /// @notice A word of the proof is not reduced, so the same proof would have a second form.
     /// @param index Position of the word in the proof.
     /// @param value The word.
-    /// @param bound What it has to be less than.
+    /// @param bound Number that it has to be less than.
     error NonCanonical(uint256 index, uint256 value, uint256 bound);
 
     /// @notice The proof does not prove the claim.

@@ -7,7 +7,7 @@ import {BlockHeaders} from "./lib/BlockHeaders.sol";
 import {StateProofs} from "./lib/StateProofs.sol";
 
 /// @title A client of validity, for development chains: it knows blocks by proofs that they are valid
-/// @notice Starts from a block that its deployer trusts and goes on by proofs: each shows that a run of blocks after the
+/// @notice Starts from a block that its deployer trusts and continues by proofs: each shows that a run of blocks after the
 /// head is valid. State, storage and receipts of proven blocks can then be read through it.
 ///
 /// ANYONE CAN STEER IT, so nothing of value may depend on it. It doesn't know what consensus has chosen. Whoever makes a
@@ -20,6 +20,16 @@ import {StateProofs} from "./lib/StateProofs.sol";
 /// competing, which says that one of the two is not of the chain, and not which. `advance` is permissionless, and a rule
 /// can't be put in front of it by another contract, because everybody can walk around that one.
 contract ZenoLightClient {
+    /// @notice Rules of the chain that is followed, in a stretch of time.
+    struct Rules {
+        /// First timestamp of these rules, in seconds.
+        uint64 from;
+        /// First timestamp after them: of other rules, or of what is not known yet.
+        uint64 end;
+        /// Digest of these rules, the `chainSpec` of claims whose last block is of this stretch.
+        bytes32 digest;
+    }
+
     /// @notice A block that was proven, or the one that the client started from.
     struct ProvenBlock {
         /// keccak256 of the header.
@@ -56,17 +66,25 @@ contract ZenoLightClient {
     /// @param expected The id of the chain that is followed.
     /// @param actual The claim's.
     error WrongChainId(uint64 expected, uint64 actual);
-    /// @notice The claim is about a chain with other rules.
+    /// @notice An entry of the table of rules ends before it begins, or begins before the one before it ends, or the table is
+    /// empty.
+    /// @param index Position of the entry.
+    error WrongRules(uint256 index);
+    /// @notice The table has no rules for the time of the claim's last block: it is in a gap, or after the end.
+    /// @param timestamp That time, in seconds.
+    error NoRules(uint64 timestamp);
+    /// @notice The claim is about a chain with other rules than the table has at the time of its last block. A fork may
+    /// have been left out.
     /// @param expected The rules of the chain that is followed.
     /// @param actual The claim's.
     error WrongChainSpec(bytes32 expected, bytes32 actual);
     /// @notice The claim covers no block, or more than its last block has ancestors.
-    /// @param blockCount How many blocks the claim covers.
+    /// @param blockCount Number of blocks that the claim covers.
     /// @param lastBlockNumber Number of its last block.
     error WrongBlockCount(uint64 blockCount, uint64 lastBlockNumber);
     /// @notice The first block's parent is no block that this client knows.
-    /// @param head Hash of the head, what a next claim has to go on from.
-    /// @param firstParentHash What the claim goes on from.
+    /// @param head Hash of the head, which a next claim has to continue from.
+    /// @param firstParentHash Hash that the claim continues from.
     error UnknownParent(bytes32 head, bytes32 firstParentHash);
     /// @notice The claim's first parent is the head and its numbers don't fit the head's.
     /// @param expected The number that the last block has to have after the head.
@@ -104,7 +122,7 @@ contract ZenoLightClient {
     /// @param stateRoot State root after it.
     /// @param receiptsRoot Its receipts root.
     /// @param timestamp Its timestamp in seconds.
-    /// @param blockCount How many blocks the claim covers.
+    /// @param blockCount Number of blocks that the claim covers.
     event Advanced(
         uint64 indexed number,
         bytes32 indexed blockHash,
@@ -127,7 +145,7 @@ contract ZenoLightClient {
         bytes32 stateRoot
     );
 
-    /// @notice How many blocks the ring has room for. A block stays until one is proven whose number is larger by a
+    /// @notice Number of blocks that the ring has room for. A block stays until one is proven whose number is larger by a
     /// multiple of this.
     uint64 public constant RING_SIZE = 8192;
 
@@ -135,8 +153,6 @@ contract ZenoLightClient {
     IZenoVerifier public immutable VERIFIER;
     /// @notice EIP-155 id of the chain that is followed.
     uint64 public immutable CHAIN_ID;
-    /// @notice keccak256 of the chain's rules, as claims have it.
-    bytes32 public immutable CHAIN_SPEC;
     /// @notice `INSECURE_SRS` of its verifier: whether somebody can prove what is false, too.
     bool public immutable INSECURE_SRS;
     /// @notice Hash of the block that the client started from.
@@ -145,6 +161,7 @@ contract ZenoLightClient {
     /// @notice Number of the last block of the followed chain.
     uint64 public headNumber;
 
+    Rules[] private _rules;
     mapping(uint256 => ProvenBlock) private _ring;
     mapping(bytes32 => CompetingBlock) private _competing;
     mapping(bytes32 => bytes32[]) private _competingOf;
@@ -152,14 +169,15 @@ contract ZenoLightClient {
     /// @notice Starts from a trusted block.
     /// @param verifier The verifier that decides on claims.
     /// @param chainId EIP-155 id of the chain.
-    /// @param chainSpec keccak256 of the chain's rules.
+    /// @param table The chain's rules by time, in order. Nothing can be added later, so the client follows no block from the
+    /// end of the last entry on.
     /// @param trustedBlockHash Hash of the block to start from.
     /// @param trustedHeader RLP of that block's header.
     /// @param allowUnknownSrs Has to be true if the SRS of the verifier's key is of no known ceremony.
     constructor(
         IZenoVerifier verifier,
         uint64 chainId,
-        bytes32 chainSpec,
+        Rules[] memory table,
         bytes32 trustedBlockHash,
         bytes memory trustedHeader,
         bool allowUnknownSrs
@@ -170,9 +188,9 @@ contract ZenoLightClient {
         if (hash != trustedBlockHash) revert WrongTrustedHeader(trustedBlockHash, hash);
         VERIFIER = verifier;
         CHAIN_ID = chainId;
-        CHAIN_SPEC = chainSpec;
         INSECURE_SRS = insecure;
         TRUSTED_BLOCK_HASH = trustedBlockHash;
+        _setRules(table);
 
         ProvenBlock memory start;
         start.blockHash = hash;
@@ -182,14 +200,15 @@ contract ZenoLightClient {
         emit Started(start.number, hash, start.stateRoot, start.receiptsRoot, start.timestamp);
     }
 
-    /// @notice Takes a proven claim, from anyone. If it goes on from the head, its last block becomes the head. If it goes on from
-    /// an older known block, its last block is kept apart and reported as competing. All else reverts.
+    /// @notice Takes a proven claim, from anyone. If it continues from the head, its last block becomes the head. If it
+    /// continues from an older known block, its last block is kept apart and reported as competing. All else reverts.
     /// @param claim The claim.
     /// @param proof Its proof, in the verifier's form.
     /// @return extended Whether the head has moved.
     function advance(ChainClaim calldata claim, bytes calldata proof) external returns (bool extended) {
         if (claim.chainId != CHAIN_ID) revert WrongChainId(CHAIN_ID, claim.chainId);
-        if (claim.chainSpec != CHAIN_SPEC) revert WrongChainSpec(CHAIN_SPEC, claim.chainSpec);
+        bytes32 chainSpec = rulesAt(claim.lastTimestamp);
+        if (claim.chainSpec != chainSpec) revert WrongChainSpec(chainSpec, claim.chainSpec);
         if (claim.blockCount == 0 || claim.blockCount > claim.lastBlockNumber) {
             revert WrongBlockCount(claim.blockCount, claim.lastBlockNumber);
         }
@@ -230,6 +249,27 @@ contract ZenoLightClient {
         }
     }
 
+    /// @notice The `chainSpec` that a claim has to have whose last block is of this time.
+    /// @param timestamp The time, in seconds.
+    /// @return The digest of the rules.
+    function rulesAt(uint64 timestamp) public view returns (bytes32) {
+        // From the last entry down, because that is asked for most. The entries don't overlap.
+        for (uint256 index = _rules.length; index > 0; --index) {
+            Rules storage entry = _rules[index - 1];
+            if (entry.from <= timestamp) {
+                if (timestamp < entry.end) return entry.digest;
+                break;
+            }
+        }
+        revert NoRules(timestamp);
+    }
+
+    /// @notice The table of rules.
+    /// @return All entries, in the order of time.
+    function rules() external view returns (Rules[] memory) {
+        return _rules;
+    }
+
     /// @notice The last block of the followed chain.
     /// @return The block.
     function head() external view returns (ProvenBlock memory) {
@@ -266,7 +306,7 @@ contract ZenoLightClient {
         return _at(number).receiptsRoot;
     }
 
-    /// @notice How many competing blocks are known that go on from a block of the followed chain.
+    /// @notice Number of known competing blocks that continue from a block of the followed chain.
     /// @param parentHash Hash of that block.
     /// @return The number of them.
     function competingCount(bytes32 parentHash) external view returns (uint256) {
@@ -274,7 +314,7 @@ contract ZenoLightClient {
     }
 
     /// @notice The hash of a competing block, in the order of reporting.
-    /// @param parentHash Hash of the block of the followed chain that it goes on from.
+    /// @param parentHash Hash of the block of the followed chain that it continues from.
     /// @param index Position, below `competingCount(parentHash)`.
     /// @return The hash.
     function competingHash(bytes32 parentHash, uint256 index) external view returns (bytes32) {
@@ -336,14 +376,26 @@ contract ZenoLightClient {
         return receipt;
     }
 
+    /// @dev Stores the table of rules, whose entries must be in order.
+    function _setRules(Rules[] memory table) private {
+        if (table.length == 0) revert WrongRules(0);
+        uint64 from;
+        for (uint256 index; index < table.length; ++index) {
+            Rules memory entry = table[index];
+            if (entry.from < from || entry.end <= entry.from) revert WrongRules(index);
+            from = entry.end;
+            _rules.push(entry);
+        }
+    }
+
     function _at(uint64 number) private view returns (ProvenBlock storage) {
         if (!isProven(number)) revert UnknownBlock(number);
         return _ring[number % RING_SIZE];
     }
 
-    /// @dev Reverts unless the claim goes on from a known block below the head, to a block that isn't known yet.
+    /// @dev Reverts unless the claim continues from a known block below the head, to a block that isn't known yet.
     /// @param claim The claim.
-    /// @param parentNumber Number of the block that it goes on from.
+    /// @param parentNumber Number of the block that it continues from.
     /// @param headHash Hash of the head.
     /// @return conflictsWith Hash of the known block at the height of the claim's last, zero if there is none.
     function _requireCompeting(ChainClaim calldata claim, uint64 parentNumber, bytes32 headHash)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.19;
 
-import {ChainClaim} from "./ChainClaim.sol";
+import {CLAIM_KIND, ChainClaim} from "./ChainClaim.sol";
 import {IOpenVmHalo2Verifier} from "./IOpenVmHalo2Verifier.sol";
 import {IZenoVerifier} from "./IZenoVerifier.sol";
 
@@ -53,8 +53,11 @@ abstract contract ZenoVerifierBase is IZenoVerifier {
         override
         returns (bytes32 digest)
     {
-        // Reverts when a number of the claim has bits beyond its type.
+        // Each reverts when a field of the claim has bits beyond its type.
+        if (claim.kind != CLAIM_KIND) revert WrongKind(CLAIM_KIND, claim.kind);
         digest = keccak256(abi.encode(claim));
+        // What an unsound program is made to reveal.
+        if (digest == 0) revert NoClaim();
         if (proof.length != PROOF_LENGTH) revert ProofLength(PROOF_LENGTH, proof.length);
         _requireBelow(LIMB_BOUND, proof, 0, LIMBS_END);
         _requireBelow(BASE_MODULUS, proof, LIMBS_END, COMMITMENTS_END);
@@ -69,7 +72,7 @@ abstract contract ZenoVerifierBase is IZenoVerifier {
         }
     }
 
-    /// @dev What `APP_EXE_COMMIT` and `APP_VM_COMMIT` return, both less than BN254's scalar modulus.
+    /// @dev Values of `APP_EXE_COMMIT` and `APP_VM_COMMIT`, both less than BN254's scalar modulus.
     function _commitments() internal view virtual returns (bytes32 appExeCommit, bytes32 appVmCommit);
 
     /// @dev Reverts unless the words of `proof` from `start` to before `end` are less than `bound`. The caller has

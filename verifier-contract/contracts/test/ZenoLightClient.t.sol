@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.19;
 
-import {ChainClaim} from "../src/ChainClaim.sol";
+import {CLAIM_KIND, ChainClaim} from "../src/ChainClaim.sol";
 import {IZenoVerifier} from "../src/IZenoVerifier.sol";
 import {ZenoLightClient} from "../src/ZenoLightClient.sol";
 import {MerklePatricia} from "../src/lib/MerklePatricia.sol";
@@ -19,7 +19,7 @@ contract ZenoLightClientTest is Base {
     bytes32 private _startHash = VM.parseJsonBytes32(_json, ".blockHash");
     uint64 private _start = uint64(VM.parseJsonUint(_json, ".number"));
     VerifierDouble private _verifier = new VerifierDouble(false);
-    ZenoLightClient private _client = new ZenoLightClient(_verifier, CHAIN_ID, CHAIN_SPEC, _startHash, _header, false);
+    ZenoLightClient private _client = _following(_rules(0, type(uint64).max, CHAIN_SPEC));
 
     event Started(
         uint64 indexed number, bytes32 indexed blockHash, bytes32 stateRoot, bytes32 receiptsRoot, uint64 timestamp
@@ -49,7 +49,8 @@ contract ZenoLightClientTest is Base {
             VM.parseJsonBytes32(_json, ".receiptsRoot"),
             uint64(VM.parseJsonUint(_json, ".timestamp"))
         );
-        ZenoLightClient client = new ZenoLightClient(_verifier, CHAIN_ID, CHAIN_SPEC, _startHash, _header, false);
+        ZenoLightClient.Rules[] memory table = _rules(0, type(uint64).max, CHAIN_SPEC);
+        ZenoLightClient client = new ZenoLightClient(_verifier, CHAIN_ID, table, _startHash, _header, false);
         ZenoLightClient.ProvenBlock memory head = client.head();
         eq("hash", head.blockHash, _startHash);
         eq("number", head.number, _start);
@@ -63,14 +64,15 @@ contract ZenoLightClientTest is Base {
         VM.expectRevert(
             abi.encodeWithSelector(ZenoLightClient.WrongTrustedHeader.selector, _startHash, keccak256(altered))
         );
-        new ZenoLightClient(_verifier, CHAIN_ID, CHAIN_SPEC, _startHash, altered, false);
+        new ZenoLightClient(_verifier, CHAIN_ID, table, _startHash, altered, false);
     }
 
     function test_refusesAnInsecureVerifierUnlessAllowed() public {
         VerifierDouble insecure = new VerifierDouble(true);
+        ZenoLightClient.Rules[] memory table = _rules(0, type(uint64).max, CHAIN_SPEC);
         VM.expectRevert(abi.encodeWithSelector(ZenoLightClient.InsecureVerifier.selector, address(insecure)));
-        new ZenoLightClient(insecure, CHAIN_ID, CHAIN_SPEC, _startHash, _header, false);
-        ZenoLightClient client = new ZenoLightClient(insecure, CHAIN_ID, CHAIN_SPEC, _startHash, _header, true);
+        new ZenoLightClient(insecure, CHAIN_ID, table, _startHash, _header, false);
+        ZenoLightClient client = new ZenoLightClient(insecure, CHAIN_ID, table, _startHash, _header, true);
         eq("insecure", client.INSECURE_SRS(), true);
         eq("insecure", _client.INSECURE_SRS(), false);
     }
@@ -145,6 +147,77 @@ contract ZenoLightClientTest is Base {
         _advance(claim);
     }
 
+    /// @dev Each claim is judged by the rules at the time of its last block, on both sides of a change.
+    function test_judgesByTheRulesAtTheTimeOfTheLastBlock() public {
+        uint64 change = _timeOf(_start + 2);
+        ZenoLightClient.Rules[] memory table = new ZenoLightClient.Rules[](2);
+        table[0] = ZenoLightClient.Rules(0, change, CHAIN_SPEC);
+        table[1] = ZenoLightClient.Rules(change, _timeOf(_start + 5), "with a fork");
+        _client = _following(table);
+        eq("before", _client.rulesAt(change - 1), CHAIN_SPEC);
+        eq("at", _client.rulesAt(change), "with a fork");
+        eq("entries", _client.rules().length, 2);
+        eq("from", _client.rules()[1].from, change);
+        eq("end", _client.rules()[1].end, _timeOf(_start + 5));
+        eq("digest", _client.rules()[1].digest, "with a fork");
+
+        // The rules of the fork, too early.
+        ChainClaim memory first = _after(_startHash, _start, 1, "a");
+        first.lastTimestamp = change - 1;
+        first.chainSpec = "with a fork";
+        _refusesRules(first, CHAIN_SPEC);
+        first.chainSpec = CHAIN_SPEC;
+        _advance(first);
+        // The rules without the fork, from its first moment on.
+        ChainClaim memory second = _after(first.lastBlockHash, first.lastBlockNumber, 1, "b");
+        second.lastTimestamp = change;
+        _refusesRules(second, "with a fork");
+        second.chainSpec = "with a fork";
+        _advance(second);
+        _isHead(second);
+        // A run over the change is of the rules at its end.
+        ChainClaim memory run = _after(_startHash, _start, 4, "run");
+        _refusesRules(run, "with a fork");
+        run.chainSpec = "with a fork";
+        eq("extended", _advance(run), false);
+    }
+
+    function test_refusesTimesWithoutRules() public {
+        uint64 time = _timeOf(_start + 1);
+        ZenoLightClient.Rules[] memory table = new ZenoLightClient.Rules[](2);
+        table[0] = ZenoLightClient.Rules(time - 20, time - 10, "long ago");
+        table[1] = ZenoLightClient.Rules(time, time + 1, CHAIN_SPEC);
+        _client = _following(table);
+        uint64[6] memory without = [0, time - 21, time - 10, time - 1, time + 1, type(uint64).max];
+        for (uint256 i; i < without.length; ++i) {
+            ChainClaim memory claim = _after(_startHash, _start, 1, "a");
+            claim.lastTimestamp = without[i];
+            VM.expectRevert(abi.encodeWithSelector(ZenoLightClient.NoRules.selector, without[i]));
+            _advance(claim);
+        }
+        eq("first", _client.rulesAt(time - 20), "long ago");
+        eq("last of the first", _client.rulesAt(time - 11), "long ago");
+        _advance(_after(_startHash, _start, 1, "a"));
+    }
+
+    function test_refusesTablesThatAreNotInOrder() public {
+        ZenoLightClient.Rules[] memory table = new ZenoLightClient.Rules[](0);
+        _refusesTable(table, 0);
+        _refusesTable(_rules(5, 5, CHAIN_SPEC), 0);
+        _refusesTable(_rules(5, 4, CHAIN_SPEC), 0);
+        table = new ZenoLightClient.Rules[](3);
+        table[0] = ZenoLightClient.Rules(1, 5, "a");
+        table[1] = ZenoLightClient.Rules(5, 9, "b");
+        table[2] = ZenoLightClient.Rules(8, 10, "c");
+        _refusesTable(table, 2);
+        table[2].from = 9;
+        _following(table);
+        table[1].from = 4;
+        _refusesTable(table, 1);
+        table[1].from = 9;
+        _refusesTable(table, 1);
+    }
+
     function test_refusesClaimsOutOfOrder() public {
         ChainClaim memory first = _after(_startHash, _start, 1, "a");
         ChainClaim memory second = _after(first.lastBlockHash, first.lastBlockNumber, 1, "b");
@@ -194,8 +267,8 @@ contract ZenoLightClientTest is Base {
         ChainClaim memory claim = _after(_startHash, _start, 1, "a");
         bytes memory call =
             abi.encodeCall(ZenoLightClient.advance, (claim, abi.encodePacked(keccak256(abi.encode(claim)))));
-        // The claim's nine words come first; then the proof's offset, its length and the proof, one word each.
-        place = 4 + (place % (9 * 32));
+        // The claim's ten words come first; then the proof's offset, its length and the proof, one word each.
+        place = 4 + (place % (10 * 32));
         call[place] = bytes1(uint8(call[place]) ^ change);
         (bool success,) = address(_client).call(call);
         eq("accepted", success, false);
@@ -229,7 +302,7 @@ contract ZenoLightClientTest is Base {
 
         VM.expectRevert(abi.encodeWithSelector(ZenoLightClient.AlreadyReported.selector, rival.lastBlockHash));
         _advance(rival);
-        // What goes on from a competing block is not followed.
+        // What continues from a competing block is not followed.
         VM.expectRevert(
             abi.encodeWithSelector(ZenoLightClient.UnknownParent.selector, second.lastBlockHash, rival.lastBlockHash)
         );
@@ -323,13 +396,14 @@ contract ZenoLightClientTest is Base {
         }
     }
 
-    /// @dev A claim that goes on from a block, with a last block made of `seed`.
+    /// @dev A claim that continues from a block, with a last block made of `seed`.
     function _after(bytes32 parentHash, uint64 parentNumber, uint64 count, bytes32 seed)
         private
         pure
         returns (ChainClaim memory)
     {
         return ChainClaim({
+            kind: CLAIM_KIND,
             chainId: CHAIN_ID,
             chainSpec: CHAIN_SPEC,
             firstParentHash: parentHash,
@@ -337,9 +411,37 @@ contract ZenoLightClientTest is Base {
             lastBlockNumber: parentNumber + count,
             lastStateRoot: keccak256(abi.encode("state", parentHash, seed)),
             lastReceiptsRoot: keccak256(abi.encode("receipts", parentHash, seed)),
-            lastTimestamp: 1_748_860_800 + 12 * (parentNumber + count),
+            lastTimestamp: _timeOf(parentNumber + count),
             blockCount: count
         });
+    }
+
+    function _timeOf(uint64 number) private pure returns (uint64) {
+        return 1_748_860_800 + 12 * number;
+    }
+
+    /// @dev A table of one entry.
+    function _rules(uint64 from, uint64 end, bytes32 digest)
+        private
+        pure
+        returns (ZenoLightClient.Rules[] memory table)
+    {
+        table = new ZenoLightClient.Rules[](1);
+        table[0] = ZenoLightClient.Rules(from, end, digest);
+    }
+
+    function _following(ZenoLightClient.Rules[] memory table) private returns (ZenoLightClient) {
+        return new ZenoLightClient(_verifier, CHAIN_ID, table, _startHash, _header, false);
+    }
+
+    function _refusesTable(ZenoLightClient.Rules[] memory table, uint256 index) private {
+        VM.expectRevert(abi.encodeWithSelector(ZenoLightClient.WrongRules.selector, index));
+        new ZenoLightClient(_verifier, CHAIN_ID, table, _startHash, _header, false);
+    }
+
+    function _refusesRules(ChainClaim memory claim, bytes32 expected) private {
+        VM.expectRevert(abi.encodeWithSelector(ZenoLightClient.WrongChainSpec.selector, expected, claim.chainSpec));
+        _advance(claim);
     }
 
     function _advance(ChainClaim memory claim) private returns (bool) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.19;
 
-import {ChainClaim} from "../src/ChainClaim.sol";
+import {CLAIM_KIND, ChainClaim} from "../src/ChainClaim.sol";
 import {IZenoVerifier} from "../src/IZenoVerifier.sol";
 import {Base} from "./Base.sol";
 import {ConcreteVerifier} from "./doubles/ConcreteVerifier.sol";
@@ -19,9 +19,10 @@ contract ZenoVerifierTest is Base {
 
     function testFuzz_asksTheHalo2VerifierForTheDigest(ChainClaim memory claim, bytes32 seed) public {
         bytes memory proof = _proof(seed);
+        claim.kind = CLAIM_KIND;
         bytes32 digest = keccak256(
             abi.encodePacked(
-                abi.encode(claim.chainId, claim.chainSpec, claim.firstParentHash, claim.lastBlockHash),
+                abi.encode(claim.kind, claim.chainId, claim.chainSpec, claim.firstParentHash, claim.lastBlockHash),
                 abi.encode(claim.lastBlockNumber, claim.lastStateRoot, claim.lastReceiptsRoot),
                 abi.encode(claim.lastTimestamp, claim.blockCount)
             )
@@ -30,7 +31,7 @@ contract ZenoVerifierTest is Base {
         eq("digest", _verifier.verifyClaim(claim, proof), digest);
 
         // Every field counts, and so do the proof and the commitments.
-        for (uint256 field; field < 9; ++field) {
+        for (uint256 field = 1; field < 10; ++field) {
             ChainClaim memory other = _altered(claim, field);
             VM.expectPartialRevert(IZenoVerifier.ProofRefused.selector);
             _verifier.verifyClaim(other, proof);
@@ -46,10 +47,41 @@ contract ZenoVerifierTest is Base {
         _verifier.verifyClaim(claim, proof);
     }
 
+    /// @dev A claim of another kind is refused for that, whatever else proves it.
+    function testFuzz_refusesOtherKinds(ChainClaim memory claim) public {
+        VM.assume(claim.kind != CLAIM_KIND);
+        bytes memory proof = _proof("kind");
+        _accept(keccak256(abi.encode(claim)), proof);
+        VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.WrongKind.selector, CLAIM_KIND, claim.kind));
+        _verifier.verifyClaim(claim, proof);
+        claim.kind = CLAIM_KIND;
+        _accept(keccak256(abi.encode(claim)), proof);
+        _verifier.verifyClaim(claim, proof);
+    }
+
+    /// @dev The kind is the beginning of its word, and nothing follows it there.
+    function testFuzz_refusesBytesAfterTheKind(uint256 place, uint8 change) public {
+        VM.assume(change != 0);
+        ChainClaim memory claim = _empty();
+        bytes memory proof = _proof("dirty");
+        _accept(keccak256(abi.encode(claim)), proof);
+        bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (claim, proof));
+        (bool success,) = address(_verifier).staticcall(call);
+        eq("accepted", success, true);
+        // After the selector and the four bytes of the kind.
+        call[8 + (place % 28)] = bytes1(change);
+        (success,) = address(_verifier).staticcall(call);
+        eq("accepted", success, false);
+    }
+
+    function test_theKindIsInLetters() public pure {
+        eq("kind", bytes32(CLAIM_KIND), bytes32("ZVC2"));
+    }
+
     function testFuzz_pinsTheCommitments(bytes32 exe, bytes32 machine) public {
         (exe, machine) = (bytes32(uint256(exe) % SCALAR), bytes32(uint256(machine) % SCALAR));
         VM.assume(exe != _verifier.APP_EXE_COMMIT() || machine != _verifier.APP_VM_COMMIT());
-        ChainClaim memory claim;
+        ChainClaim memory claim = _empty();
         bytes memory proof = _proof("pinned");
         bytes memory revealed = abi.encodePacked(keccak256(abi.encode(claim)));
         _verifier.accept(revealed, proof, exe, machine);
@@ -63,13 +95,13 @@ contract ZenoVerifierTest is Base {
 
     function testFuzz_refusesOtherLengths(bytes memory proof) public {
         VM.assume(proof.length != 1760);
-        ChainClaim memory claim;
+        ChainClaim memory claim = _empty();
         VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.ProofLength.selector, uint256(1760), proof.length));
         _verifier.verifyClaim(claim, proof);
     }
 
     function test_refusesALengthOffByOne() public {
-        ChainClaim memory claim;
+        ChainClaim memory claim = _empty();
         for (uint256 length = 1759; length <= 1761; length += 2) {
             VM.expectRevert(abi.encodeWithSelector(IZenoVerifier.ProofLength.selector, uint256(1760), length));
             _verifier.verifyClaim(claim, new bytes(length));
@@ -78,7 +110,7 @@ contract ZenoVerifierTest is Base {
 
     /// @dev Every word has the bound of its kind, and the bound itself is refused.
     function test_refusesWordsThatAreNotReduced() public {
-        ChainClaim memory claim;
+        ChainClaim memory claim = _empty();
         for (uint256 index; index < 55; ++index) {
             uint256 bound = COORDINATE;
             if (index < 12) bound = 1 << 88;
@@ -95,17 +127,26 @@ contract ZenoVerifierTest is Base {
         }
     }
 
-    function testFuzz_refusesNumbersBeyondTheirType(uint256 field, uint192 excess) public view {
+    /// @dev Whatever is proven: neither the digest of the clean words nor that of the dirty ones gets a claim through.
+    function testFuzz_refusesNumbersBeyondTheirType(uint256 field, uint192 excess) public {
         VM.assume(excess != 0);
-        ChainClaim memory claim;
-        bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (claim, _proof("dirty")));
-        uint8[4] memory numbers = [0, 4, 7, 8];
-        uint256 at = 4 + 32 * uint256(numbers[field % 4]);
+        ChainClaim memory claim = _empty();
+        bytes memory proof = _proof("dirty");
+        _accept(keccak256(abi.encode(claim)), proof);
+        bytes memory call = abi.encodeCall(IZenoVerifier.verifyClaim, (claim, proof));
+        (bool success, bytes memory result) = address(_verifier).staticcall(call);
+        eq("accepted", success, true);
+        uint256 at = 32 * [uint256(1), 5, 8, 9][field % 4];
+        bytes memory words = abi.encode(claim);
         for (uint256 i; i < 24; ++i) {
-            call[at + i] = bytes24(uint192(excess))[i];
+            words[at + i] = bytes24(excess)[i];
+            call[4 + at + i] = bytes24(excess)[i];
         }
-        (bool success,) = address(_verifier).staticcall(call);
+        _accept(keccak256(words), proof);
+        (success, result) = address(_verifier).staticcall(call);
         eq("accepted", success, false);
+        // It is not read at all, so there is no error of the contract's own.
+        eq("reason", result.length, 0);
     }
 
     function testFuzz_refusesAnyCalldata(bytes memory call) public view {
@@ -121,13 +162,41 @@ contract ZenoVerifierTest is Base {
         if (isView) eq("length", result.length, 32);
     }
 
-    function testFuzz_refusesAnyArguments(bytes memory arguments) public view {
-        (bool success,) = address(_verifier).staticcall(bytes.concat(IZenoVerifier.verifyClaim.selector, arguments));
+    /// @dev Arguments that are accepted are refused with another byte anywhere, or without their end, and so are any others.
+    function testFuzz_refusesAnyArguments(uint256 place, uint8 change, bytes memory arguments) public {
+        VM.assume(change != 0);
+        ChainClaim memory claim = _empty();
+        bytes memory proof = _proof("arguments");
+        _accept(keccak256(abi.encode(claim)), proof);
+        bytes memory data = abi.encodeCall(IZenoVerifier.verifyClaim, (claim, proof));
+        (bool success,) = address(_verifier).staticcall(data);
+        eq("accepted", success, true);
+
+        uint256 at = 4 + (place % (data.length - 4));
+        data[at] ^= bytes1(change);
+        (success,) = address(_verifier).staticcall(data);
+        eq("accepted", success, false);
+
+        data[at] ^= bytes1(change);
+        (success,) = address(_verifier).staticcall(data);
+        eq("accepted", success, true);
+        assembly ("memory-safe") {
+            mstore(data, at)
+        }
+        (success,) = address(_verifier).staticcall(data);
+        eq("accepted", success, false);
+
+        (success,) = address(_verifier).staticcall(bytes.concat(IZenoVerifier.verifyClaim.selector, arguments));
         eq("accepted", success, false);
     }
 
     function _accept(bytes32 digest, bytes memory proof) private {
         _verifier.accept(abi.encodePacked(digest), proof, _verifier.APP_EXE_COMMIT(), _verifier.APP_VM_COMMIT());
+    }
+
+    /// @dev A claim with nothing but its kind.
+    function _empty() private pure returns (ChainClaim memory claim) {
+        claim.kind = CLAIM_KIND;
     }
 
     /// @dev A proof of reduced words.

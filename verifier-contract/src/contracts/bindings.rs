@@ -6,7 +6,9 @@
 )]
 
 use alloy_sol_types::sol;
-use zeno_guest_evm::ChainClaim;
+use zeno_guest_evm::{ChainClaim, claim::KIND};
+
+use crate::rules::KnownRules;
 
 sol!(
     #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +38,7 @@ macro_rules! claim {
         impl From<&ChainClaim> for $contract::ChainClaim {
             fn from(claim: &ChainClaim) -> Self {
                 Self {
+                    kind: KIND.into(),
                     chainId: claim.chain_id,
                     chainSpec: claim.chain_spec,
                     firstParentHash: claim.first_parent_hash,
@@ -53,6 +56,12 @@ macro_rules! claim {
 
 claim!(IZenoVerifier);
 claim!(ZenoLightClient);
+
+impl From<&KnownRules> for ZenoLightClient::Rules {
+    fn from(known: &KnownRules) -> Self {
+        Self { from: known.from, end: known.end, digest: known.digest }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -106,7 +106,7 @@ fn zeno_verifier(key: &EvmVerifyingKey) -> String {
         SrsOrigin::Ceremony(ceremony) => {
             format!("The verifying key's SRS is {}: {}.", ceremony.name, ceremony.description)
         }
-        SrsOrigin::Development => "The verifying key stems from the development SRS.".to_owned(),
+        SrsOrigin::Development => "The verifying key's SRS is the development SRS.".to_owned(),
         SrsOrigin::Unknown => "The verifying key's SRS is of no ceremony that is known.".to_owned(),
     };
     let secure = matches!(origin, SrsOrigin::Ceremony(_));

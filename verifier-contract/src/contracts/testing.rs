@@ -17,12 +17,12 @@ pub(super) fn key(k: u32, seed: u64) -> EvmVerifyingKey {
     let mut random = ChaCha20Rng::seed_from_u64(seed);
     let points = (0..7).map(|_| G1::random(&mut random).to_affine()).collect::<Vec<G1Affine>>();
     let s_g2: G2Affine = (G2::generator() * Fr::random(&mut random)).to_affine();
-    let [exe, machine] = [0u8, 1].map(|index| {
+    let [exe, vm] = [0u8, 1].map(|index| {
         let mut commitment = keccak256([&seed.to_be_bytes()[..], &[index]].concat());
         commitment.0[0] = 0;
         commitment
     });
-    EvmVerifyingKey::assemble(k, points, s_g2, exe, machine).unwrap()
+    EvmVerifyingKey::assemble(k, points, s_g2, exe, vm).unwrap()
 }
 
 /// Makes such a key, each word of which has the length of its placeholder.

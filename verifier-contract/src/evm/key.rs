@@ -38,8 +38,8 @@ const LENGTH: usize = MAGIC.len() + 1 + 64 + G2_BYTES + POINTS * G1_BYTES + 32;
 /// Largest secret that is refused, as is its negative: anybody finds small secrets by trying.
 const SMALL_SECRETS: usize = 256;
 
-/// Key of the release in `config/guest/evm/2` under the development SRS, made by `zeno setup`.
-static INSECURE_DEV: &[u8] = include_bytes!("../../../config/guest/evm/2/evm-verifying-key-insecure-dev");
+/// Key of the release in `config/guest/evm/3` under the development SRS, made by `zeno setup`.
+static INSECURE_DEV: &[u8] = include_bytes!("../../../config/guest/evm/3/evm-verifying-key-insecure-dev");
 
 /// Verifying key of EVM proofs: the wrapper circuit's Halo2 key, the secret of the SRS in G2, and the commitments that
 /// pin the guest and the virtual machine.
@@ -139,7 +139,7 @@ impl EvmVerifyingKey {
     /// make a proof that it accepts.
     ///
     /// # Errors
-    /// [`EvmKeyError`] when the file in `config/guest/evm/2` was not a key at build time.
+    /// [`EvmKeyError`] when the file in `config/guest/evm/3` was not a key at build time.
     pub fn insecure_dev() -> Result<Self, EvmKeyError> {
         Self::decode(INSECURE_DEV)
     }

@@ -4,8 +4,8 @@ use alloy_primitives::B256;
 
 use super::srs_origin::SrsOrigin;
 
-/// Table of the release in `config/guest/evm/2`, with one row for each SRS.
-static TABLE: &str = include_str!("../../../config/guest/evm/2/evm-verifying-key-digests");
+/// Table of the release in `config/guest/evm/3`, with one row for each SRS.
+static TABLE: &str = include_str!("../../../config/guest/evm/3/evm-verifying-key-digests");
 
 /// Returns whether the table has the key with this digest, in the row of the SRS with this origin.
 pub(super) fn is_pinned(digest: B256, origin: SrsOrigin) -> bool {

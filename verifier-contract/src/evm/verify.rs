@@ -19,7 +19,7 @@ use super::{
     srs_origin::SrsOrigin,
     transcript::EvmTranscript,
 };
-use crate::{error::VerifyError, proof_file::ProofFile, proof_kind::ProofKind};
+use crate::{digest::claim_digest, error::VerifyError, proof_file::ProofFile, proof_kind::ProofKind};
 
 /// Policy for a key whose SRS is from no known ceremony. The development SRS is one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub fn verify_evm(
         SrsOrigin::Development => return Err(VerifyError::Insecure),
         SrsOrigin::Unknown => return Err(VerifyError::UnknownSrs),
     }
+    let digest = claim_digest(&file.claim)?;
     let words = words(&file.proof)?;
     let [lhs, rhs] = accumulator(&words)?;
 
@@ -63,7 +64,7 @@ pub fn verify_evm(
         .iter()
         .copied()
         .chain(commitments.map(|commitment| U256::from_be_bytes(commitment.0)))
-        .chain(file.claim.digest().0.map(U256::from))
+        .chain(digest.0.map(U256::from))
         .map(|word| {
             scalar(word).expect("limbs, bytes and the commitments of a key are less than the modulus")
         })

@@ -426,6 +426,9 @@ fn limit(method: &str, params: &Value) -> usize {
         // A block's RLP is limited to 10 MiB (EIP-7934), earlier by its gas; its JSON is a few times as long.
         "eth_getBlockByNumber" | "eth_getBlockByHash" if params[1] == true => 64 << 20,
         "debug_getRawBlock" => 64 << 20,
+        // EIP-7928 bounds the accounts and slots by the gas limit: 100,000 at 200 million gas, each a few hundred bytes of
+        // JSON.
+        _ if method.contains("BlockAccessList") => 64 << 20,
         // A header, and the hashes of the transactions.
         "eth_getBlockByNumber" | "eth_getBlockByHash" => 4 << 20,
         // A trie node has at most 532 bytes; there are about ten on a path, and at most 128 paths.
@@ -615,5 +618,8 @@ mod tests {
         let (short, full) = (serde_json::json!(["0x1", false]), serde_json::json!(["0x1", true]));
         assert!(limit("eth_getBlockByHash", short) < limit("eth_getBlockByHash", full));
         assert_eq!(limit("debug_executionWitnessByBlockHash", Value::Null), usize::MAX);
+        for method in ["eth_getBlockAccessList", "debug_getRawBlockAccessList"] {
+            assert_eq!(limit(method, Value::Null), 64 << 20);
+        }
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::ether;
 use alloy_primitives::{B256, U256};
+use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 
 /// A step of a transaction. As text, it says what happens now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TransactionEvent {
     /// It waits for the node or for the account's earlier transactions.

@@ -31,6 +31,9 @@ const LIGHT_CLIENT: &str = "ZenoLightClient";
 pub struct DeployOptions {
     /// Input whose block's chain a light client follows, from that block's parent on. `None` deploys the verifier alone.
     pub follow: Option<PathBuf>,
+    /// The chain that the light client follows, by an argument of [`chains::by_name`](crate::chains::by_name). `None` stands for
+    /// the built-in one of the input's chain id.
+    pub chain: Option<PathBuf>,
     /// Hash of the block that the light client trusts.
     pub trusted_block: Option<B256>,
     /// The verifying key.
@@ -107,7 +110,8 @@ pub fn deploy(options: &DeployOptions, context: &Context) -> Result<Deployed, Fa
     }
     let EvmKey { key, .. } = EvmKey::for_contracts(&options.keys, options.allow_unknown_srs, &context.cache)?;
     let code = verifier_creation_code(&key).map_err(Error::other)?;
-    let start = options.follow.as_deref().map(|path| TrustedBlock::read(path, options.trusted_block));
+    let chain = options.chain.as_deref();
+    let start = options.follow.as_deref().map(|path| TrustedBlock::read(path, options.trusted_block, chain));
     let start = start.transpose()?;
     let sender = Sender::new(&options.sending, "deploying a contract", context)?;
     if start.is_some() {

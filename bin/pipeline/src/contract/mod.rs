@@ -9,5 +9,5 @@ pub use self::{
     deploy::{DeployOptions, Deployed, DeploymentFindings, deploy},
     export::{Exported, export},
     submit::{SubmitOptions, SubmitResult, Submitted, submit},
-    trusted_block::TrustedReport,
+    trusted_block::{RulesReport, TrustedReport},
 };

@@ -3,7 +3,7 @@
 use crate::{
     chain_client::{CallError, ChainClient, Receipt, SendError, Sender, SendingOptions, TransactionReport},
     context::Context,
-    contract_checks::{ContractReport, check_verifier, refuse_withdrawn},
+    contract_checks::{ContractReport, check_release, check_verifier},
     error::{Error, Failed},
     event::Event,
     evm_keys::{EvmKey, KeyOptions, KeyReport},
@@ -138,7 +138,7 @@ pub fn submit(options: &SubmitOptions, context: &Context) -> Result<Submitted, F
 /// Refuses a proof that no light client takes, and finds the keys to check it with: none, where none is named and none is
 /// accepted.
 fn accepted_keys(options: &SubmitOptions, file: &ProofFile, context: &Context) -> Result<Vec<EvmKey>, Error> {
-    Release::refuse_withdrawn(file.app_exe_commitment)?;
+    Release::check_accepted(file.app_exe_commitment)?;
     if file.kind != ProofKind::Evm {
         return Err(Error::file(
             &options.file,
@@ -182,7 +182,7 @@ fn light_client(
         }
     })?;
     let app_exe_commitment = node.view(verifier, &IZenoVerifier::APP_EXE_COMMITCall {})?;
-    refuse_withdrawn(verifier, app_exe_commitment)?;
+    check_release(verifier, app_exe_commitment)?;
     if let Some(key) = key {
         check_verifier(node, verifier, key)?;
     }

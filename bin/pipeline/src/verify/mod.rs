@@ -4,9 +4,9 @@ mod expected;
 mod native;
 mod on_chain;
 
-pub(crate) use self::native::check_natively;
+pub(crate) use self::native::{check_natively, check_stark};
 
-use self::expected::Expected;
+use self::expected::{Accepted, Expected};
 use crate::{
     chain_client::TransactionReport,
     context::Context,
@@ -29,7 +29,7 @@ pub struct VerifyOptions {
     pub file: PathBuf,
     /// The expected chain, by an argument of [`chains::by_name`](crate::chains::by_name). `None` stands for any public one.
     pub chain: Option<String>,
-    /// The expected last block, by its number or its hash.
+    /// The expected last block, by its number or its hash, or the expected run of blocks, by the numbers of its ends, `A..B`.
     pub block: Option<String>,
     /// Hash of the expected parent of the first block.
     pub parent: Option<B256>,
@@ -101,6 +101,9 @@ pub struct Verified {
     /// The rules that the blocks are valid under, in words.
     #[serde(skip)]
     pub rules: String,
+    /// A sentence that the last block's time is near the end of what is known of these rules, if that is so.
+    #[serde(skip)]
+    pub warning: Option<String>,
 }
 
 /// Facts of a proof that a failing verb had established.
@@ -186,7 +189,7 @@ pub fn verify(options: &VerifyOptions, context: &Context) -> Result<Verified, Fa
     let proof = proof.confirm(claim);
     let contracts: Vec<_> = asked.iter().map(AskedContract::report).collect();
     match expected.check(&claim) {
-        Ok(rules) => Ok(Verified {
+        Ok(Accepted { rules, warning }) => Ok(Verified {
             proof,
             checked_by,
             valid: true,
@@ -196,6 +199,7 @@ pub fn verify(options: &VerifyOptions, context: &Context) -> Result<Verified, Fa
             asked,
             insecure_contract,
             rules,
+            warning,
         }),
         Err(error) => {
             let findings = ProofFindings {
@@ -223,7 +227,7 @@ fn check(
     file: &ProofFile,
     context: &Context,
 ) -> Result<Passed, Failed<ProofFindings>> {
-    Release::refuse_withdrawn(file.app_exe_commitment)?;
+    Release::check_accepted(file.app_exe_commitment)?;
     match (file.kind, &options.contract) {
         (ProofKind::Stark, None) => {
             if !options.keys.is_empty() {
@@ -233,7 +237,7 @@ fn check(
                 );
                 return Err(Failed::from(error.with_settings([Setting::Keys, Setting::KeyDigest])));
             }
-            Ok(Passed::by_key(native::check_stark(file)?, None))
+            Ok(Passed::by_key(check_stark(file)?, None))
         }
         (ProofKind::Evm, None) => {
             proof::check_srs(file, options.allow_unknown_srs)?;

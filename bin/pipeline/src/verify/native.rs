@@ -6,7 +6,7 @@ use zeno_verifier::{
 };
 
 /// Checks a STARK with the built-in key.
-pub(super) fn check_stark(file: &ProofFile) -> Result<ChainClaim, Error> {
+pub(crate) fn check_stark(file: &ProofFile) -> Result<ChainClaim, Error> {
     let key = VerifyingKey::committed().map_err(Error::other)?;
     Ok(verify_stark(file, &key)?)
 }

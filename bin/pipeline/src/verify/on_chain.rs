@@ -6,7 +6,7 @@ use super::{
 use crate::{
     chain_client::{CallError, ChainClient},
     context::Context,
-    contract_checks::{check_verifier, refuse_withdrawn},
+    contract_checks::{check_release, check_verifier},
     error::{Error, Failed},
     evm_keys::{EvmKey, KeyReport},
     proof,
@@ -97,7 +97,7 @@ impl Verifier {
                 Err(_) => error,
             },
         )?;
-        refuse_withdrawn(address, app_exe_commitment)?;
+        check_release(address, app_exe_commitment)?;
         let app_vm_commitment = client.view(address, &IZenoVerifier::APP_VM_COMMITCall {})?;
         let insecure = client.view(address, &IZenoVerifier::INSECURE_SRSCall {})?;
         if insecure && !options.allow_unknown_srs {

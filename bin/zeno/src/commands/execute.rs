@@ -39,6 +39,6 @@ pub(super) fn execute(cli: &Cli, args: &ExecuteArgs, context: &Context) -> Resul
 /// Draws the flame graph of a run, and delivers it.
 fn deliver_graph(executed: &Executed, args: &ExecuteArgs, out: &OutFile) -> Result<(), Error> {
     let Some(profile) = &executed.profile else { return Ok(()) };
-    let title = format!("Block {}", executed.block.number);
+    let title = executed.block.blocks.to_string();
     out.deliver(&draw(profile, args.by, &title, out.path())?)
 }

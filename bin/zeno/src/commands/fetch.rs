@@ -5,15 +5,15 @@ use crate::{
     exit::{CliError, Done},
     out_file::{OutFile, destination},
 };
-use zeno_pipeline::{context::Context, validate};
+use zeno_pipeline::{claim::Blocks, context::Context, validate};
 
-/// Fetches a block with its witness, validates both, and writes them to a file.
+/// Fetches a block or a run of blocks with the witness, validates both, and writes them to a file.
 pub(super) fn fetch(cli: &Cli, args: &FetchArgs, context: &Context) -> Result<Done, CliError> {
-    let out = |number| OutFile::new(&destination(args.out.as_ref(), number, "zeno"), "--out", cli.json);
-    // The number isn't known yet; the folder is.
-    out(0)?;
+    // The numbers aren't known yet; the folder is.
+    let unknown = Blocks { first: 0, last: 0, count: 1 };
+    OutFile::new(&destination(args.out.as_ref(), &unknown, "zeno"), "--out", cli.json)?;
     let fetched = validate::fetch(&args.rpc.source(&args.block)?, context)?;
-    let out = OutFile::unchecked(&destination(args.out.as_ref(), fetched.0.block.number, "zeno"));
+    let out = OutFile::unchecked(&destination(args.out.as_ref(), &fetched.0.block.blocks, "zeno"));
     match out.deliver(&fetched.0.input) {
         Ok(()) => Ok(out.delivered(fetched)),
         Err(error) => Err(out.undelivered(fetched.0.failed(error))),

@@ -9,6 +9,7 @@ mod setup;
 mod srs;
 mod validate;
 mod verify;
+mod wrap;
 
 use crate::{
     args::{Cli, Command},
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: &Cli, context: &Context) -> Result<Done, CliError> {
         Command::Validate(args) => validate::validate(cli, args, context),
         Command::Execute(args) => execute::execute(cli, args, context),
         Command::Prove(args) => prove::prove(cli, args, context),
+        Command::Wrap(args) => wrap::wrap(cli, args, context),
         Command::Setup(args) => setup::setup(args, context),
         Command::Verify(args) => verify::verify(args, context),
         Command::Inspect(args) => inspect::inspect(args),

@@ -9,11 +9,17 @@ use std::fmt::Display;
 use zeno_pipeline::{
     block::{BlockFindings, BlockReport, SourceKind, WitnessSize},
     chains,
+    claim::Blocks,
     execute::{Executed, RunReport},
     prove::{Proved, Stages},
     validate::{Fetched, Validated},
 };
 use zeno_prover::Cost;
+
+/// Sentences about the source and the rules of a block.
+fn about(source: SourceKind, block: &BlockReport) -> Vec<String> {
+    example(source).into_iter().chain(block.warning.clone()).collect()
+}
 
 /// A sentence about the built-in example, if it is the source.
 fn example(source: SourceKind) -> Option<String> {
@@ -23,11 +29,12 @@ fn example(source: SourceKind) -> Option<String> {
 
 impl Render for Validated {
     fn messages(&self) -> Vec<String> {
-        let mut messages = Vec::from_iter(example(self.source));
+        let mut messages = about(self.source, &self.block);
+        let parent = if self.block.blocks.count == 1 { "its parent" } else { "the parent of the first" };
         messages.push(format!(
-            "Block {} is valid under {}, if its parent {} is.",
-            self.claim.last_block_number,
-            chains::rules(self.claim.chain_spec),
+            "{} valid under {}, if {parent} {} is.",
+            self.block.blocks.are(),
+            chains::rules(&self.claim),
             self.claim.first_parent_hash
         ));
         messages
@@ -40,6 +47,10 @@ impl Render for Validated {
 }
 
 impl Render for Fetched {
+    fn messages(&self) -> Vec<String> {
+        about(self.0.source, &self.0.block)
+    }
+
     fn facts(&self, sheet: &mut Sheet) {
         self.0.facts(sheet);
     }
@@ -47,7 +58,7 @@ impl Render for Fetched {
 
 impl Render for Executed {
     fn messages(&self) -> Vec<String> {
-        Vec::from_iter(example(self.source))
+        about(self.source, &self.block)
     }
 
     fn facts(&self, sheet: &mut Sheet) {
@@ -67,7 +78,7 @@ impl Render for Executed {
 
 impl Render for Proved {
     fn messages(&self) -> Vec<String> {
-        let mut messages = Vec::from_iter(example(self.source));
+        let mut messages = about(self.source, &self.block);
         messages.extend(self.key.iter().flat_map(key_for_others));
         messages
     }
@@ -89,7 +100,8 @@ impl Render for Proved {
 
 impl Render for BlockFindings {
     fn messages(&self) -> Vec<String> {
-        Vec::from_iter(self.source.and_then(example))
+        let warning = self.block.as_ref().and_then(|block| block.warning.clone());
+        self.source.and_then(example).into_iter().chain(warning).collect()
     }
 
     fn facts(&self, sheet: &mut Sheet) {
@@ -107,7 +119,7 @@ impl Render for BlockFindings {
 
 /// Adds a block as its input describes it.
 pub(super) fn block(sheet: &mut Sheet, block: &BlockReport) {
-    head(sheet, block.number, block.hash, block.chain_id, block.chain);
+    head(sheet, Some(&block.blocks), block.number, block.hash, block.chain_id, block.chain);
     sheet.fact("fork", block.fork);
     sheet.fact("transactions", block.transactions);
     sheet.fact("gas used", grouped(block.gas_used));
@@ -121,10 +133,26 @@ pub(super) fn block(sheet: &mut Sheet, block: &BlockReport) {
     );
 }
 
-/// Adds the number, the hash and the chain of a block.
-pub(super) fn head(sheet: &mut Sheet, number: u64, hash: impl Display, chain_id: u64, chain: Option<&str>) {
-    sheet.fact("block", number);
-    sheet.fact("hash", hash);
+/// Adds the number, the hash and the chain of a block, or of the last block of a run. `blocks` is `None` where the numbers
+/// of a run are impossible.
+pub(super) fn head(
+    sheet: &mut Sheet,
+    blocks: Option<&Blocks>,
+    number: u64,
+    hash: impl Display,
+    chain_id: u64,
+    chain: Option<&str>,
+) {
+    match blocks {
+        Some(Blocks { first, last, count }) if *count > 1 => {
+            sheet.fact("blocks", format_args!("{first} to {last}, {count} in all"));
+            sheet.fact("last hash", hash);
+        }
+        _ => {
+            sheet.fact("block", number);
+            sheet.fact("hash", hash);
+        }
+    }
     sheet.fact("chain", chain_name(chain_id, chain));
 }
 
@@ -145,7 +173,7 @@ fn run(sheet: &mut Sheet, run: &RunReport) {
 }
 
 /// Adds the seconds by stage of a proof.
-fn stages(sheet: &mut Sheet, stages: &Stages) {
+pub(super) fn stages(sheet: &mut Sheet, stages: &Stages) {
     // The sum of no floats is -0.
     let sum = |list: &[f64]| list.iter().fold(0.0, |sum, seconds| sum + seconds);
     let evm = stages.evm.as_ref().map_or_else(String::new, |evm| {

@@ -8,7 +8,7 @@ use super::{
 };
 use zeno_pipeline::{
     chain_client::TransactionReport,
-    contract::{Deployed, DeploymentFindings, Exported, SubmitResult, Submitted, TrustedReport},
+    contract::{Deployed, DeploymentFindings, Exported, RulesReport, SubmitResult, Submitted, TrustedReport},
     contract_checks::ContractReport,
     ether,
     evm_keys::KeyReport,
@@ -81,7 +81,7 @@ impl Render for Submitted {
                 format!("The light client's head is block {number}, {hash}, says the node.")
             }
             SubmitResult::Competing { number, hash } => format!(
-                "Block {number}, {hash}, is kept apart as competing: it does not go on from the light client's head, says the node."
+                "Block {number}, {hash}, is kept apart as competing: it does not continue from the light client's head, says the node."
             ),
         });
         messages.push(self.caveat.clone());
@@ -113,8 +113,10 @@ fn warning(key: &KeyReport) -> Option<String> {
 
 /// Adds the start of a light client.
 fn trusted(sheet: &mut Sheet, trusted: &TrustedReport) {
-    sheet.fact("follows", chain_name(trusted.chain_id, trusted.chain));
-    sheet.fact("chain rules", trusted.chain_spec);
+    sheet.fact("follows", chain_name(trusted.chain_id, Some(&trusted.chain)));
+    for RulesReport { from, end, digest } in &trusted.rules {
+        sheet.fact("chain rules", format_args!("{digest}, from {from} to before {end}"));
+    }
     sheet.fact("trusted block", format_args!("{}, {}", trusted.number, trusted.hash));
     sheet.fact("its state root", trusted.state_root);
     sheet.fact("its timestamp", trusted.timestamp);

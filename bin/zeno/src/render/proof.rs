@@ -1,25 +1,27 @@
-//! Outcomes about proofs and their keys: verified and inspected ones, and keys that are ready.
+//! Outcomes about proofs and their keys: verified, wrapped and inspected ones, and keys that are ready.
 
 use super::{
     Render,
-    block::{block, head},
+    block::{block, head, stages},
     contract::{contracts, transactions},
     sheet::{Sheet, grouped},
 };
 use zeno_pipeline::{
     chains,
-    claim::{Claim, ProgramReport},
+    claim::{Blocks, Claim, ProgramReport, ProvenBlock},
     evm_keys::KeyReport,
     inspect::Inspected,
     proof::{Confirmed, ProofReport, Unchecked},
     prove::KeysReady,
     verify::{AskedContract, CheckedBy, ProofFindings, Verified},
+    wrap::Wrapped,
 };
 use zeno_verifier::{INSECURE_SRS, INSECURE_SRS_WARNING, SrsOrigin};
 
 impl Render for Verified {
     fn messages(&self) -> Vec<String> {
         let mut messages = warnings(self.key.as_ref(), self.insecure_contract);
+        messages.extend(self.warning.clone());
         let blocks = match self.claim.block_count {
             1 => "block".to_owned(),
             count => format!("the last of {count} consecutive blocks"),
@@ -68,13 +70,37 @@ impl Render for ProofFindings {
     }
 }
 
+impl Render for Wrapped {
+    fn messages(&self) -> Vec<String> {
+        self.key.iter().flat_map(key_for_others).collect()
+    }
+
+    fn facts(&self, sheet: &mut Sheet) {
+        let ProvenBlock { number, hash, chain_id, chain, blocks } = &self.block;
+        head(sheet, blocks.as_ref(), *number, hash, *chain_id, *chain);
+        claim(sheet, &self.claim);
+        sheet.fact(
+            "proof",
+            format_args!("{}, {} bytes", self.proof_kind.name(), grouped(self.proof_bytes as u64)),
+        );
+        if let Some(report) = &self.key {
+            key(sheet, report);
+        }
+        stages(sheet, &self.stages);
+    }
+}
+
 impl Render for Inspected {
     fn messages(&self) -> Vec<String> {
         match self {
-            Self::Input(_) => vec![
-                "An input: a block and the state that it touches. Nothing below was checked; `zeno validate --input` does."
-                    .to_owned(),
-            ],
+            Self::Input(report) => {
+                let input = match report.blocks.count {
+                    1 => "An input: a block and the state that it touches.",
+                    _ => "An input: a run of blocks and the state that they touch.",
+                };
+                let input = format!("{input} Nothing below was checked; `zeno validate --input` does.");
+                [input].into_iter().chain(report.warning.clone()).collect()
+            }
             Self::Proof { proof, refusal } => {
                 let mut messages =
                     vec!["A proof. What it claims was not checked; `zeno verify` does.".to_owned()];
@@ -163,7 +189,7 @@ pub(super) fn key_for_others(key: &KeyReport) -> Vec<String> {
 /// Adds a proof, with its claim if that is confirmed, and the key that it was checked with.
 pub(super) fn proof(sheet: &mut Sheet, proof: &ProofReport, checked_with: Option<&KeyReport>) {
     if let Some(Confirmed { block, claim: confirmed, program: by }) = &proof.confirmed {
-        head(sheet, block.number, block.hash, block.chain_id, block.chain);
+        head(sheet, block.blocks.as_ref(), block.number, block.hash, block.chain_id, block.chain);
         claim(sheet, confirmed);
         program(sheet, by);
     }
@@ -185,13 +211,23 @@ pub(super) fn stated(sheet: &mut Sheet, proof: &ProofReport) {
         sheet.fact("says it proves", "what follows, which is NOT CHECKED");
         program(sheet, by);
         let (number, hash) = (unchecked.last_block_number, unchecked.last_block_hash);
-        head(sheet, number, hash, unchecked.chain_id, chains::name(unchecked.chain_spec));
+        head(
+            sheet,
+            Blocks::of(unchecked).as_ref(),
+            number,
+            hash,
+            unchecked.chain_id,
+            chains::name(unchecked),
+        );
         claim(sheet, unchecked);
     }
 }
 
 /// Adds the fields of a claim beside block and chain.
 pub(super) fn claim(sheet: &mut Sheet, claim: &Claim) {
+    if Blocks::of(claim).is_none() {
+        sheet.fact("number of blocks", format_args!("{}, which is impossible", claim.block_count));
+    }
     sheet.fact("parent", claim.first_parent_hash);
     sheet.fact("state root", claim.last_state_root);
     sheet.fact("receipts root", claim.last_receipts_root);
@@ -202,10 +238,11 @@ pub(super) fn claim(sheet: &mut Sheet, claim: &Claim) {
 
 /// Adds the program that a proof or a key is of.
 pub(super) fn program(sheet: &mut Sheet, program: &ProgramReport) {
-    let release = match (program.release, program.withdrawn) {
-        (Some(number), None) => format!("{number} of the EVM program"),
-        (Some(number), Some(_)) => format!("{number} of the EVM program, withdrawn"),
-        (None, _) => "not known to this program".to_owned(),
+    let release = match (program.release, program.withdrawn, program.superseded) {
+        (Some(number), None, None) => format!("{number} of the EVM program"),
+        (Some(number), Some(_), _) => format!("{number} of the EVM program, withdrawn"),
+        (Some(number), None, Some(_)) => format!("{number} of the EVM program, superseded"),
+        (None, ..) => "not known to this program".to_owned(),
     };
     sheet.fact("release", release);
     sheet.fact("guest", program.app_exe_commitment);
@@ -247,7 +284,7 @@ mod tests {
         for name in ["claim", "block_number", "prover", "release", "app_exe_commitment", "valid"] {
             assert_eq!(value.get(name), None, "{name}");
         }
-        assert_eq!(value["stated"]["release"], 2);
+        assert_eq!(value["stated"]["release"], 3);
         assert_eq!(value["stated"]["prover"], file.prover);
         assert_eq!(value["stated"]["claim"]["lastBlockNumber"], file.claim.last_block_number);
         let text = findings.text(&End::default());
@@ -259,7 +296,7 @@ mod tests {
         let confirmed = ProofFindings { proof: Some(report.confirm(file.claim)), ..findings };
         let value = json(&confirmed);
         assert_eq!((value["claim"].is_object(), value["stated"].get("claim")), (true, None));
-        assert_eq!((&value["release"], value["stated"].get("release")), (&2.into(), None));
+        assert_eq!((&value["release"], value["stated"].get("release")), (&3.into(), None));
         assert_eq!(value["block_number"], file.claim.last_block_number);
         assert!(!confirmed.text(&End::default()).contains("NOT CHECKED"));
     }

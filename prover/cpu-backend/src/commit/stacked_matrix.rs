@@ -10,9 +10,9 @@ use rayon::prelude::*;
 use crate::field::{F, LANES, P, transpose};
 
 /// Columns that a task transposes: in a row, they fill a cache line.
-const COLUMNS_A_TASK: usize = 16;
+const COLUMNS_PER_TASK: usize = 16;
 /// Rows that a task transposes, where there are few columns.
-const ROWS_A_TASK: usize = 1 << 14;
+const ROWS_PER_TASK: usize = 1 << 14;
 
 /// Stacks `traces`, each `[2^l rows × width columns, row-major]` and the highest first, into a column-major matrix of
 /// `2^(l_skip + n_stack)` rows. A column of less than `2^l_skip` rows takes so many, with a stride of `2^(l_skip - l)`.
@@ -55,15 +55,15 @@ fn transpose_trace(trace: &RowMajorMatrix<F>, out: &mut [F]) {
     let (height, width) = (trace.height(), trace.width);
     if width < LANES || height < LANES {
         for (column, out) in out.chunks_exact_mut(height).enumerate() {
-            out.par_chunks_mut(ROWS_A_TASK).enumerate().for_each(|(task, out)| {
-                let rows = trace.values[task * ROWS_A_TASK * width..].chunks_exact(width);
+            out.par_chunks_mut(ROWS_PER_TASK).enumerate().for_each(|(task, out)| {
+                let rows = trace.values[task * ROWS_PER_TASK * width..].chunks_exact(width);
                 out.iter_mut().zip(rows).for_each(|(to, row)| *to = row[column]);
             });
         }
         return;
     }
-    out.par_chunks_mut(COLUMNS_A_TASK * height).enumerate().for_each(|(task, out)| {
-        let first = task * COLUMNS_A_TASK;
+    out.par_chunks_mut(COLUMNS_PER_TASK * height).enumerate().for_each(|(task, out)| {
+        let first = task * COLUMNS_PER_TASK;
         let count = out.len() / height;
         for row in (0..height).step_by(LANES) {
             let square = |column: usize| -> [P; LANES] {

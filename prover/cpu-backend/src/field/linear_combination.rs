@@ -61,7 +61,7 @@ impl Weights {
 }
 
 /// Rows that a task of [`add_up`] adds up.
-const ROWS_A_TASK: usize = 1 << 10;
+const ROWS_PER_TASK: usize = 1 << 10;
 
 /// Sums `weight * column` over `columns`, row by row. Each column has `height` rows, a power of two.
 pub(crate) fn add_up(columns: &[(&[F], EF)], height: usize) -> Vec<EF> {
@@ -79,8 +79,8 @@ pub(crate) fn add_up(columns: &[(&[F], EF)], height: usize) -> Vec<EF> {
             (std::array::from_fn(|term| group[term.min(group.len() - 1)].0), TermWeights::new(&weights))
         })
         .collect();
-    sum.par_chunks_mut(ROWS_A_TASK).enumerate().for_each(|(task, sum)| {
-        let first = task * ROWS_A_TASK;
+    sum.par_chunks_mut(ROWS_PER_TASK).enumerate().for_each(|(task, sum)| {
+        let first = task * ROWS_PER_TASK;
         let mut packed = vec![EP::ZERO; sum.len() / LANES];
         for (columns, weights) in &groups {
             let columns = columns.map(|column| P::pack_slice(&column[first..first + sum.len()]));

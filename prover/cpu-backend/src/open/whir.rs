@@ -261,8 +261,8 @@ fn batch<Digest: Sync>(l_skip: usize, committed: &[Committed<'_, Digest>], mu: E
 /// hypercube.
 fn subset_sums(values: &mut [F]) {
     /// Base field elements of a task; they stay in the cache while they are added up.
-    const VALUES_A_TASK: usize = 1 << 14;
-    values.par_chunks_mut(VALUES_A_TASK).for_each(|values| {
+    const VALUES_PER_TASK: usize = 1 << 14;
+    values.par_chunks_mut(VALUES_PER_TASK).for_each(|values| {
         let mut half = DEGREE;
         while half < values.len() {
             for pair in values.chunks_exact_mut(2 * half) {
@@ -272,12 +272,12 @@ fn subset_sums(values: &mut [F]) {
             half *= 2;
         }
     });
-    let mut half = VALUES_A_TASK;
+    let mut half = VALUES_PER_TASK;
     while half < values.len() {
         for pair in values.chunks_exact_mut(2 * half) {
             let (low, high) = pair.split_at_mut(half);
-            high.par_chunks_mut(VALUES_A_TASK)
-                .zip(low.par_chunks(VALUES_A_TASK))
+            high.par_chunks_mut(VALUES_PER_TASK)
+                .zip(low.par_chunks(VALUES_PER_TASK))
                 .for_each(|(high, low)| F::add_slices(high, low));
         }
         half *= 2;

@@ -84,7 +84,7 @@ struct CosetEvaluator<'a> {
     eq: &'a [EF],
     forms: &'a RowForms,
     dft: SmallDft,
-    /// For each coset, the factors that take coefficients to it, in bit-reversed order. The
+    /// Factors that take coefficients to each coset, in bit-reversed order. The
     /// interpolation's `1 / 2^l_skip` is part of them.
     twists: Vec<Vec<F>>,
     /// Index in the joint program's variables of each variable of the interactions' program.

@@ -48,7 +48,7 @@ impl Graph {
 /// State of the compilation of a graph.
 struct Compiler<'a> {
     graph: &'a Graph,
-    /// For each node, the last node that has it as an operand. The largest number stands for an output, and 0 for a
+    /// Last node that has each node as an operand. The largest number stands for an output, and 0 for a
     /// node that isn't needed.
     last_use: Vec<usize>,
     /// Locations of the nodes, as far as they have been loaded or computed.

@@ -20,9 +20,9 @@ library MerklePatricia {
     /// @param expected The hash that its parent, or the root, says.
     /// @param actual Its hash.
     error WrongNode(uint256 index, bytes32 expected, bytes32 actual);
-    /// @notice The proof goes on after the node that settles it.
-    /// @param used How many nodes settle the key.
-    /// @param given How many the proof has.
+    /// @notice The proof continues after the node that settles it.
+    /// @param used Number of nodes that settle the key.
+    /// @param given Number of nodes that the proof has.
     error UnusedNodes(uint256 used, uint256 given);
     /// @notice A node below 32 bytes, which has to be embedded in its parent, stands on its own.
     /// @param index Position in the proof.
@@ -100,8 +100,8 @@ library MerklePatricia {
 
     /// @dev Goes from a node, whose items stand from `items` to `end`, towards the key.
     /// @return walked Nibbles of the key that were walked, or more than `nibbles` if this node settles the key.
-    /// @return start Where the reference to the next node starts, or the value; equal to `finish` if there is none.
-    /// @return finish Where it ends.
+    /// @return start Start of the reference to the next node, or of the value; equal to `finish` if there is none.
+    /// @return finish Its end.
     function _step(uint256 items, uint256 end, uint256 rest, uint256 nibbles)
         private
         pure
@@ -118,7 +118,7 @@ library MerklePatricia {
         return _branch(items, end, rest, nibbles);
     }
 
-    /// @dev As `_step`, for a leaf or an extension: its path stands from `path` to `second`, and from there to `end`
+    /// @dev The same as `_step`, for a leaf or an extension: its path stands from `path` to `second`, and from there to `end`
     /// the value or the reference.
     function _short(uint256 path, uint256 second, uint256 end, uint256 rest, uint256 nibbles)
         private
@@ -137,7 +137,7 @@ library MerklePatricia {
         return matches ? (length, second, end) : (type(uint256).max, end, end);
     }
 
-    /// @dev As `_step`, for a branch. All seventeen items are gone through.
+    /// @dev The same as `_step`, for a branch. All seventeen items are gone through.
     function _branch(uint256 items, uint256 end, uint256 rest, uint256 nibbles)
         private
         pure
@@ -155,7 +155,7 @@ library MerklePatricia {
         return (1, start, finish);
     }
 
-    /// @dev Where the next item starts after `count` references from `at` on. This may be beyond `end`: then what was
+    /// @dev Start of the next item after `count` references from `at` on. This may be beyond `end`: then what was
     /// read there is of no consequence, for the caller refuses the node.
     function _skip(uint256 at, uint256 count, uint256 end) private pure returns (uint256) {
         uint256 prefix;

@@ -8,7 +8,7 @@ pragma solidity ^0.8.19;
 /// and with `next`, where the next item starts. `end` is where the enclosing item or buffer ends; nothing beyond it is
 /// taken for a part of an item.
 library Rlp {
-    /// @notice An item goes on beyond the end of what encloses it.
+    /// @notice An item extends beyond the end of what encloses it.
     /// @param needed Bytes that the item takes.
     /// @param available Bytes that there are.
     error RlpTruncated(uint256 needed, uint256 available);
@@ -29,10 +29,10 @@ library Rlp {
     /// @notice A number starts with a zero byte.
     error RlpLeadingZero();
     /// @notice Bytes follow the last item.
-    /// @param count How many.
+    /// @param count Number of these bytes.
     error RlpTrailingBytes(uint256 count);
 
-    /// @notice Where `data` starts and ends in memory.
+    /// @notice Start and end of `data` in memory.
     function bounds(bytes memory data) internal pure returns (uint256 at, uint256 end) {
         assembly ("memory-safe") {
             at := add(data, 0x20)
@@ -48,8 +48,8 @@ library Rlp {
     }
 
     /// @notice Reads the header of the item at `at`.
-    /// @return payload Where the item's content starts.
-    /// @return next Where the content ends, and the next item starts; at most `end`.
+    /// @return payload Start of the item's content.
+    /// @return next End of the content and start of the next item; at most `end`.
     /// @return isList Whether the item is a list.
     function item(uint256 at, uint256 end) internal pure returns (uint256 payload, uint256 next, bool isList) {
         unchecked {
@@ -83,7 +83,7 @@ library Rlp {
     }
 
     /// @notice Reads the header of the list that fills everything from `at` to `end`.
-    /// @return payload Where its first item starts.
+    /// @return payload Start of its first item.
     function wholeList(uint256 at, uint256 end) internal pure returns (uint256 payload) {
         uint256 next;
         (payload, next) = list(at, end);

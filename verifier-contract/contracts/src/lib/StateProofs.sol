@@ -11,7 +11,7 @@ library StateProofs {
     struct Account {
         /// Whether the state has the account.
         bool exists;
-        /// How many transactions, or for a contract creations, it has made.
+        /// Number of transactions, or for a contract creations, that it has made.
         uint64 nonce;
         /// Its balance in wei.
         uint256 balance;

@@ -16,7 +16,7 @@ type Sponge = PaddingFreeSponge<Poseidon2Permutation, 16, 8, 8>;
 type Compression = TruncatedPermutation<Poseidon2Permutation, 2, 8, 16>;
 
 /// Vectors of nodes that a task compresses.
-const VECTORS_A_TASK: usize = 32;
+const VECTORS_PER_TASK: usize = 32;
 
 /// Poseidon2 over BabyBear: a padding-free sponge of rate 8 for rows, and a compression of two digests of 8 elements.
 #[derive(Clone, Debug)]
@@ -73,25 +73,25 @@ impl Hashing<BabyBearPoseidon2Config> for Poseidon2 {
     }
 
     fn nodes_per_task(&self) -> usize {
-        VECTORS_A_TASK * LANES
+        VECTORS_PER_TASK * LANES
     }
 
     fn leaves(
         &self,
         rows: &RowMajorMatrix<F>,
         stride: usize,
-        rows_a_leaf: usize,
+        rows_per_leaf: usize,
         first: usize,
         out: &mut [Digest],
     ) {
         let row = |index: usize| &rows.values[index * rows.width..][..rows.width];
         if out.len() < LANES {
             for (index, digest) in (first..).zip(out) {
-                *digest = self.leaf(rows_a_leaf, |t| row(t * stride + index).iter().copied());
+                *digest = self.leaf(rows_per_leaf, |t| row(t * stride + index).iter().copied());
             }
             return;
         }
-        let digest = self.leaf(rows_a_leaf, |t| {
+        let digest = self.leaf(rows_per_leaf, |t| {
             columns(std::array::from_fn(|lane| row(t * stride + first + lane))).into_iter()
         });
         unpack(&digest, out);

@@ -119,7 +119,7 @@ impl HashJob for Compress<'_> {
 pub(super) struct Leaves<'a> {
     pub(super) rows: &'a RowMajorMatrix<F>,
     pub(super) stride: usize,
-    pub(super) rows_a_leaf: usize,
+    pub(super) rows_per_leaf: usize,
     pub(super) first: usize,
     pub(super) out: &'a mut [Digest],
 }
@@ -133,7 +133,7 @@ impl HashJob for Leaves<'_> {
         let mut waiting: Vec<L> = Vec::with_capacity(usize::BITS as usize);
         for (batch, out) in self.out.chunks_mut(L::LANES).enumerate() {
             let first = self.first + batch * L::LANES;
-            for t in 0..self.rows_a_leaf {
+            for t in 0..self.rows_per_leaf {
                 let row = |lane: usize| {
                     let index = first + lane.min(out.len() - 1) + t * self.stride;
                     &self.rows.values[index * self.rows.width..][..self.rows.width]

@@ -7,26 +7,26 @@ use super::Kernel;
 use crate::{field::F, hash::Hashing};
 
 /// Batches of a kernel's width that one task of the thread pool hashes.
-const BATCHES_A_TASK: usize = 8;
+const BATCHES_PER_TASK: usize = 8;
 
 impl Hashing<BabyBearBn254Poseidon2Config> for Kernel {
     fn leaves_per_task(&self) -> usize {
-        self.width() * BATCHES_A_TASK
+        self.width() * BATCHES_PER_TASK
     }
 
     fn nodes_per_task(&self) -> usize {
-        self.width() * BATCHES_A_TASK
+        self.width() * BATCHES_PER_TASK
     }
 
     fn leaves(
         &self,
         rows: &RowMajorMatrix<F>,
         stride: usize,
-        rows_a_leaf: usize,
+        rows_per_leaf: usize,
         first: usize,
         out: &mut [Digest],
     ) {
-        Kernel::leaves(*self, rows, stride, rows_a_leaf, first, out);
+        Kernel::leaves(*self, rows, stride, rows_per_leaf, first, out);
     }
 
     fn compress(&self, nodes: &[Digest], out: &mut [Digest]) {

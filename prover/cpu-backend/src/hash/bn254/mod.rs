@@ -255,25 +255,28 @@ impl Kernel {
     /// # Panics
     /// If there are not twice as many nodes.
     pub fn compress(self, nodes: &[Digest], out: &mut [Digest]) {
-        assert_eq!(nodes.len(), 2 * out.len(), "two nodes a parent");
+        assert_eq!(nodes.len(), 2 * out.len(), "two nodes per parent");
         self.hasher.compress(Compress { nodes, out });
     }
 
     /// Writes the digest of leaf `first + i` to `out[i]`: the root of the binary tree over the digests of the rows
-    /// `first + i + t stride`, for `t` below `rows_a_leaf`. `rows` is `[height × width, row-major]`.
+    /// `first + i + t stride`, for `t` below `rows_per_leaf`. `rows` is `[height × width, row-major]`.
     ///
     /// # Panics
-    /// If `rows_a_leaf` is not a power of two, or a row does not exist.
+    /// If `rows_per_leaf` is not a power of two, or a row does not exist.
     pub fn leaves(
         self,
         rows: &RowMajorMatrix<F>,
         stride: usize,
-        rows_a_leaf: usize,
+        rows_per_leaf: usize,
         first: usize,
         out: &mut [Digest],
     ) {
-        assert!(rows_a_leaf.is_power_of_two(), "{rows_a_leaf} rows a leaf, which is not a power of two");
-        self.hasher.leaves(Leaves { rows, stride, rows_a_leaf, first, out });
+        assert!(
+            rows_per_leaf.is_power_of_two(),
+            "{rows_per_leaf} rows per leaf, which is not a power of two"
+        );
+        self.hasher.leaves(Leaves { rows, stride, rows_per_leaf, first, out });
     }
 
     /// Finds the least witness of a proof of work among `candidates`.

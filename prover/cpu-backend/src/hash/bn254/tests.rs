@@ -116,8 +116,8 @@ fn leaves_agree_with_openvms_hasher() {
     let highest = F::new(F::ORDER_U32 - 1);
     for kernel in Kernel::available() {
         for width in [1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33] {
-            let (stride, rows_a_leaf) = (kernel.width() + 3, [1, 2, 8][width % 3]);
-            let values: Vec<F> = (0..stride * rows_a_leaf * width)
+            let (stride, rows_per_leaf) = (kernel.width() + 3, [1, 2, 8][width % 3]);
+            let values: Vec<F> = (0..stride * rows_per_leaf * width)
                 .map(|_| match rng.random_range(0..4) {
                     0 => F::ZERO,
                     1 => highest,
@@ -128,9 +128,9 @@ fn leaves_agree_with_openvms_hasher() {
             let row = |i: usize| &values[i * width..][..width];
             for (first, len) in [(0, stride), (1, 1), (2, kernel.width())] {
                 let mut ours = vec![Digest::default(); len];
-                kernel.leaves(&rows, stride, rows_a_leaf, first, &mut ours);
+                kernel.leaves(&rows, stride, rows_per_leaf, first, &mut ours);
                 for (i, ours) in ours.iter().enumerate() {
-                    let rows = (0..rows_a_leaf).map(|t| hasher.hash_slice(row(first + i + t * stride)));
+                    let rows = (0..rows_per_leaf).map(|t| hasher.hash_slice(row(first + i + t * stride)));
                     assert_eq!(
                         *ours,
                         hasher.tree_compress(rows.collect()),

@@ -1,0 +1,94 @@
+//! Recorder of the jump destinations that a block's contracts use. The maker of an input records them once,
+//! as hints for the guest.
+
+use super::jump_hints;
+use alloc::{collections::BTreeSet, rc::Rc};
+use alloy_primitives::{Bytes, U256, keccak256, map::B256Map};
+use core::cell::RefCell;
+use revm::{
+    bytecode::opcode,
+    interpreter::{
+        Interpreter,
+        interpreter::EthInterpreter,
+        interpreter_types::{Jumps as _, LegacyBytecode},
+    },
+};
+
+/// Offset in no code, for which [`jump_hints::hints`] returns no hints for the whole code.
+const NOWHERE: u32 = u32::MAX;
+
+/// Destinations of jumps, by the hash of the code. Clones share one record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct JumpRecorder(Rc<RefCell<B256Map<BTreeSet<u32>>>>);
+
+impl JumpRecorder {
+    /// Records the destination of the next instruction if it jumps. A destination is recorded if its byte is
+    /// a `JUMPDEST`, even one inside the data of a `PUSH`.
+    ///
+    /// Of any other destination, only its existence is recorded. Hints would lack it, so each call that jumps
+    /// there would search the code again.
+    pub(crate) fn note(&self, interpreter: &Interpreter<EthInterpreter>) {
+        let code = &interpreter.bytecode;
+        let target = match (code.opcode(), &interpreter.stack.data()[..]) {
+            (opcode::JUMP, [.., target]) => target,
+            (opcode::JUMPI, [.., condition, target]) if *condition != U256::ZERO => target,
+            _ => return,
+        };
+        // Code that the block deploys has no hash yet, and is not in the witness.
+        let Some(hash) = code.hash() else { return };
+        let target = u32::try_from(*target).unwrap_or(NOWHERE);
+        let is_there = code.bytecode_slice().get(target as usize) == Some(&opcode::JUMPDEST);
+        self.0.borrow_mut().entry(hash).or_default().insert(if is_there { target } else { NOWHERE });
+    }
+
+    /// Returns the hints for a code.
+    pub(crate) fn hints(&self, code: &Bytes) -> Bytes {
+        match self.0.borrow().get(&keccak256(code)) {
+            Some(destinations) => jump_hints::hints(code, destinations.iter().copied()).into(),
+            None => Bytes::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{vec, vec::Vec};
+    use revm::{
+        bytecode::Bytecode,
+        interpreter::{InputsImpl, SharedMemory, interpreter::ExtBytecode},
+        primitives::hardfork::SpecId,
+    };
+
+    /// Hints for a code of a `JUMP` and one destination, after jumps to these targets.
+    fn hints(targets: &[U256]) -> Bytes {
+        let mut code = vec![0; 3000];
+        (code[0], code[5]) = (opcode::JUMP, opcode::JUMPDEST);
+        let code = Bytes::from(code);
+        let jumps = JumpRecorder::default();
+        for target in targets {
+            let bytecode = ExtBytecode::new_with_hash(Bytecode::new_legacy(code.clone()), keccak256(&code));
+            let (memory, inputs) = (SharedMemory::new(), InputsImpl::default());
+            let mut interpreter =
+                Interpreter::<EthInterpreter>::new(memory, bytecode, inputs, false, SpecId::OSAKA, 100);
+            interpreter.stack.data_mut().push(*target);
+            jumps.note(&interpreter);
+        }
+        jumps.hints(&code)
+    }
+
+    /// Hints never contain such a target. Without it in the record, each call that jumps there would search
+    /// the whole code.
+    #[test]
+    fn a_code_that_jumps_to_no_destination_has_no_hints() {
+        let there = U256::from(5);
+        assert_eq!(hints(&[there]).len(), 4);
+        for nowhere in [U256::from(6), U256::from(3000), U256::from(1 << 24), U256::from(u64::MAX), U256::MAX]
+        {
+            let orders: [Vec<U256>; 2] = [vec![there, nowhere], vec![nowhere, there]];
+            for order in orders {
+                assert!(hints(&order).is_empty(), "{order:?}");
+            }
+        }
+    }
+}

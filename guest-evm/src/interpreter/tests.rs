@@ -1,0 +1,378 @@
+//! Instructions compared with revm's.
+
+use super::*;
+use crate::word::Portable;
+use alloc::vec::Vec;
+use alloy_primitives::{Address, Bytes, U256};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use revm::{
+    bytecode::Bytecode,
+    interpreter::{CallInput, InputsImpl, SharedMemory, host::DummyHost, interpreter::ExtBytecode},
+    primitives::hardfork::SpecId,
+};
+
+/// Result of a code and, unless it failed, the remaining gas, the stack and the memory.
+type Ended = (Option<InstructionResult>, Option<(u64, Vec<U256>, Vec<u8>)>);
+
+fn gas_rules(spec: SpecId) -> GasRules {
+    if spec.is_enabled_in(SpecId::AMSTERDAM) { GasRules::SinceAmsterdam } else { GasRules::UntilOsaka }
+}
+
+fn run(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256]) -> Ended {
+    run_with(table, spec, code, stack, 2_000)
+}
+
+fn run_with(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256], gas: u64) -> Ended {
+    run_bytecode(table, spec, Bytecode::new_legacy(code.clone()), stack, gas)
+}
+
+fn run_bytecode(table: &Table<DummyHost>, spec: SpecId, code: Bytecode, stack: &[U256], gas: u64) -> Ended {
+    // A call's data is either bytes, or a range of the caller's memory.
+    let mut caller = SharedMemory::new();
+    caller.resize(96);
+    let data = Bytes::from((1..=77).collect::<Vec<u8>>());
+    caller.set(5, &data);
+    let input = match code.len() % 2 {
+        0 => CallInput::Bytes(data),
+        _ => CallInput::SharedBuffer(5..82),
+    };
+    let inputs = InputsImpl {
+        target_address: Address::repeat_byte(0x81),
+        caller_address: Address::with_last_byte(7),
+        input,
+        call_value: U256::MAX >> 9,
+        ..InputsImpl::default()
+    };
+    let code = ExtBytecode::new(code);
+    let mut interpreter =
+        Interpreter::<EthInterpreter>::new(caller.new_child_context(), code, inputs, false, spec, gas);
+    interpreter.stack.data_mut().extend_from_slice(stack);
+    interpreter.return_data.0 = Bytes::from_static(&[1, 2, 3]);
+    let mut host = DummyHost::new(spec);
+    let action = interpreter.run_plain(table.instruction_table(), table.gas_table(), &mut host);
+    // All failures are alike: the frame is undone, and its gas is consumed.
+    let result = match action.instruction_result() {
+        Some(result) if result.is_halt() && result != InstructionResult::FatalExternalError => {
+            Some(InstructionResult::OutOfGas)
+        }
+        result => result,
+    };
+    let left = (
+        interpreter.gas.remaining(),
+        interpreter.stack.data().clone(),
+        interpreter.memory.context_memory().to_vec(),
+    );
+    (result, result.is_none_or(|result| result.is_ok_or_revert()).then_some(left))
+}
+
+fn word(rng: &mut StdRng) -> U256 {
+    let random = U256::from_limbs(rng.random());
+    match rng.random_range(0..6) {
+        0 => U256::from(rng.random_range(0..300u32)),
+        1 => U256::MAX - U256::from(rng.random_range(0..3u32)),
+        2 => (U256::ONE << 255) - U256::from(rng.random_range(0..2u32)),
+        3 => random >> rng.random_range(0..256usize),
+        _ => random,
+    }
+}
+
+/// Random code, mostly of known instructions, with jumps that often hit a destination.
+fn program(rng: &mut StdRng) -> Bytes {
+    let mut code = Vec::new();
+    for _ in 0..rng.random_range(1..120) {
+        match rng.random_range(0..13) {
+            0 => code.push(opcode::JUMPDEST),
+            1 => {
+                if rng.random() {
+                    code.push(opcode::PUSH1);
+                } else {
+                    code.extend([opcode::PUSH2, 0]);
+                }
+                code.push(rng.random_range(0..opcode::DIFFICULTY));
+                code.push([opcode::JUMP, opcode::JUMPI][rng.random_range(0..2)]);
+            }
+            2 => {
+                let length = rng.random_range(0..=32);
+                code.push(opcode::PUSH0 + length);
+                // These bytes may be executed when other code is jumped over; then they don't call the host.
+                code.extend((0..length).map(|_| rng.random::<u8>() & 0x9f));
+            }
+            // Instructions that are executed together with a `PUSH1` before them.
+            3 => code.extend([
+                opcode::PUSH1,
+                // Executed as code, these bytes don't call the host.
+                rng.random_range(0..0x20) + [0, 0x60][rng.random_range(0..2)],
+                *[
+                    0x01, 0x04, 0x06, 0x0a, 0x0b, 0x1a, 0x1b, 0x1c, 0x20, 0x35, 0x50, 0x51, 0x52, 0x53, 0x56,
+                    0x60, 0x80,
+                ]
+                .get(rng.random_range(0..17))
+                .expect("one of them"),
+            ]),
+            4 => code.extend([opcode::SWAP1 + rng.random_range(0..16), opcode::POP]),
+            5 => {
+                let target = rng.random_range(0..opcode::DIFFICULTY);
+                code.extend([opcode::ISZERO, opcode::PUSH2, 0, target, opcode::JUMPI]);
+            }
+            // Instructions that call the host are left out, because the tests' host has no block.
+            6 => code.push(
+                *[
+                    0x05, 0x09, 0x20, 0x53, 0x59, 0x5f, 0xf3, 0xfe, 0x0a, 0x30, 0x33, 0x34, 0x35, 0x36, 0x3d,
+                    0x51, 0x52,
+                ]
+                .get(rng.random_range(0..17))
+                .expect("one of them"),
+            ),
+            _ => code.push(
+                *[0x01, 0x03, 0x0b, 0x10, 0x15, 0x1b, 0x50, 0x58, 0x5a, 0x5b, 0x80, 0x91, 0x61]
+                    .get(rng.random_range(0..13))
+                    .expect("one of them"),
+            ),
+        }
+    }
+    code.into()
+}
+
+#[test]
+fn programs_run_as_with_revm() {
+    let mut rng = StdRng::seed_from_u64(6);
+    for spec in [SpecId::MERGE, SpecId::SHANGHAI, SpecId::OSAKA, SpecId::AMSTERDAM] {
+        let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
+        let mut ours = theirs.clone();
+        install::<Portable, _>(&mut ours, gas_rules(spec));
+        let mut ended = [0; 2];
+        for _ in 0..4000 {
+            let code = program(&mut rng);
+            let stack = (0..rng.random_range(0..40)).map(|_| word(&mut rng)).collect::<Vec<_>>();
+            let (expected, found) = (run(&theirs, spec, &code, &stack), run(&ours, spec, &code, &stack));
+            assert_eq!(found, expected, "{code} on {stack:?}");
+            ended[usize::from(found.1.is_some())] += 1;
+        }
+        assert!(ended.iter().all(|count| *count > 100), "{ended:?}");
+    }
+}
+
+/// In runs of the other tests, gas is too scarce for exponents but zero.
+#[test]
+fn powers_are_those_of_a_library() {
+    let mut rng = StdRng::seed_from_u64(8);
+    for turn in 0..2_000_usize {
+        let (base, exponent) = (word(&mut rng), word(&mut rng) >> (turn % 300));
+        let (mut square, mut power) = (base, exponent);
+        let parts = arithmetic::Exponent::new(&exponent);
+        parts.power::<Portable>(&mut square, &mut power);
+        assert_eq!(power, base.wrapping_pow(exponent), "{base:#x} to the power of {exponent:#x}");
+        assert_eq!(parts.bytes() as usize, exponent.bit_len().div_ceil(8), "{exponent:#x}");
+    }
+}
+
+/// More gas than the loop's number can hold.
+#[test]
+fn gas_beyond_32_bits_is_spent_as_well() {
+    let theirs = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    let mut ours = theirs.clone();
+    install::<Portable, _>(&mut ours, gas_rules(SpecId::OSAKA));
+    let code = Bytes::from_static(&[opcode::PUSH1, 1, opcode::DUP1, opcode::ADD]);
+    for gas in [i32::MAX as u64 - 1, i32::MAX as u64 + 7, u64::from(u32::MAX) + 7, u64::MAX] {
+        let (expected, found) = (
+            run_with(&theirs, SpecId::OSAKA, &code, &[], gas),
+            run_with(&ours, SpecId::OSAKA, &code, &[], gas),
+        );
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn they_do_what_those_of_revm_do() {
+    let mut rng = StdRng::seed_from_u64(5);
+    for spec in [SpecId::MERGE, SpecId::OSAKA, SpecId::AMSTERDAM] {
+        let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
+        let mut ours = theirs.clone();
+        install::<Portable, _>(&mut ours, gas_rules(spec));
+        for opcode in (0..=u8::MAX).filter(|opcode| is_known(*opcode)) {
+            for _ in 0..60 {
+                let code = Bytes::from(Vec::from([opcode, 0x5b, rng.random_range(0..4), 0x5b]));
+                let length = match rng.random_range(0..4) {
+                    0 => rng.random_range(0..20),
+                    1 => rng.random_range(STACK_LIMIT - 2..=STACK_LIMIT),
+                    _ => 20,
+                };
+                let mut stack = (0..length).map(|_| word(&mut rng)).collect::<Vec<_>>();
+                if let ([.., b, a], true) = (&mut stack[..], rng.random_bool(0.2)) {
+                    *b = *a;
+                }
+                let (expected, found) = (run(&theirs, spec, &code, &stack), run(&ours, spec, &code, &stack));
+                assert_eq!(found, expected, "{opcode:#x} on {stack:?}");
+            }
+        }
+    }
+}
+
+/// EIP-8024. The last byte of a code has its immediate in the padding, which is longer than revm's.
+#[test]
+fn immediates_are_read_as_with_revm() {
+    let mut rng = StdRng::seed_from_u64(8);
+    let theirs = Table::<DummyHost>::new_mainnet_with_spec(SpecId::AMSTERDAM);
+    let mut ours = theirs.clone();
+    install::<Portable, _>(&mut ours, gas_rules(SpecId::AMSTERDAM));
+    let mut ended = [0; 2];
+    for opcode in [opcode::DUPN, opcode::SWAPN, opcode::EXCHANGE] {
+        for immediate in (0..=u8::MAX).map(Some).chain([None]) {
+            let end = immediate.map_or(Vec::from([opcode]), |byte| Vec::from([opcode, byte, opcode::PUSH0]));
+            // Alone, and after instructions of the loop.
+            for start in [&[][..], &[opcode::PUSH1, 7, opcode::POP]] {
+                let code = Bytes::from([start, &end].concat());
+                for length in [0, 16, 17, 30, 144, 145, 236, STACK_LIMIT - 1, STACK_LIMIT] {
+                    let stack = (0..length).map(|_| word(&mut rng)).collect::<Vec<_>>();
+                    let expected = run(&theirs, SpecId::AMSTERDAM, &code, &stack);
+                    let analysed = bytecode::analyse(
+                        code.clone(),
+                        &[],
+                        bytecode::jump_hints::analyse_with_hints::<Portable>,
+                        true,
+                    );
+                    let found = run_bytecode(&ours, SpecId::AMSTERDAM, analysed, &stack, 2_000);
+                    assert_eq!(found, expected, "{code} on {length} words");
+                    ended[usize::from(found.1.is_some())] += 1;
+                }
+            }
+        }
+    }
+    assert!(ended.iter().all(|count| *count > 100), "{ended:?}");
+}
+
+/// EIP-8038 changes the static gas of two instructions, which the loop leaves to revm.
+#[test]
+fn static_gas_is_that_of_the_fork() {
+    for (spec, gas) in [(SpecId::MERGE, 100), (SpecId::OSAKA, 100), (SpecId::AMSTERDAM, 200)] {
+        let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
+        let mut ours = theirs.clone();
+        install::<Portable, _>(&mut ours, gas_rules(spec));
+        for opcode in 0..=u8::MAX {
+            let expected = if is_known(opcode) { 0 } else { theirs.gas_table()[usize::from(opcode)] };
+            assert_eq!(ours.gas_table()[usize::from(opcode)], expected, "{opcode:#x}");
+        }
+        for opcode in [opcode::EXTCODESIZE, opcode::EXTCODECOPY] {
+            assert_eq!(ours.gas_table()[usize::from(opcode)], gas);
+            // After an instruction of the loop, which takes this gas itself.
+            let code = Bytes::copy_from_slice(&[opcode::PUSH0, opcode]);
+            for left in [gas + 1, gas + 2, gas + 3] {
+                let stack = [U256::ZERO; 3];
+                let left = u64::from(left);
+                assert_eq!(
+                    run_with(&ours, spec, &code, &stack, left),
+                    run_with(&theirs, spec, &code, &stack, left),
+                    "{opcode:#x} with {left}"
+                );
+            }
+        }
+    }
+}
+
+/// The tests' host has no run that could be stopped; only the instruction fails.
+impl bound::Stop for DummyHost {
+    fn stop(&mut self, _: crate::error::Unsupported) {}
+}
+
+/// Both forms of a memory that wraps around 32 bits, and neighbours. Memory that is paid for stops the run,
+/// memory that is not fails the frame. Neither ever gives memory that was not there.
+#[test]
+fn memory_is_bounded() {
+    let table = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    let mut ours = table.clone();
+    install::<Portable, _>(&mut ours, gas_rules(SpecId::OSAKA));
+    let mut checked = table;
+    bound::install(&mut checked);
+    let limit = bound::LIMIT as u64;
+    let mut counts = [0; 3];
+    for k in 20..64 {
+        for offset in [(1 << k) - 64, (1 << k) - 33, (1 << k) - 32, (1 << k) - 31, (1_u64 << k) - 1, 1 << k] {
+            for gas in (30..63).map(|bits| 1 << bits).chain([u64::MAX]) {
+                // PUSH8 offset, MLOAD, POP, MSIZE.
+                let mut code = Vec::from([opcode::PUSH8]);
+                code.extend(offset.to_be_bytes());
+                code.extend([opcode::MLOAD, opcode::POP, opcode::MSIZE]);
+                // Large memory below the bound is skipped: natively it would take up to 128 MiB a run.
+                let end = offset + 32;
+                let words = u128::from(end.div_ceil(32));
+                let is_paid = 3 * words + words * words / 512 + 3 + 3 <= u128::from(gas);
+                if is_paid && end <= limit && end > limit >> 6 {
+                    continue;
+                }
+                let code = Bytes::from(code);
+                let [a, b] = [&ours, &checked].map(|table| run_with(table, SpecId::OSAKA, &code, &[], gas));
+                assert_eq!(a, b, "{offset} {gas}");
+                let (kind, expected) = match (is_paid, end <= limit) {
+                    (true, true) => (0, None),
+                    (true, false) => (1, Some(InstructionResult::FatalExternalError)),
+                    (false, _) => (2, Some(InstructionResult::OutOfGas)),
+                };
+                counts[kind] += 1;
+                match expected {
+                    None => assert_eq!(a.1.unwrap().1, [U256::from(end.next_multiple_of(32))]),
+                    Some(result) => assert_eq!(a.0, Some(result), "{offset} {gas}"),
+                }
+            }
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
+}
+
+/// Every instruction that lets memory grow, with ranges beyond the bound by their offset, their length or
+/// both.
+#[test]
+fn every_range_is_bounded() {
+    let mut table = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    install::<Portable, _>(&mut table, gas_rules(SpecId::OSAKA));
+    let huge = U256::from(u64::from(u32::MAX) - 7);
+    // Words on the stack, from the top: 1 is an offset or a length beyond the bound.
+    let cases: [(u8, &[&[u8]]); 19] = [
+        (opcode::MLOAD, &[&[1]]),
+        (opcode::MSTORE, &[&[1, 0]]),
+        (opcode::MSTORE8, &[&[1, 0]]),
+        (opcode::KECCAK256, &[&[1, 2], &[0, 1]]),
+        (opcode::CALLDATACOPY, &[&[1, 0, 2], &[0, 0, 1]]),
+        (opcode::CODECOPY, &[&[1, 0, 2], &[0, 0, 1]]),
+        (opcode::MCOPY, &[&[1, 0, 2], &[0, 1, 2], &[0, 0, 1]]),
+        (opcode::LOG0, &[&[1, 2], &[0, 1]]),
+        (opcode::LOG1, &[&[1, 2, 0], &[0, 1, 0]]),
+        (opcode::LOG2, &[&[1, 2, 0, 0], &[0, 1, 0, 0]]),
+        (opcode::LOG3, &[&[1, 2, 0, 0, 0], &[0, 1, 0, 0, 0]]),
+        (opcode::LOG4, &[&[1, 2, 0, 0, 0, 0], &[0, 1, 0, 0, 0, 0]]),
+        (opcode::CREATE, &[&[0, 1, 2], &[0, 0, 1]]),
+        (opcode::CREATE2, &[&[0, 1, 2, 0], &[0, 0, 1, 0]]),
+        (
+            opcode::CALL,
+            &[&[0, 0, 0, 1, 2, 0, 0], &[0, 0, 0, 0, 1, 0, 0], &[0, 0, 0, 0, 0, 1, 2], &[0, 0, 0, 0, 0, 0, 1]],
+        ),
+        (opcode::CALLCODE, &[&[0, 0, 0, 1, 2, 0, 0], &[0, 0, 0, 0, 0, 0, 1]]),
+        (opcode::DELEGATECALL, &[&[0, 0, 1, 2, 0, 0], &[0, 0, 0, 1, 0, 0], &[0, 0, 0, 0, 1, 2]]),
+        (opcode::STATICCALL, &[&[0, 0, 1, 2, 0, 0], &[0, 0, 0, 0, 0, 1]]),
+        (opcode::RETURN, &[&[1, 2], &[0, 1]]),
+    ];
+    for (opcode, stacks) in cases {
+        for stack in stacks {
+            let words = |word: &u8| [U256::ZERO, huge, U256::from(40)][usize::from(*word)];
+            let stack = stack.iter().rev().map(words).collect::<Vec<_>>();
+            // Alone, and after instructions of the loop.
+            for code in [&[opcode][..], &[opcode::PUSH0, opcode::POP, opcode]] {
+                let code = Bytes::copy_from_slice(code);
+                for (gas, expected) in
+                    [(1 << 62, InstructionResult::FatalExternalError), (1 << 40, InstructionResult::OutOfGas)]
+                {
+                    let (result, _) = run_with(&table, SpecId::OSAKA, &code, &stack, gas);
+                    assert_eq!(result, Some(expected), "{opcode:#x} on {stack:?} with {gas}");
+                }
+            }
+        }
+    }
+}
+
+/// Revm's memory is built with its checks; without them this would be undefined behaviour.
+#[test]
+#[should_panic = "slice OOB"]
+fn revm_checks_its_memory() {
+    let mut memory = SharedMemory::new();
+    memory.resize(64);
+    drop(memory.slice_len(40, 32));
+}
