@@ -1,10 +1,68 @@
-//! Instructions that read the call's data, and those that push a number of the frame.
+//! Instructions that read the call's data, the block or the transaction, and those that push a number of the
+//! frame.
 
 use super::{
     frame::{Exit, FastLoop, Frame},
     gas::{BASE, VERY_LOW},
 };
 use crate::word::WordOps;
+use alloc::vec::Vec;
+use alloy_primitives::U256;
+use core::mem::MaybeUninit;
+use revm::{
+    bytecode::opcode,
+    interpreter::{Host, Interpreter, interpreter::EthInterpreter},
+};
+
+/// Words of the block, of the transaction and of the frame's account, as far as the frame has read them.
+///
+/// Revm's instruction reads a word first, and checks that the fork has it. Until the frame ends or calls
+/// another, the word does not change. That includes the account's balance.
+pub(super) struct Environment {
+    /// Words by the instruction that pushes them, from [`FIRST`] on.
+    words: [MaybeUninit<U256>; COUNT],
+    /// The bits of the words that were read.
+    is_read: u32,
+    /// The hashes of the transaction's blobs, once one was read.
+    blobs: Option<Vec<U256>>,
+}
+
+/// First and last of the instructions that push such a word. Not all in between do.
+const FIRST: u8 = opcode::ORIGIN;
+const COUNT: usize = (opcode::SLOTNUM - FIRST + 1) as usize;
+const _: () = assert!(COUNT <= u32::BITS as usize);
+
+impl Environment {
+    /// Makes an environment of which nothing was read.
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self { words: [MaybeUninit::uninit(); COUNT], is_read: 0, blobs: None }
+    }
+
+    /// The word that this instruction pushes, if it was read.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a word that was written")]
+    fn word(&self, opcode: u8) -> Option<&U256> {
+        let index = opcode - FIRST;
+        if self.is_read >> index & 1 == 0 {
+            return None;
+        }
+        // SAFETY: it was written.
+        Some(unsafe { self.words[usize::from(index)].assume_init_ref() })
+    }
+
+    /// Keeps what revm's instruction has read.
+    #[inline(never)]
+    pub(super) fn keep<H: Host>(&mut self, opcode: u8, interpreter: &Interpreter<EthInterpreter>, host: &H) {
+        if opcode == opcode::BLOBHASH {
+            self.blobs = Some((0..).map_while(|index| host.blob_hash(index)).collect());
+        } else if let Ok(word) = interpreter.stack.peek(0) {
+            let index = opcode - FIRST;
+            self.words[usize::from(index)].write(word);
+            self.is_read |= 1 << index;
+        }
+    }
+}
 
 impl Frame<'_> {
     /// Reads 32 bytes of the call's data from this offset; after its end there are zeros.
@@ -43,6 +101,36 @@ impl FastLoop<'_, '_> {
         // SAFETY: the word's bytes.
         self.frame.call_data::<W>(offset, unsafe { &mut *core::ptr::from_mut(word).cast() });
         Ok(())
+    }
+
+    /// Pushes a word of the [`Environment`].
+    #[inline(always)]
+    pub(super) fn known<W: WordOps>(&mut self, opcode: u8, gas: i32) -> Result<(), Exit> {
+        let environment = self.frame.environment;
+        let word = environment.word(opcode).ok_or(Exit::Unread)?;
+        W::copy(word, self.push(gas)?);
+        Ok(())
+    }
+
+    /// Executes `BLOBHASH` (EIP-4844).
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    pub(super) fn blob_hash<W: WordOps>(&mut self) -> Result<(), Exit> {
+        self.need(1)?;
+        let blobs = self.frame.environment.blobs.as_ref().ok_or(Exit::Unread)?;
+        self.spend(VERY_LOW);
+        // SAFETY: a word of the stack.
+        let word = unsafe { &mut *self.word(0) };
+        let index = W::small(word, &mut self.frame.scratch);
+        *word = blobs.get(index as usize).copied().unwrap_or_default();
+        Ok(())
+    }
+
+    /// Executes `PC`.
+    #[inline(always)]
+    pub(super) fn position<W: WordOps>(&mut self) -> Result<(), Exit> {
+        // The instruction's own byte is the one before the next.
+        self.number::<W>(self.next.addr().wrapping_sub(self.frame.code.addr()).wrapping_sub(1))
     }
 
     /// Pushes a number, which fits 32 bits.

@@ -23,6 +23,7 @@ use bound::Stop;
 #[cfg(not(target_os = "zkvm"))]
 use control::follow;
 use core::{marker::PhantomData, mem::MaybeUninit};
+use environment::Environment;
 use frame::{Ended, Exit, FastLoop, Frame, memory_of};
 use gas::{SinceAmsterdam, StaticGas, UntilOsaka};
 use revm::{
@@ -68,16 +69,18 @@ const fn is_known(opcode: u8) -> bool {
         opcode,
         opcode::ADD..=opcode::SIGNEXTEND
             | opcode::LT..=opcode::BYTE
-            | opcode::SHL..=opcode::SAR
+            | opcode::SHL..=opcode::CLZ
             | opcode::KECCAK256
             | opcode::ADDRESS
-            | opcode::CALLER..=opcode::CALLDATASIZE
-            | opcode::RETURNDATASIZE
-            | opcode::POP..=opcode::MSTORE
-            | opcode::JUMP..=opcode::JUMPI
-            | opcode::GAS..=opcode::JUMPDEST
+            | opcode::ORIGIN..=opcode::GASPRICE
+            | opcode::RETURNDATASIZE..=opcode::RETURNDATACOPY
+            | opcode::COINBASE..=opcode::SLOTNUM
+            | opcode::POP..=opcode::MSTORE8
+            | opcode::JUMP..=opcode::JUMPDEST
+            | opcode::MCOPY
             | opcode::PUSH0..=opcode::PUSH32
             | opcode::DUP1..=opcode::SWAP16
+            | opcode::DUPN..=opcode::EXCHANGE
     )
 }
 
@@ -95,13 +98,17 @@ fn run<W: WordOps, G: StaticGas, H: Host + Stop>(context: Context<'_, H>) -> Ins
     let others = const { &Revm::<H>::INSTRUCTIONS };
     interpreter.bytecode.relative_jump(-1);
     let may_cross = bound::may_cross(interpreter);
+    let mut environment = Environment::new();
     loop {
-        let opcode = run_fast::<W, G>(interpreter)?;
+        let (opcode, is_unread) = run_fast::<W, G>(interpreter, &environment)?;
         if may_cross {
             bound::check(interpreter, host, opcode)?;
         }
         let context = InstructionContext { interpreter: &mut *interpreter, host: &mut *host };
         others[usize::from(opcode)].execute(context)?;
+        if is_unread {
+            environment.keep(opcode, interpreter, host);
+        }
     }
 }
 
@@ -113,12 +120,13 @@ impl<H: Host> Revm<H> {
 }
 
 /// Executes one run. Returns the next instruction, which revm has to execute: it has been read, and its
-/// static gas is taken.
+/// static gas is taken. The second value says whether the environment lacks what the instruction reads.
 #[inline(always)]
 #[expect(unsafe_code, reason = "words by address")]
 fn run_fast<W: WordOps, G: StaticGas>(
     interpreter: &mut Interpreter<EthInterpreter>,
-) -> Result<u8, InstructionResult> {
+    environment: &Environment,
+) -> Result<(u8, bool), InstructionResult> {
     loop {
         // Through the vector: its pointer is valid for its whole capacity, a slice's only for the words in
         // use.
@@ -143,6 +151,7 @@ fn run_fast<W: WordOps, G: StaticGas>(
             positions,
             budget,
             interpreter: &mut *interpreter,
+            environment,
             ended: None,
         };
         let limit = words.wrapping_add(STACK_LIMIT);
@@ -165,7 +174,7 @@ fn run_fast<W: WordOps, G: StaticGas>(
         // Less than 2^32: see `FastLoop::gas`.
         let spent = u64::from(budget.wrapping_sub(gas).cast_unsigned());
         let at_pc = at.addr().wrapping_sub(code.addr());
-        if let Exit::Other | Exit::Grow = end {
+        if let Exit::Other | Exit::Unread | Exit::Grow = end {
             // SAFETY: a run ends at an instruction that it has read.
             let opcode = unsafe { *at };
             interpreter.bytecode.absolute_jump(at_pc.wrapping_add(1));
@@ -173,7 +182,7 @@ fn run_fast<W: WordOps, G: StaticGas>(
             if interpreter.gas.record_cost_unsafe(spent.wrapping_add(gas)) {
                 return Err(InstructionResult::OutOfGas);
             }
-            return Ok(opcode);
+            return Ok((opcode, matches!(end, Exit::Unread)));
         }
         interpreter.bytecode.absolute_jump(at_pc);
         if interpreter.gas.record_cost_unsafe(spent) {
