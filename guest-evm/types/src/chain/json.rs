@@ -954,6 +954,7 @@ mod tests {
             "\"consolidationRequestContractAddress\": \"0x0000bbddc7ce488642fb579f8b00f3a590007251\"",
             "\"discovery\": {\"dns\": \"x\"}, \"checkpoint\": {\"number\": 5}",
             "\"amsterdamTime\": null, \"bpo2Time\": null",
+            "\"bpo9Time\": 50",
         ] {
             assert_eq!(end(field), None, "{field}");
         }
@@ -983,7 +984,6 @@ mod tests {
             ("\"BPO9Time\": 50", "it is to be written bpo9Time"),
             ("\"bpo09Time\": 50", "it is to be written bpo9Time"),
             ("\"bpo_9_timestamp\": 50", "it is to be written bpo9Time"),
-            ("\"bpo9Time\": 50", "blobSchedule.bpo9"),
             ("\"bpo0Time\": 5", "bpo0Time 5"),
             ("\"bpoTime\": 5", "bpoTime 5"),
             ("\"bpo99999999999999999999Time\": 5", "bpo99999999999999999999Time 5"),
