@@ -135,8 +135,8 @@ impl Prover {
         })
     }
 
-    /// Runs the guest without proving, and returns its digest and its cost, but not its segments. It takes a third of the
-    /// time of [`execute`](Self::execute).
+    /// Runs the guest without proving, and returns its digest and its cost, but not its segments. What a
+    /// guest says that refuses its input goes to standard output.
     ///
     /// # Errors
     /// The same as [`execute`](Self::execute)'s.

@@ -119,28 +119,24 @@ impl Vm {
     /// # Errors
     /// [`VmError::Refused`] when the program refuses `input`, with its own words.
     pub fn execute(&self, exe: &Exe, input: &[u8]) -> Result<Execution, VmError> {
-        let vm = &self.inner;
         // This run comes first because it tells why a guest refuses its input, which the metering runs don't.
         let digest = run(exe, input)?;
-        let segments: Vec<u64> = segments(vm, exe, input)?.iter().map(|segment| segment.num_insns).collect();
-        let interpreter = vm.metered_cost_interpreter(exe).stage("loading the guest")?;
-        // No limit: the default one would end the run of a large block early and silently.
-        let context = vm.build_metered_cost_ctx().with_max_execution_cost(u64::MAX / 4);
-        let (context, _) =
-            interpreter.execute_metered_cost(streams(input), context).stage("metering the run")?;
-        let execution =
-            Execution { instructions: segments.iter().sum(), cells: context.cost, segments, digest };
+        let Metered { cells, .. } = self.meter(exe, input)?;
+        let segments: Vec<u64> = self.segments(exe, input)?.iter().map(|segment| segment.num_insns).collect();
+        let execution = Execution { instructions: segments.iter().sum(), cells, segments, digest };
         info!(instructions = execution.instructions, segments = execution.segments.len(), "executed");
         Ok(execution)
     }
 
-    /// Runs a program once to find its digest and its cost. It takes a third of the time of [`execute`](Self::execute).
+    /// Runs a program once to find its digest and its cost, but not its segments. What the program says goes to standard
+    /// output.
     ///
     /// # Errors
     /// [`VmError::Refused`] when the program refuses `input`, with its own words.
     pub fn meter(&self, exe: &Exe, input: &[u8]) -> Result<Metered, VmError> {
         let vm = &self.inner;
         let interpreter = vm.metered_cost_interpreter(exe).stage("loading the guest")?;
+        // No limit: the default one would end the run of a large block early and silently.
         let context = vm.build_metered_cost_ctx().with_max_execution_cost(u64::MAX / 4);
         let result = interpreter.execute_metered_cost(streams(input), context);
         if result.is_err() {
