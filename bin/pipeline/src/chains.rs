@@ -164,22 +164,8 @@ fn of_claim(claim: &ChainClaim) -> Option<BuiltIn> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claim::at_times as claim;
     use zeno_guest_evm::chain::{Fork, HORIZON, WARNING};
-
-    /// A claim of the rules that had begun at a time, for a block of another time.
-    fn claim(spec: &ChainSpec, rules_at: u64, timestamp: u64) -> ChainClaim {
-        ChainClaim {
-            chain_id: spec.chain_id,
-            chain_spec: spec.digest_at(rules_at),
-            first_parent_hash: B256::ZERO,
-            last_block_hash: B256::ZERO,
-            last_block_number: 1,
-            last_state_root: B256::ZERO,
-            last_receipts_root: B256::ZERO,
-            last_timestamp: timestamp,
-            block_count: 1,
-        }
-    }
 
     #[test]
     fn chains_have_names_ids_and_files() {

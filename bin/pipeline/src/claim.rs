@@ -156,6 +156,22 @@ impl ProgramReport {
     }
 }
 
+/// Makes a claim of one block, of the rules that had begun at a time, for a block of another time.
+#[cfg(test)]
+pub(crate) fn at_times(spec: &zeno_guest_evm::ChainSpec, rules_at: u64, timestamp: u64) -> ChainClaim {
+    ChainClaim {
+        chain_id: spec.chain_id,
+        chain_spec: spec.digest_at(rules_at),
+        first_parent_hash: B256::ZERO,
+        last_block_hash: B256::ZERO,
+        last_block_number: 1,
+        last_state_root: B256::ZERO,
+        last_receipts_root: B256::ZERO,
+        last_timestamp: timestamp,
+        block_count: 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -130,7 +130,7 @@ fn differs(what: &'static str, proven: impl ToString, expected: impl ToString) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Verdict;
+    use crate::{claim::at_times as claim, error::Verdict};
     use zeno_guest_evm::{
         ChainSpec,
         chain::{Fork, HORIZON, RELEASED},
@@ -139,21 +139,6 @@ mod tests {
     fn expected(chain: Option<&str>, any_rules: bool) -> Expected {
         let chain = chain.map(|chain| chains::by_name(chain).unwrap());
         Expected { chain, blocks: None, parent: None, any_rules }
-    }
-
-    /// A claim of a chain's rules at one time, for a block of another time.
-    fn claim(spec: &ChainSpec, rules_at: u64, timestamp: u64) -> ChainClaim {
-        ChainClaim {
-            chain_id: spec.chain_id,
-            chain_spec: spec.digest_at(rules_at),
-            first_parent_hash: B256::ZERO,
-            last_block_hash: B256::ZERO,
-            last_block_number: 1,
-            last_state_root: B256::ZERO,
-            last_receipts_root: B256::ZERO,
-            last_timestamp: timestamp,
-            block_count: 1,
-        }
     }
 
     /// A run is expected by both of its ends. A number alone is that of the last block.
