@@ -2,18 +2,23 @@
 //!
 //! ```text
 //! cargo run --release -p zeno-tests --example worst-cases -- [--fork osaka|amsterdam] [--gas N] [--jobs N]
-//!     [--elf FILE] [--list] [--native] [--json] [--markdown] [--write] [NAME]...
+//!     [--elf FILE] [--inputs FOLDER] [--list] [--native] [--json] [--markdown] [--write] [NAME]...
 //! ```
 //!
 //! It runs the cases whose names contain one of the words given, or all. `--list` prints their names. `--native` makes their
 //! blocks, and validates them natively alone. `--markdown` prints the tables, which are the default, and `--json` prints one
 //! object a line. `--write` puts what was measured into `docs/worst-cases.md`, where the other rows stay as they are.
 //!
+//! `--inputs` keeps the input of each case's greater block, for `zeno execute --profile`.
+//!
 //! A case that fails is listed with its error, and the others still run. Exit status: 0 if all cases were measured, and none
 //! exceeds its bound without a reason; 1 if not; 2 for arguments or a guest that can't be used.
 
 use serde_json::json;
-use std::{collections::VecDeque, env, fs, process::ExitCode, str::FromStr, sync::Mutex, time::Instant};
+use std::{
+    collections::VecDeque, env, fs, path::PathBuf, process::ExitCode, str::FromStr, sync::Mutex,
+    time::Instant,
+};
 use zeno_guest_evm::chain::Fork;
 use zeno_prover::{Guest, Metered, Prover, default_cache_folder};
 use zeno_tests::worst_cases::{
@@ -30,6 +35,7 @@ struct Options {
     gas: u64,
     jobs: usize,
     elf: Option<String>,
+    inputs: Option<PathBuf>,
     list: bool,
     native: bool,
     json: bool,
@@ -45,6 +51,7 @@ impl Options {
             gas: measure::GAS,
             jobs: 1,
             elf: None,
+            inputs: None,
             list: false,
             native: false,
             json: false,
@@ -59,6 +66,7 @@ impl Options {
                 "--gas" => options.gas = number(&argument, &value()?)?,
                 "--jobs" => options.jobs = number(&argument, &value()?)?,
                 "--elf" => options.elf = Some(value()?),
+                "--inputs" => options.inputs = Some(value()?.into()),
                 "--list" => options.list = true,
                 "--native" => options.native = true,
                 "--json" => options.json = true,
@@ -162,7 +170,7 @@ fn run(options: &Options) -> Result<bool, String> {
             let next = tasks.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop_front();
             let Some((case, fork)) = next else { return Ok(()) };
             let start = Instant::now();
-            let line = line(case, fork, options.gas, prover.as_ref());
+            let line = line(case, fork, options, prover.as_ref());
             let mut lines = lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             lines.push(line);
             let what = match &lines[lines.len() - 1] {
@@ -184,11 +192,18 @@ fn run(options: &Options) -> Result<bool, String> {
 }
 
 /// Measures a case, or only makes its blocks if there is no prover.
-fn line(case: &Case, fork: Fork, gas: u64, prover: Option<&Prover>) -> Line {
+fn line(case: &Case, fork: Fork, options: &Options, prover: Option<&Prover>) -> Line {
     let measured = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        measure::measure(case, fork, gas, &mut |built| match prover {
-            Some(prover) => execute(prover, built),
-            None => Ok(Cost { instructions: 0, cells: 0 }),
+        measure::measure(case, fork, options.gas, &mut |built| {
+            if let Some(folder) = &options.inputs {
+                let path = folder.join(format!("{}, {fork}.zeno", case.name.replace('/', "-")));
+                fs::write(&path, built.input.encode())
+                    .map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+            match prover {
+                Some(prover) => execute(prover, built),
+                None => Ok(Cost { instructions: 0, cells: 0 }),
+            }
         })
     }));
     let name = case.name.clone();

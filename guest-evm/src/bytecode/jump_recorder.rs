@@ -14,19 +14,22 @@ use revm::{
     },
 };
 
-/// Offset in no code, for which [`jump_hints::hints`] returns no hints for the whole code.
-const NOWHERE: u32 = u32::MAX;
+/// Hint that names nothing, or the code's first byte if that is a destination.
+const NOTHING: Bytes = Bytes::from_static(&[0; 4]);
+
+/// Length from which on a code that never jumps is not searched, in bytes. Shorter ones are, because jumps in system calls are
+/// not recorded.
+const WORTH_A_HINT: usize = 1024;
 
 /// Destinations of jumps, by the hash of the code. Clones share one record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct JumpRecorder(Rc<RefCell<B256Map<BTreeSet<u32>>>>);
 
 impl JumpRecorder {
-    /// Records the destination of the next instruction if it jumps. A destination is recorded if its byte is
-    /// a `JUMPDEST`, even one inside the data of a `PUSH`.
+    /// Records the destination of the next instruction if it jumps to a `JUMPDEST`, even to one inside the data of a `PUSH`.
+    /// Hints would lack the latter, so each call that jumps there would search the code again.
     ///
-    /// Of any other destination, only its existence is recorded. Hints would lack it, so each call that jumps
-    /// there would search the code again.
+    /// Nothing is searched for a jump to another byte.
     pub(crate) fn note(&self, interpreter: &Interpreter<EthInterpreter>) {
         let code = &interpreter.bytecode;
         let target = match (code.opcode(), &interpreter.stack.data()[..]) {
@@ -36,15 +39,17 @@ impl JumpRecorder {
         };
         // Code that the block deploys has no hash yet, and is not in the witness.
         let Some(hash) = code.hash() else { return };
-        let target = u32::try_from(*target).unwrap_or(NOWHERE);
-        let is_there = code.bytecode_slice().get(target as usize) == Some(&opcode::JUMPDEST);
-        self.0.borrow_mut().entry(hash).or_default().insert(if is_there { target } else { NOWHERE });
+        let Ok(target) = u32::try_from(*target) else { return };
+        if code.bytecode_slice().get(target as usize) == Some(&opcode::JUMPDEST) {
+            self.0.borrow_mut().entry(hash).or_default().insert(target);
+        }
     }
 
-    /// Returns the hints for a code.
+    /// Returns the hints for a code. A long code that never jumps has one that names nothing, so that it is not searched.
     pub(crate) fn hints(&self, code: &Bytes) -> Bytes {
         match self.0.borrow().get(&keccak256(code)) {
             Some(destinations) => jump_hints::hints(code, destinations.iter().copied()).into(),
+            None if code.len() >= WORTH_A_HINT => NOTHING,
             None => Bytes::new(),
         }
     }
@@ -60,10 +65,11 @@ mod tests {
         primitives::hardfork::SpecId,
     };
 
-    /// Hints for a code of a `JUMP` and one destination, after jumps to these targets.
+    /// Hints for a code of a `JUMP`, one destination, and a `JUMPDEST` that is data, after jumps to these targets.
     fn hints(targets: &[U256]) -> Bytes {
         let mut code = vec![0; 3000];
         (code[0], code[5]) = (opcode::JUMP, opcode::JUMPDEST);
+        (code[8], code[9]) = (opcode::PUSH1, opcode::JUMPDEST);
         let code = Bytes::from(code);
         let jumps = JumpRecorder::default();
         for target in targets {
@@ -80,15 +86,27 @@ mod tests {
     /// Hints never contain such a target. Without it in the record, each call that jumps there would search
     /// the whole code.
     #[test]
-    fn a_code_that_jumps_to_no_destination_has_no_hints() {
-        let there = U256::from(5);
+    fn a_code_that_jumps_into_the_data_of_a_push_has_no_hints() {
+        let (there, inside) = (U256::from(5), U256::from(9));
         assert_eq!(hints(&[there]).len(), 4);
+        let orders: [Vec<U256>; 3] = [vec![inside], vec![there, inside], vec![inside, there]];
+        for order in orders {
+            assert!(hints(&order).is_empty(), "{order:?}");
+        }
+    }
+
+    /// The guest looks at the byte before it searches.
+    #[test]
+    fn jumps_to_other_bytes_need_no_hints() {
+        let there = U256::from(5);
         for nowhere in [U256::from(6), U256::from(3000), U256::from(1 << 24), U256::from(u64::MAX), U256::MAX]
         {
-            let orders: [Vec<U256>; 2] = [vec![there, nowhere], vec![nowhere, there]];
-            for order in orders {
-                assert!(hints(&order).is_empty(), "{order:?}");
+            assert_eq!(hints(&[nowhere]), NOTHING, "{nowhere}");
+            for order in [[there, nowhere], [nowhere, there]] {
+                assert_eq!(hints(&order), hints(&[there]), "{order:?}");
             }
         }
+        assert_eq!(hints(&[]), NOTHING);
+        assert!(JumpRecorder::default().hints(&Bytes::from_static(&[opcode::STOP])).is_empty());
     }
 }

@@ -32,19 +32,14 @@ pub(crate) fn analyse(
     if delegations && let Some(delegation) = delegation(&code) {
         return delegation;
     }
-    if code.is_empty() {
-        return Bytecode::default();
-    }
-    let (padded, table) = if let Some(hints @ [_, ..]) = words(hints) {
-        let mut padded = Vec::with_capacity(code.len() + PADDING);
-        padded.extend_from_slice(&code);
-        padded.resize(code.len() + PADDING, 0);
-        let destinations = analyse_with_hints(&padded, code.len(), hints);
-        (padded, JumpTable::from_slice(&destinations, code.len() + PADDING))
-    } else {
-        let (padded, destinations) = pad_and_find(&code);
-        (padded, JumpTable::from_slice(&destinations, code.len()))
+    let Some(hints) = words(hints).filter(|hints| !hints.is_empty() && !code.is_empty()) else {
+        return analyse_whole(code);
     };
+    let mut padded = Vec::with_capacity(code.len() + PADDING);
+    padded.extend_from_slice(&code);
+    padded.resize(code.len() + PADDING, 0);
+    let destinations = analyse_with_hints(&padded, code.len(), hints);
+    let table = JumpTable::from_slice(&destinations, code.len() + PADDING);
     to_bytecode(padded, code.len(), table)
 }
 
@@ -69,45 +64,101 @@ static STEPS: [u8; 256] = {
     steps
 };
 
+/// Bytes that the search looks at together: those of one byte of the table.
+const GROUP: usize = 8;
+
+/// Instructions that the search goes through before it looks at where they led. Further ones don't matter: there is no step
+/// from a `JUMPDEST`.
+const BATCH: usize = 4;
+
 /// Returns the code with its padding, and its jump destinations: a bit for each byte of the code, the lowest
 /// of each byte first. A destination is a `JUMPDEST` that no `PUSH` takes.
 #[inline(never)]
+#[expect(unsafe_code, reason = "an author of contracts chooses what has to be searched, and how often")]
 fn pad_and_find(code: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut bits = vec![0; code.len().div_ceil(8)];
-    let mut padded = Vec::with_capacity(code.len() + PADDING);
+    let mut bits = vec![0; code.len().div_ceil(GROUP)];
+    // The search may end behind the padding.
+    let length = code.len() + BATCH * PADDING + GROUP;
+    let mut padded = Vec::with_capacity(length);
     padded.extend_from_slice(code);
-    // The search ends here, so it need not check for the end on its way.
-    padded.extend_from_slice(&[opcode::JUMPDEST; PADDING]);
-    let start = padded.as_ptr();
-    let mut next = start;
-    loop {
-        // Several steps before the check of where they led.
-        #[expect(unsafe_code, reason = "the guest spends as much on this as on all of its trie nodes")]
-        // SAFETY: a step from within the code leads at most to the last `JUMPDEST` of the padding. No step
-        // leads further, because there is no step from a `JUMPDEST`.
-        let (step, at) = unsafe {
-            for _ in 0..2 {
-                next = next.add(usize::from(STEPS[usize::from(*next)]));
+    padded.resize(length, opcode::STOP);
+    let (start, table) = (padded.as_ptr(), bits.as_mut_ptr());
+    let groups = start.cast::<[u32; 2]>();
+    let is_aligned = groups.is_aligned();
+    let mut at = 0;
+    while at < code.len() {
+        // SAFETY: the group begins within the code, so the padding has the rest of it. The table has a byte for it.
+        unsafe {
+            if is_aligned
+                && let Some(destinations) = without_pushes(groups.add(at / GROUP).read().map(u32::from_le))
+            {
+                table.add(at / GROUP).write(destinations);
+                at += GROUP;
+                continue;
             }
-            let step = STEPS[usize::from(*next)];
-            next = next.add(usize::from(step));
-            (step, next.offset_from_unsigned(start))
-        };
-        if step == 0 {
-            let Some(bits) = bits.get_mut(at / 8).filter(|_| at < code.len()) else { break };
-            *bits |= 1 << (at % 8);
-            next = next.wrapping_add(1);
+        }
+        // `PUSH`es come one after the other, mostly. After anything else, one instruction after the other, until one begins
+        // at a group.
+        //
+        // SAFETY: each offset is within the code or, after the last instruction that begins there, in the zeros behind it: up
+        // to `BATCH` steps further, and then less than a group. There are no destinations.
+        unsafe {
+            let mut step = 2;
+            while step > 1 && at < code.len() {
+                for _ in 0..BATCH {
+                    step = usize::from(STEPS[usize::from(*start.add(at))]);
+                    at += step;
+                }
+            }
+            while step == 0 || at % GROUP != 0 {
+                step = usize::from(STEPS[usize::from(*start.add(at))]);
+                if step == 0 {
+                    *table.add(at / GROUP) |= 1 << (at % GROUP);
+                }
+                at += step.max(1);
+                step = 1;
+            }
         }
     }
-    padded[code.len()..].fill(0);
+    padded.truncate(code.len() + PADDING);
     (padded, bits)
+}
+
+/// Returns the `JUMPDEST`s among eight bytes, a bit each, if none of the bytes is a `PUSH` with data. The lowest byte of the
+/// first number is the first byte, and its bit is the lowest one.
+#[inline(always)]
+const fn without_pushes(group: [u32; 2]) -> Option<u8> {
+    const EACH: u32 = 0x0101_0101;
+    const HIGH: u32 = 0x80 * EACH;
+    let [first, second] = group;
+    // A byte of a `PUSH` becomes zero, and any other one a multiple of 32. Then one less has the high bit only from zero on.
+    let (a, b) = (first & (0xe0 * EACH) ^ (0x60 * EACH), second & (0xe0 * EACH) ^ (0x60 * EACH));
+    if (a.wrapping_sub(EACH) & !a | b.wrapping_sub(EACH) & !b) & HIGH != 0 {
+        return None;
+    }
+    // A byte of a `JUMPDEST` becomes zero. Only then a sum with 127 of its lower bits has no high bit.
+    let (a, b) = (first ^ (opcode::JUMPDEST as u32 * EACH), second ^ (opcode::JUMPDEST as u32 * EACH));
+    let a = !(((a & !HIGH) + !HIGH) | a) & HIGH;
+    let b = !(((b & !HIGH) + !HIGH) | b) & HIGH;
+    // Bits 0, 8, 16, 24 and 4, 12, 20, 28, each of which one part of the product moves to its place from bit 24 on. No two
+    // parts meet, so nothing is carried.
+    let spread = a >> 7 | b >> 3;
+    Some((spread.wrapping_mul(1 << 24 | 1 << 17 | 1 << 10 | 1 << 3) >> 24) as u8)
+}
+
+/// Analyses a code that is no delegation. Its table has all jump destinations.
+pub(crate) fn analyse_whole(code: Bytes) -> Bytecode {
+    if code.is_empty() {
+        return Bytecode::default();
+    }
+    let (padded, table) = pad_and_find(&code);
+    to_bytecode(padded, code.len(), JumpTable::from_slice(&table, code.len()))
 }
 
 /// Returns the code with all its destinations, if it only has those that hints named.
 pub(crate) fn completed(code: &Bytecode) -> Option<Bytecode> {
     code.legacy_jump_table().filter(|table| is_partial(table, code.len()))?;
-    let (padded, table) = pad_and_find(code.original_byte_slice());
-    Some(to_bytecode(padded, code.len(), JumpTable::from_slice(&table, code.len())))
+    Some(analyse_whole(code.original_bytes()))
 }
 
 /// Returns whether the table only has the destinations that hints named. `code` is the code's length, in
@@ -143,10 +194,13 @@ mod tests {
     #[test]
     fn destinations_are_those_of_revm() {
         let mut rng = StdRng::seed_from_u64(7);
-        for _ in 0..2000 {
-            let code = (0..rng.random_range(1..200)).map(|_| match rng.random_range(0..4) {
-                0 => opcode::JUMPDEST,
-                1 => rng.random_range(opcode::PUSH0..=opcode::PUSH32),
+        for index in 0..6000 {
+            // Groups of eight bytes with a `PUSH` of data, without one, or now and then with one.
+            let most = if index % 3 == 0 { 4 } else { 60 };
+            let code = (0..rng.random_range(1..200)).map(|_| match rng.random_range(0..most) {
+                0 => rng.random_range(opcode::PUSH0..=opcode::PUSH32),
+                1 | 4..30 => opcode::JUMPDEST,
+                _ if index % 3 == 1 => rng.random::<u8>() & 0x9f,
                 _ => rng.random::<u8>(),
             });
             let code = code.collect::<Bytes>();
@@ -159,6 +213,25 @@ mod tests {
             assert_eq!(ours.hash_slow(), theirs.hash_slow());
             let end = theirs.bytes_ref().len();
             assert_eq!(ours.bytes_ref()[..end.min(ours.bytes_ref().len())], theirs.bytes_ref()[..]);
+        }
+    }
+
+    /// Each byte in each place, beside bytes that differ from a `JUMPDEST` or a `PUSH` by one.
+    #[test]
+    fn groups_without_pushes_name_their_destinations() {
+        let is_push = |byte: u8| (opcode::PUSH1..=opcode::PUSH32).contains(&byte);
+        for others in [opcode::STOP, 0x5a, opcode::JUMPDEST, 0x5c, opcode::PUSH0, opcode::DUP1, 0xdb, 0xff] {
+            for place in 0..GROUP {
+                for byte in 0..=u8::MAX {
+                    let mut group = [others; GROUP];
+                    group[place] = byte;
+                    let bits = (0..GROUP).map(|at| u8::from(group[at] == opcode::JUMPDEST) << at).sum();
+                    let expected = (!group.iter().copied().any(is_push)).then_some(bits);
+                    let [first, second] =
+                        [0, 4].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|i| group[at + i])));
+                    assert_eq!(without_pushes([first, second]), expected, "{group:x?}");
+                }
+            }
         }
     }
 

@@ -537,8 +537,8 @@ mod tests {
             }
             for contract in system_contracts(fork) {
                 for &(instruction, value) in &expected {
-                    // The instruction, PUSH0, SSTORE.
-                    let code = [instruction, 0x5f, 0x55];
+                    // The instruction twice, the first result dropped; PUSH0, SSTORE.
+                    let code = [instruction, 0x50, instruction, 0x5f, 0x55];
                     let mut state = test_block::state(&[(contract, Ok(&code))]);
                     let mut block = test_block::block(GAS);
                     block.header.base_fee_per_gas = Some(base_fee);
@@ -546,6 +546,73 @@ mod tests {
                     execute(&test_block::chain(fork), &block, &[], &mut state).unwrap();
                     let found = state.storage(contract, U256::ZERO).unwrap();
                     assert_eq!(found, U256::from(value), "{fork} {contract} {instruction:#x}");
+                }
+            }
+        }
+    }
+
+    /// Frames of all kinds that read the block, the transaction and the account twice each, and hash it. Revm's
+    /// instructions, which run under inspection, give the same logs for the same gas.
+    #[test]
+    fn frames_read_their_environment_as_with_revm() {
+        let [caller, reader, delegated] = [2, 3, 4].map(Address::repeat_byte);
+        // PUSH0, then for each instruction: its word twice, ADD, ADD, PUSH1 3, MUL. The result to memory at 0.
+        let instructions = hex!("3032333436383a3d41424344454647484a58595a");
+        let mut read = alloc::vec![0x5f];
+        for instruction in instructions {
+            read.extend([instruction, instruction, 0x01, 0x01, 0x60, 3, 0x02]);
+        }
+        // BLOBHASH of 0 and of 7, ADD, ADD, PUSH0, MSTORE.
+        read.extend(hex!("5f4960074901015f52"));
+        // PUSH1 32, PUSH0, RETURN.
+        let returns = [&read[..], &hex!("60205ff3")].concat();
+        // The caller logs what it reads itself, and what it is returned by each kind of call.
+        // PUSH1 32, PUSH0, LOG0.
+        let log = hex!("60205fa0");
+        let mut code = [&read[..], &log].concat();
+        for callee in [reader, delegated] {
+            for kind in [0xf1, 0xf2, 0xf4, 0xfa] {
+                // PUSH1 32, PUSH0, PUSH0, PUSH0; PUSH1 5 as the value of CALL and CALLCODE.
+                code.extend(hex!("60205f5f5f"));
+                code.extend(if matches!(kind, 0xf1 | 0xf2) { &[0x60, 5][..] } else { &[] });
+                code.push(0x73);
+                code.extend(callee);
+                // GAS, the call, POP, and RETURNDATACOPY of its word behind the one in memory.
+                code.extend([0x5a, kind, 0x50, 0x60, 32, 0x5f, 0x60, 32, 0x3e, 0x60, 64, 0x5f, 0xa0]);
+                // SELFBALANCE after the call.
+                code.extend([0x47, 0x47, 0x01, 0x5f, 0x52]);
+                code.extend(log);
+            }
+        }
+        // CODECOPY of the code's first bytes, CREATE with them as the init code, which logs what it reads, and a
+        // log of the address.
+        let size = returns.len() as u16;
+        code.extend([0x61, (size >> 8) as u8, size as u8, 0x5f, 0x5f, 0x39]);
+        code.extend([0x61, (size >> 8) as u8, size as u8, 0x5f, 0x60, 1, 0xf0, 0x5f, 0x52]);
+        code.extend(log);
+        let delegation = [&hex!("ef0100")[..], reader.as_slice()].concat();
+        let accounts = [(caller, Ok(&code[..])), (reader, Ok(&returns)), (delegated, Ok(&delegation))];
+        for fork in [Fork::Cancun, Fork::Prague, Fork::Osaka, Fork::Amsterdam] {
+            for gas in (60_000..1_000_000).step_by(47_311) {
+                let mut block = test_block::block(GAS);
+                block.header.base_fee_per_gas = Some(0);
+                block.header.timestamp = 0x0102_0304_0506;
+                block.header.mix_hash = B256::repeat_byte(0x9a);
+                block.header.slot_number = Some(77);
+                let call = test_block::transaction(0, gas, TxKind::Call(caller), 0, Bytes::new());
+                block.body.transactions.push(call);
+                let [plain, inspected] = [None, Some(JumpRecorder::default())].map(|jumps| {
+                    let mut state = test_block::state(&accounts);
+                    let memory = Memory::default();
+                    let chain = test_block::chain(fork);
+                    let outcome =
+                        execute_with::<Portable, _>(&chain, &block, &[SENDER], &mut state, jumps, &memory);
+                    let outcome = outcome.unwrap();
+                    (outcome.receipts, outcome.gas_used, outcome.access_list)
+                });
+                assert_eq!(plain, inspected, "{fork} with {gas}");
+                if gas > 900_000 && fork == Fork::Osaka {
+                    assert_eq!(plain.0[0].logs.len(), 1 + 2 * 2 * 4 + 2);
                 }
             }
         }

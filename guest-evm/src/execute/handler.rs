@@ -1,30 +1,39 @@
 //! Order of a transaction's or system call's steps.
 
 use crate::{
+    bytecode,
     execute::evm::{Error, Inner},
     state::State,
 };
+use alloy_primitives::Bytes;
 use core::marker::PhantomData;
 use revm::{
     context::{Cfg, Transaction},
+    context_interface::CreateScheme,
     context_interface::{
         ContextTr, JournalTr,
         result::{HaltReason, InvalidTransaction},
     },
-    handler::{EvmTr, Handler, pre_execution, validation},
+    handler::{EvmTr, FrameResult, Handler, ItemOrResult, pre_execution, validation},
     inspector::InspectorHandler,
-    interpreter::{GasTracker, InitialAndFloorGas, interpreter::EthInterpreter},
+    interpreter::{
+        CreateInputs, FrameInput, GasTracker, InitialAndFloorGas,
+        interpreter::{EthInterpreter, ExtBytecode},
+        interpreter_action::FrameInit,
+    },
     primitives::{AddressMap, HashSet},
 };
 use zeno_types::chain::{ForkRules, SystemCall};
 
-/// Revm's handler of mainnet, with three differences.
+/// Revm's handler of mainnet, with four differences.
 ///
 /// - Revm gives system calls the state gas of Amsterdam (EIP-8037) as execution gas, in all forks. There it belongs to the
 ///   reservoir, which `GAS` doesn't show, and which pays for nothing but state.
 /// - Revm warms nothing for system calls. In the specification of Amsterdam they begin as transactions do, and they don't
 ///   end so: accounts that they destroy keep all but their balance.
 /// - From Amsterdam on, EIP-8037 also bounds a transaction's gas limit as a whole, which revm doesn't.
+/// - Init codes are [searched for jump destinations](bytecode::analyse_whole) as other codes are, not by revm's slower
+///   search. Their gas pays for little.
 pub(super) struct BlockHandler<'a, S: State> {
     rules: &'static ForkRules,
     is_system_call: bool,
@@ -55,6 +64,36 @@ impl<S: State> BlockHandler<'_, S> {
     }
 }
 
+/// Begins a frame, or returns its result if it has one at once.
+#[inline(always)]
+fn begin<S: State>(
+    evm: &mut Inner<'_, S>,
+    mut frame: FrameInit,
+) -> Result<ItemOrResult<(), FrameResult>, Error> {
+    let code = match &mut frame.frame_input {
+        FrameInput::Create(inputs) => Some(take_init_code(evm, inputs)?),
+        _ => None,
+    };
+    Ok(evm.frame_init(frame)?.map_item(|frame| {
+        if let Some(code) = code {
+            frame.interpreter.bytecode = ExtBytecode::new(bytecode::analyse_whole(code));
+        }
+    }))
+}
+
+/// Takes the init code of a creation, after the address that follows from it. Revm needs it for nothing else.
+#[cold]
+#[inline(never)]
+fn take_init_code<S: State>(evm: &mut Inner<'_, S>, inputs: &mut CreateInputs) -> Result<Bytes, Error> {
+    // Of an account that is loaded already: it creates.
+    let nonce = evm.ctx().journal_mut().load_account(inputs.caller())?.info.nonce;
+    let address = inputs.created_address(nonce);
+    let code = inputs.init_code().clone();
+    inputs.set_scheme(CreateScheme::Custom { address });
+    inputs.set_init_code(Bytes::new());
+    Ok(code)
+}
+
 impl<'a, S: State> Handler for BlockHandler<'a, S> {
     type Evm = Inner<'a, S>;
     type Error = Error;
@@ -67,6 +106,24 @@ impl<'a, S: State> Handler for BlockHandler<'a, S> {
                 Err(InvalidTransaction::TxGasLimitGreaterThanCap { gas_limit, cap }.into())
             }
             _ => validation::validate_env(evm.ctx()),
+        }
+    }
+
+    fn run_exec_loop(&mut self, evm: &mut Inner<'a, S>, first: FrameInit) -> Result<FrameResult, Error> {
+        if let ItemOrResult::Result(result) = begin(evm, first)? {
+            return Ok(result);
+        }
+        loop {
+            let result = match evm.frame_run()? {
+                ItemOrResult::Item(frame) => match begin(evm, frame)? {
+                    ItemOrResult::Item(()) => continue,
+                    ItemOrResult::Result(result) => result,
+                },
+                ItemOrResult::Result(result) => result,
+            };
+            if let Some(result) = evm.frame_return_result(result)? {
+                return Ok(result);
+            }
         }
     }
 
@@ -85,4 +142,82 @@ impl<'a, S: State> Handler for BlockHandler<'a, S> {
 
 impl<S: State> InspectorHandler for BlockHandler<'_, S> {
     type IT = EthInterpreter;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bytecode::jump_recorder::JumpRecorder,
+        execute::{
+            evm::Memory,
+            execute_with,
+            test_block::{self, SENDER},
+        },
+        word::Portable,
+    };
+    use alloc::vec::Vec;
+    use alloy_primitives::{Address, TxKind, hex};
+    use zeno_types::chain::Fork;
+
+    /// Creations by both instructions and by a transaction, of init codes that jump, jump into data, fail, revert, return
+    /// code, call their creator, or are empty. Revm's own frames, which run under inspection, give the same outcome.
+    #[test]
+    fn creations_are_those_of_revm() {
+        let factory = Address::repeat_byte(2);
+        // CALLDATACOPY of all data; CREATE, CREATE2 with its address as the salt, and CREATE2 with 7, which collides the second time.
+        let mut code = hex!("365f5f37").to_vec();
+        for create in [&hex!("365f5ff0")[..], &hex!("61040051365f5ff5"), &hex!("6007365f5ff5")] {
+            code.extend(create);
+            // MSTORE of the address behind the data, then of RETURNDATASIZE; LOG1 with the address as topic too.
+            code.extend(hex!("80610400523d610420526040610400a1"));
+        }
+        let jumps = hex!("600456fe5b60aa5f5360015ff3");
+        let init_codes: [&[u8]; 10] = [
+            &[],
+            // Over an invalid instruction, to return a byte.
+            &jumps,
+            // Into the data of a PUSH2, to a byte that is no JUMPDEST, and beyond the end.
+            &hex!("600556615b5b00"),
+            &hex!("60035600"),
+            &hex!("61ffff56"),
+            // It reverts with 32 bytes; it stops; it returns a code that begins with 0xef.
+            &hex!("60205ffd"),
+            &hex!("00"),
+            &hex!("60ef5f5360015ff3"),
+            // A delegation to the factory, which is no code.
+            &hex!("ef01000202020202020202020202020202020202020202"),
+            // It calls its creator without data, then logs its own address, code size and gas.
+            &hex!("5f5f5f5f5f335af1 30 38 5a 5f 5f a3"),
+        ];
+        for fork in [Fork::Shanghai, Fork::Cancun, Fork::Prague, Fork::Osaka, Fork::Amsterdam] {
+            for init_code in init_codes {
+                for gas in (60_000..1_200_000).step_by(103_411) {
+                    let data = Bytes::copy_from_slice(init_code);
+                    let mut block = test_block::block(30_000_000);
+                    block.header.base_fee_per_gas = Some(0);
+                    for (nonce, to) in
+                        [(0, TxKind::Call(factory)), (1, TxKind::Create), (2, TxKind::Call(factory))]
+                    {
+                        let transaction = test_block::transaction(nonce, gas, to, 0, data.clone());
+                        block.body.transactions.push(transaction);
+                    }
+                    let [ours, theirs] = [None, Some(JumpRecorder::default())].map(|jumps| {
+                        let mut state = test_block::state(&[(factory, Ok(&code))]);
+                        let chain = test_block::chain(fork);
+                        let memory = Memory::default();
+                        execute_with::<Portable, _>(&chain, &block, &[SENDER; 3], &mut state, jumps, &memory)
+                            .map(|outcome| (outcome.receipts, outcome.gas_used, outcome.access_list))
+                            .map_err(|error| alloc::string::ToString::to_string(&error))
+                    });
+                    assert_eq!(ours, theirs, "{fork}, {}, {gas}", hex::encode(init_code));
+                    if gas > 1_000_000 && *init_code == jumps {
+                        let logs =
+                            ours.unwrap().0.iter().map(|receipt| receipt.logs.len()).collect::<Vec<_>>();
+                        assert_eq!(logs, [3, 0, 3], "{fork}");
+                    }
+                }
+            }
+        }
+    }
 }

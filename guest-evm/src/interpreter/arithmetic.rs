@@ -6,7 +6,7 @@ use super::{
 };
 use crate::word::WordOps;
 use alloy_primitives::U256;
-use revm::bytecode::opcode;
+use revm::{bytecode::opcode, primitives::hardfork::SpecId};
 
 impl FastLoop<'_, '_> {
     /// Executes an instruction that replaces the two topmost words by one.
@@ -72,7 +72,7 @@ impl FastLoop<'_, '_> {
         self.need(2)?;
         // SAFETY: two different words of the stack.
         let (base, word) = unsafe { (&mut *self.word(0), &mut *self.word(1)) };
-        let exponent = Exponent::new(word);
+        let exponent = Parts::new(word);
         // Gas by the exponent's length (EIP-160), which is at most 32 bytes.
         let left = self.gas.wrapping_sub(EXP.wrapping_add(EXP_BYTE.wrapping_mul(exponent.bytes())));
         // Paid for at once, like a hash.
@@ -119,6 +119,13 @@ impl FastLoop<'_, '_> {
         Ok(())
     }
 
+    /// Executes `CLZ` (EIP-7939).
+    #[inline(always)]
+    pub(super) fn leading_zeros(&mut self) -> Result<(), Exit> {
+        self.since(SpecId::OSAKA)?;
+        self.one(LOW, |word| *word = U256::from(Parts::new(word).leading_zeros()))
+    }
+
     /// Executes `ISZERO` together with the `PUSH2` and `JUMPI` that mostly follow. Then the result is never
     /// on the stack.
     #[inline(always)]
@@ -150,19 +157,19 @@ impl FastLoop<'_, '_> {
     }
 }
 
-/// An exponent, by parts of 32 bits.
-pub(super) struct Exponent {
+/// A word, by parts of 32 bits.
+pub(super) struct Parts {
     /// The lowest part first.
     parts: [u32; 8],
     /// Index of the highest part that is not zero, or zero.
     last: usize,
 }
 
-impl Exponent {
+impl Parts {
     #[inline(always)]
-    pub(super) fn new(exponent: &U256) -> Self {
+    pub(super) fn new(word: &U256) -> Self {
         let parts: [u32; 8] =
-            core::array::from_fn(|index| (exponent.as_limbs()[index / 2] >> (32 * (index % 2))) as u32);
+            core::array::from_fn(|index| (word.as_limbs()[index / 2] >> (32 * (index % 2))) as u32);
         let last = (1..8).rev().find(|index| parts[*index] != 0).unwrap_or(0);
         Self { parts, last }
     }
@@ -174,7 +181,14 @@ impl Exponent {
         (4 * self.last as u32 + bits.div_ceil(8)).cast_signed()
     }
 
-    /// Sets `result` to the power of the base, which is lost, by squaring and multiplying.
+    /// Number of leading zero bits.
+    #[inline(always)]
+    fn leading_zeros(&self) -> u32 {
+        u32::BITS * (7 - self.last as u32) + self.parts[self.last].leading_zeros()
+    }
+
+    /// Sets `result` to the power of the base, with this word as the exponent. The base is lost. It squares
+    /// and multiplies.
     #[inline(always)]
     pub(super) fn power<W: WordOps>(&self, base: &mut U256, result: &mut U256) {
         *result = U256::ONE;

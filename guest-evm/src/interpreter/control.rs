@@ -8,15 +8,15 @@ use super::{
 };
 use crate::word::WordOps;
 use alloy_primitives::U256;
-use revm::{bytecode::opcode, interpreter::InstructionResult, primitives::hardfork::SpecId};
+use revm::{bytecode::opcode, primitives::hardfork::SpecId};
 
 impl FastLoop<'_, '_> {
-    /// Jumps to the instruction after the `JUMPDEST` at `target`, and pops `words` words. It takes `gas` and
+    /// Jumps to the instruction after the `JUMPDEST` at this offset, and pops `words` words. It takes `gas` and
     /// the gas of the `JUMPDEST`.
     #[inline(always)]
     #[expect(unsafe_code, reason = "the code by address")]
-    pub(super) fn jump(&mut self, target: u32, gas: i32, words: usize) -> Result<(), Exit> {
-        let target = target as usize;
+    pub(super) fn jump(&mut self, offset: u32, gas: i32, words: usize) -> Result<(), Exit> {
+        let target = offset as usize;
         let left = self.gas.wrapping_sub(gas.wrapping_add(JUMPDEST));
         if left < 0 {
             return Err(Exit::Gas);
@@ -25,7 +25,7 @@ impl FastLoop<'_, '_> {
         if target >= self.frame.positions
             || unsafe { *self.frame.destinations.add(target / 8) } >> (target % 8) & 1 == 0
         {
-            return Err(Exit::Jump);
+            return Err(Exit::Jump(offset));
         }
         self.gas = left;
         self.pop(words);
@@ -95,9 +95,7 @@ impl FastLoop<'_, '_> {
             }
             // EIP-3855.
             opcode::PUSH0 => {
-                if !self.frame.interpreter.runtime_flag.spec_id.is_enabled_in(SpecId::SHANGHAI) {
-                    return Err(Exit::Halt(InstructionResult::NotActivated));
-                }
+                self.since(SpecId::SHANGHAI)?;
                 W::bytes(&[], self.push(BASE)?);
                 Ok(())
             }
@@ -133,6 +131,7 @@ impl FastLoop<'_, '_> {
             opcode::PUSH30 => self.immediate::<W, 30>(),
             opcode::PUSH31 => self.immediate::<W, 31>(),
             opcode::PUSH32 => self.immediate::<W, 32>(),
+            opcode::CLZ => self.leading_zeros(),
             opcode::KECCAK256 => self.hash::<W>(),
             opcode::ADDRESS => {
                 let address = self.frame.interpreter.input.target_address;
@@ -150,6 +149,19 @@ impl FastLoop<'_, '_> {
                 Ok(())
             }
             opcode::CALLDATALOAD => self.call_data::<W>(),
+            opcode::ORIGIN
+            | opcode::GASPRICE
+            | opcode::COINBASE..=opcode::CHAINID
+            | opcode::BASEFEE
+            | opcode::BLOBBASEFEE..=opcode::SLOTNUM => self.known::<W>(opcode, BASE),
+            opcode::SELFBALANCE => self.known::<W>(opcode, LOW),
+            opcode::BLOBHASH => self.blob_hash::<W>(),
+            opcode::CODESIZE => self.number::<W>(self.frame.interpreter.bytecode.len()),
+            opcode::PC => self.position::<W>(),
+            opcode::MSIZE => self.number::<W>(self.frame.length),
+            opcode::CALLDATACOPY | opcode::CODECOPY | opcode::RETURNDATACOPY | opcode::MCOPY => {
+                self.copy::<W>(opcode)
+            }
             opcode::CALLDATASIZE => self.number::<W>(self.frame.interpreter.input.input.len()),
             opcode::RETURNDATASIZE => self.number::<W>(self.frame.interpreter.return_data.0.len()),
             // The gas that the run has spent is not yet taken from the frame's.
@@ -166,8 +178,12 @@ impl FastLoop<'_, '_> {
             }
             opcode::MLOAD => self.load::<W>(),
             opcode::MSTORE => self.store::<W>(),
+            opcode::MSTORE8 => self.store_byte::<W>(),
             opcode::DUP1..=opcode::DUP16 => self.dup::<W>(usize::from(opcode - opcode::DUP1)),
             opcode::SWAP1..=opcode::SWAP16 => self.swap::<W>(usize::from(opcode - opcode::SWAP1) + 1),
+            opcode::DUPN => self.dup_n::<W>(),
+            opcode::SWAPN => self.swap_n::<W>(),
+            opcode::EXCHANGE => self.exchange::<W>(),
             _ => Err(Exit::Other),
         }
     }

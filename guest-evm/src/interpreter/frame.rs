@@ -1,8 +1,12 @@
 //! State of a run of known instructions: a frame's own stack and memory, by address.
 
+use super::environment::Environment;
 use alloy_primitives::U256;
 use core::mem::MaybeUninit;
-use revm::interpreter::{InstructionResult, Interpreter, interpreter::EthInterpreter};
+use revm::{
+    interpreter::{InstructionResult, Interpreter, interpreter::EthInterpreter},
+    primitives::hardfork::SpecId,
+};
 
 /// State of a run of instructions, which it keeps in registers.
 pub(super) struct FastLoop<'a, 'b> {
@@ -41,6 +45,7 @@ pub(super) struct Frame<'a> {
     pub(super) budget: i32,
     /// The rest of the frame. Its stack and gas are those at the start of the run.
     pub(super) interpreter: &'a mut Interpreter<EthInterpreter>,
+    pub(super) environment: &'a Environment<'a>,
     /// The run's end, once it has ended.
     pub(super) ended: Option<Ended>,
 }
@@ -75,10 +80,13 @@ pub(super) struct Ended {
 pub(super) enum Exit {
     /// The next instruction is one of revm's.
     Other,
+    /// The next instruction is a known one, but revm has to read its word first. Then it is kept in this place of the
+    /// [`Environment`].
+    Unread(u8),
     /// The next instruction is a known one, but memory has to grow for it.
     Grow,
     /// The target of a jump is no destination by the table, which may lack some.
-    Jump,
+    Jump(u32),
     /// The next instruction costs more than the gas of the run.
     Gas,
     /// The frame fails.
@@ -104,6 +112,15 @@ impl FastLoop<'_, '_> {
     #[inline(always)]
     pub(super) fn spend(&mut self, gas: i32) {
         self.gas = self.gas.wrapping_sub(gas);
+    }
+
+    /// Checks that the frame runs by the rules of this fork or a later one.
+    #[inline(always)]
+    pub(super) fn since(&self, fork: SpecId) -> Result<(), Exit> {
+        if !self.frame.interpreter.runtime_flag.spec_id.is_enabled_in(fork) {
+            return Err(Exit::Halt(InstructionResult::NotActivated));
+        }
+        Ok(())
     }
 
     /// Checks that the stack has `words` words.

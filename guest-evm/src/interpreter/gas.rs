@@ -51,6 +51,8 @@ pub(super) const EXP: i32 = 10;
 pub(super) const EXP_BYTE: i32 = 50;
 pub(super) const KECCAK256: i32 = 30;
 pub(super) const KECCAK256_WORD: i32 = 6;
+/// Gas of a word that is copied.
+pub(super) const COPY_WORD: i32 = 3;
 /// Gas of a word of memory, and the divisor of the square of the number of words (yellow paper, appendix G).
 pub(super) const MEMORY: u32 = 3;
 pub(super) const MEMORY_DIVISOR: u32 = 512;

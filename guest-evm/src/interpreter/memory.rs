@@ -3,11 +3,18 @@
 use super::{
     bound,
     frame::{Ended, Exit, FastLoop, Frame},
-    gas::{KECCAK256, KECCAK256_WORD, MEMORY, MEMORY_DIVISOR, VERY_LOW},
+    gas::{COPY_WORD, KECCAK256, KECCAK256_WORD, MEMORY, MEMORY_DIVISOR, VERY_LOW},
 };
 use crate::word::WordOps;
 use alloy_primitives::keccak256;
-use revm::{bytecode::opcode, interpreter::interpreter_types::MemoryTr as _};
+use revm::{
+    bytecode::opcode,
+    interpreter::{
+        CallInput, Interpreter,
+        interpreter_types::{LegacyBytecode as _, MemoryTr as _},
+    },
+    primitives::hardfork::SpecId,
+};
 
 impl Frame<'_> {
     /// Lets memory grow for the instruction that ended a run because of it, and returns the remaining gas.
@@ -38,6 +45,34 @@ impl Frame<'_> {
         self.interpreter.memory.resize(words as usize * 32);
         self.find_memory();
         Some(left)
+    }
+
+    /// Copies bytes to memory, which extends that far, from what the instruction copies. After its end there
+    /// are zeros, except that returned data must have all bytes. Returns `false`, and copies nothing, if it
+    /// has not.
+    #[inline(never)]
+    fn copy(&mut self, opcode: u8, to: usize, from: usize, length: usize) -> bool {
+        let Interpreter { memory, bytecode, input, return_data, .. } = &mut *self.interpreter;
+        let bytes = match opcode {
+            opcode::CODECOPY => bytecode.bytecode_slice(),
+            opcode::RETURNDATACOPY => {
+                if from.checked_add(length).is_none_or(|end| end > return_data.0.len()) {
+                    return false;
+                }
+                &return_data.0
+            }
+            _ => match &input.input {
+                CallInput::Bytes(bytes) => bytes,
+                CallInput::SharedBuffer(range) => {
+                    memory.set_data_from_global(to, from, length, range.clone());
+                    self.find_memory();
+                    return true;
+                }
+            },
+        };
+        memory.set_data(to, from, length, bytes);
+        self.find_memory();
+        true
     }
 }
 
@@ -74,6 +109,67 @@ impl FastLoop<'_, '_> {
         // SAFETY: bytes of memory, and a word of the stack, which lies elsewhere.
         unsafe { W::reverse(&*self.word(1).cast(), &mut *place) };
         self.pop(2);
+        Ok(())
+    }
+
+    /// Executes `MSTORE8`, if memory extends that far.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    pub(super) fn store_byte<W: WordOps>(&mut self) -> Result<(), Exit> {
+        self.need(2)?;
+        // SAFETY: words of the stack.
+        let (offset, word) = unsafe { (&*self.word(0), &*self.word(1)) };
+        let offset = W::small(offset, &mut self.frame.scratch) as usize;
+        if offset >= self.frame.length {
+            return Err(Exit::Other);
+        }
+        self.spend(VERY_LOW);
+        // SAFETY: a byte of memory.
+        unsafe { self.frame.memory.add(offset).write(word.as_limbs()[0] as u8) };
+        self.pop(2);
+        Ok(())
+    }
+
+    /// Executes an instruction that copies bytes to memory, if memory extends that far.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words and memory by address")]
+    pub(super) fn copy<W: WordOps>(&mut self, opcode: u8) -> Result<(), Exit> {
+        self.need(3)?;
+        // SAFETY: words of the stack.
+        let [to, from, length] =
+            [0, 1, 2].map(|depth| W::small(unsafe { &*self.word(depth) }, &mut self.frame.scratch));
+        // Beyond the end of what is copied, offsets are alike.
+        let reaches = |offset: u32| match offset.checked_add(length) {
+            Some(end) => end as usize <= self.frame.length,
+            None => false,
+        };
+        let is_ready = match opcode {
+            opcode::MCOPY => reaches(to.max(from)),
+            _ => reaches(to),
+        };
+        if length > 0 && !is_ready {
+            return Err(Exit::Other);
+        }
+        // Paid for at once, like a hash.
+        let words = length.div_ceil(32) as i32;
+        let left = self.gas.wrapping_sub(VERY_LOW.wrapping_add(COPY_WORD.wrapping_mul(words)));
+        if left < 0 {
+            return Err(Exit::Other);
+        }
+        let (to, from, length) = (to as usize, from as usize, length as usize);
+        if opcode == opcode::MCOPY {
+            // EIP-5656.
+            self.since(SpecId::CANCUN)?;
+            if length > 0 {
+                let memory = self.frame.memory;
+                // SAFETY: bytes of memory, which may overlap.
+                unsafe { core::ptr::copy(memory.add(from), memory.add(to), length) };
+            }
+        } else if !self.frame.copy(opcode, to, from, length) {
+            return Err(Exit::Other);
+        }
+        self.gas = left;
+        self.pop(3);
         Ok(())
     }
 

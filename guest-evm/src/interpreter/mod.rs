@@ -23,6 +23,7 @@ use bound::Stop;
 #[cfg(not(target_os = "zkvm"))]
 use control::follow;
 use core::{marker::PhantomData, mem::MaybeUninit};
+use environment::{Environment, Words};
 use frame::{Ended, Exit, FastLoop, Frame, memory_of};
 use gas::{SinceAmsterdam, StaticGas, UntilOsaka};
 use revm::{
@@ -33,7 +34,7 @@ use revm::{
         Interpreter, STACK_LIMIT,
         instructions::instruction_table,
         interpreter::{EthInterpreter, ExtBytecode},
-        interpreter_types::Jumps,
+        interpreter_types::{Jumps, LegacyBytecode as _},
     },
 };
 #[cfg(target_os = "zkvm")]
@@ -68,16 +69,18 @@ const fn is_known(opcode: u8) -> bool {
         opcode,
         opcode::ADD..=opcode::SIGNEXTEND
             | opcode::LT..=opcode::BYTE
-            | opcode::SHL..=opcode::SAR
+            | opcode::SHL..=opcode::CLZ
             | opcode::KECCAK256
             | opcode::ADDRESS
-            | opcode::CALLER..=opcode::CALLDATASIZE
-            | opcode::RETURNDATASIZE
-            | opcode::POP..=opcode::MSTORE
-            | opcode::JUMP..=opcode::JUMPI
-            | opcode::GAS..=opcode::JUMPDEST
+            | opcode::ORIGIN..=opcode::GASPRICE
+            | opcode::RETURNDATASIZE..=opcode::RETURNDATACOPY
+            | opcode::COINBASE..=opcode::SLOTNUM
+            | opcode::POP..=opcode::MSTORE8
+            | opcode::JUMP..=opcode::JUMPDEST
+            | opcode::MCOPY
             | opcode::PUSH0..=opcode::PUSH32
             | opcode::DUP1..=opcode::SWAP16
+            | opcode::DUPN..=opcode::EXCHANGE
     )
 }
 
@@ -95,13 +98,18 @@ fn run<W: WordOps, G: StaticGas, H: Host + Stop>(context: Context<'_, H>) -> Ins
     let others = const { &Revm::<H>::INSTRUCTIONS };
     interpreter.bytecode.relative_jump(-1);
     let may_cross = bound::may_cross(interpreter);
+    let mut words = Words::uninit();
+    let mut environment = Environment::new(&mut words);
     loop {
-        let opcode = run_fast::<W, G>(interpreter)?;
+        let (opcode, unread) = run_fast::<W, G>(interpreter, &environment)?;
         if may_cross {
             bound::check(interpreter, host, opcode)?;
         }
         let context = InstructionContext { interpreter: &mut *interpreter, host: &mut *host };
         others[usize::from(opcode)].execute(context)?;
+        if let Some(slot) = unread {
+            environment.keep(slot, interpreter);
+        }
     }
 }
 
@@ -113,12 +121,13 @@ impl<H: Host> Revm<H> {
 }
 
 /// Executes one run. Returns the next instruction, which revm has to execute: it has been read, and its
-/// static gas is taken.
+/// static gas is taken. If the environment lacks the word that it pushes, the second value is that word's place.
 #[inline(always)]
 #[expect(unsafe_code, reason = "words by address")]
 fn run_fast<W: WordOps, G: StaticGas>(
     interpreter: &mut Interpreter<EthInterpreter>,
-) -> Result<u8, InstructionResult> {
+    environment: &Environment<'_>,
+) -> Result<(u8, Option<u8>), InstructionResult> {
     loop {
         // Through the vector: its pointer is valid for its whole capacity, a slice's only for the words in
         // use.
@@ -143,6 +152,7 @@ fn run_fast<W: WordOps, G: StaticGas>(
             positions,
             budget,
             interpreter: &mut *interpreter,
+            environment,
             ended: None,
         };
         let limit = words.wrapping_add(STACK_LIMIT);
@@ -165,7 +175,7 @@ fn run_fast<W: WordOps, G: StaticGas>(
         // Less than 2^32: see `FastLoop::gas`.
         let spent = u64::from(budget.wrapping_sub(gas).cast_unsigned());
         let at_pc = at.addr().wrapping_sub(code.addr());
-        if let Exit::Other | Exit::Grow = end {
+        if let Exit::Other | Exit::Unread(_) | Exit::Grow = end {
             // SAFETY: a run ends at an instruction that it has read.
             let opcode = unsafe { *at };
             interpreter.bytecode.absolute_jump(at_pc.wrapping_add(1));
@@ -173,7 +183,8 @@ fn run_fast<W: WordOps, G: StaticGas>(
             if interpreter.gas.record_cost_unsafe(spent.wrapping_add(gas)) {
                 return Err(InstructionResult::OutOfGas);
             }
-            return Ok(opcode);
+            let unread = if let Exit::Unread(slot) = end { Some(slot) } else { None };
+            return Ok((opcode, unread));
         }
         interpreter.bytecode.absolute_jump(at_pc);
         if interpreter.gas.record_cost_unsafe(spent) {
@@ -182,19 +193,22 @@ fn run_fast<W: WordOps, G: StaticGas>(
         match end {
             // Only the part of the gas that the run's number can hold is spent.
             Exit::Gas if all > u64::from(budget.cast_unsigned()) => {}
-            Exit::Jump if find_destinations(interpreter) => {}
-            Exit::Jump => return Err(InstructionResult::InvalidJump),
+            Exit::Jump(target) if find_destinations(interpreter, target) => {}
+            Exit::Jump(_) => return Err(InstructionResult::InvalidJump),
             Exit::Halt(result) => return Err(result),
             _ => return Err(InstructionResult::OutOfGas),
         }
     }
 }
 
-/// Finds all destinations of the code; returns `false` if all are known already. So hints that lack a
-/// destination only cost more.
+/// Finds all destinations of the code, so that a jump to this offset is tried once more. Returns `false` if it leads to
+/// no `JUMPDEST`, or if all destinations are known already. So hints that lack one only cost more.
 #[cold]
 #[inline(never)]
-fn find_destinations(interpreter: &mut Interpreter<EthInterpreter>) -> bool {
+fn find_destinations(interpreter: &mut Interpreter<EthInterpreter>, target: u32) -> bool {
+    if interpreter.bytecode.bytecode_slice().get(target as usize) != Some(&opcode::JUMPDEST) {
+        return false;
+    }
     let (hash, at) = (interpreter.bytecode.hash(), interpreter.bytecode.pc());
     let Some(code) = bytecode::completed(&interpreter.bytecode) else { return false };
     interpreter.bytecode = ExtBytecode::new_with_optional_hash(code, hash);

@@ -7,7 +7,7 @@ use super::{
 use crate::word::WordOps;
 use alloy_primitives::U256;
 use core::mem::MaybeUninit;
-use revm::bytecode::opcode;
+use revm::{bytecode::opcode, interpreter::InstructionResult, primitives::hardfork::SpecId};
 
 impl FastLoop<'_, '_> {
     /// Makes room for one more word, which the caller writes.
@@ -51,6 +51,44 @@ impl FastLoop<'_, '_> {
             W::swap(below, top, &mut self.frame.scratch);
         }
         Ok(())
+    }
+
+    /// Executes `DUPN` (EIP-8024).
+    #[inline(always)]
+    pub(super) fn dup_n<W: WordOps>(&mut self) -> Result<(), Exit> {
+        let depth = self.immediate_of_8024(single)?;
+        self.dup::<W>(depth - 1)
+    }
+
+    /// Executes `SWAPN` (EIP-8024).
+    #[inline(always)]
+    pub(super) fn swap_n<W: WordOps>(&mut self) -> Result<(), Exit> {
+        let depth = self.immediate_of_8024(single)?;
+        self.swap::<W>(depth)
+    }
+
+    /// Executes `EXCHANGE` (EIP-8024).
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "words by address")]
+    pub(super) fn exchange<W: WordOps>(&mut self) -> Result<(), Exit> {
+        let (upper, lower) = self.immediate_of_8024(pair)?;
+        self.need(lower + 1)?;
+        self.spend(VERY_LOW);
+        // SAFETY: two different words of the stack, because the depths differ.
+        let (upper, lower) = unsafe { (&mut *self.word(upper), &mut *self.word(lower)) };
+        W::swap(upper, lower, &mut self.frame.scratch);
+        Ok(())
+    }
+
+    /// Reads the immediate of an instruction of EIP-8024: a byte, of which some values are not allowed.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the code by address")]
+    fn immediate_of_8024<T>(&mut self, decode: fn(u8) -> Option<T>) -> Result<T, Exit> {
+        self.since(SpecId::AMSTERDAM)?;
+        // SAFETY: the code has a byte after each instruction.
+        let immediate = unsafe { *self.next };
+        self.next = self.next.wrapping_add(1);
+        decode(immediate).ok_or(Exit::Halt(InstructionResult::InvalidImmediateEncoding))
     }
 
     /// Executes `PUSH2` together with the jump that mostly follows. Then the target is never on the stack.
@@ -139,3 +177,37 @@ impl FastLoop<'_, '_> {
         self.top = self.top.wrapping_add(1);
     }
 }
+
+/// Number of words that `DUPN` and `SWAPN` name by this immediate (EIP-8024), from 17 to 235.
+#[inline(always)]
+const fn single(immediate: u8) -> Option<usize> {
+    match immediate {
+        0..=90 | 128..=255 => Some(immediate.wrapping_add(145) as usize),
+        _ => None,
+    }
+}
+
+/// Depths of the two words that `EXCHANGE` names by this immediate (EIP-8024), the upper one first.
+#[inline(always)]
+const fn pair(immediate: u8) -> Option<(usize, usize)> {
+    let (high, low) = match immediate {
+        0..=81 | 128..=255 => ((immediate ^ 143) >> 4, (immediate ^ 143) & 15),
+        _ => return None,
+    };
+    Some(if high < low {
+        (high as usize + 1, low as usize + 1)
+    } else {
+        (low as usize + 1, 29 - high as usize)
+    })
+}
+
+// The words differ.
+const _: () = {
+    let mut immediate = 0;
+    while immediate < 256 {
+        if let Some((upper, lower)) = pair(immediate as u8) {
+            assert!(upper < lower);
+        }
+        immediate += 1;
+    }
+};

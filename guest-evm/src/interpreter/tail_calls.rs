@@ -131,8 +131,16 @@ unsafe fn behind_push<W: WordOps, const OPCODE: u8>(
             run.push_byte::<W>();
             push!(run, next, table)
         }
-        // Large instructions are not compiled a second time.
-        opcode::DIV..=opcode::SIGNEXTEND | opcode::KECCAK256 => {
+        // Large instructions, and those that rarely come after a `PUSH1`, are not compiled a second time.
+        opcode::DIV..=opcode::SIGNEXTEND
+        | opcode::CLZ
+        | opcode::KECCAK256
+        | opcode::ORIGIN
+        | opcode::CALLDATACOPY..=opcode::GASPRICE
+        | opcode::RETURNDATACOPY
+        | opcode::COINBASE..=opcode::SLOTNUM
+        | opcode::MCOPY
+        | opcode::DUPN..=opcode::EXCHANGE => {
             run.push_byte::<W>();
             let FastLoop { top, gas, words, limit, frame, .. } = run;
             // SAFETY: the instruction after the `PUSH1`.

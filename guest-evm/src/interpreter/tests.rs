@@ -3,30 +3,86 @@
 use super::*;
 use crate::word::Portable;
 use alloc::vec::Vec;
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use core::convert::Infallible;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use revm::{
+    Database,
     bytecode::Bytecode,
-    interpreter::{CallInput, InputsImpl, SharedMemory, host::DummyHost, interpreter::ExtBytecode},
+    context::{BlockEnv, CfgEnv, TxEnv},
+    context_interface::block::BlobExcessGasAndPrice,
+    interpreter::{CallInput, InputsImpl, SharedMemory, interpreter::ExtBytecode},
     primitives::hardfork::SpecId,
+    state::AccountInfo,
 };
 
 /// Result of a code and, unless it failed, the remaining gas, the stack and the memory.
 type Ended = (Option<InstructionResult>, Option<(u64, Vec<U256>, Vec<u8>)>);
 
+/// Revm's context over accounts that no witness has.
+type TestHost = revm::Context<BlockEnv, TxEnv, CfgEnv, Accounts>;
+
+/// State in which every account has a balance of its own.
+#[derive(Debug)]
+struct Accounts;
+
+impl Database for Accounts {
+    type Error = Infallible;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
+        Ok(Some(AccountInfo { balance: keccak256(address).into(), ..AccountInfo::default() }))
+    }
+
+    fn code_by_hash(&mut self, _: B256) -> Result<Bytecode, Infallible> {
+        Ok(Bytecode::default())
+    }
+
+    fn storage(&mut self, _: Address, _: U256) -> Result<U256, Infallible> {
+        Ok(U256::ZERO)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Infallible> {
+        Ok(keccak256(number.to_be_bytes()))
+    }
+}
+
+/// Host of a block and a transaction whose words all differ.
+fn host(spec: SpecId) -> TestHost {
+    let block = BlockEnv {
+        number: U256::from(0x0102_0304),
+        beneficiary: Address::repeat_byte(0xbe),
+        timestamp: U256::from(0x0506_0708_0900_u64),
+        gas_limit: 0x1122_3344_5566,
+        basefee: 77,
+        difficulty: U256::from(5),
+        prevrandao: Some(keccak256("prevrandao")),
+        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice { excess_blob_gas: 9, blob_gasprice: 1 << 70 }),
+        slot_num: u64::MAX - 7,
+    };
+    let transaction = TxEnv {
+        tx_type: 3,
+        caller: Address::repeat_byte(0xca),
+        gas_price: 1 << 80,
+        gas_priority_fee: Some(1 << 65),
+        blob_hashes: Vec::from([keccak256("first"), keccak256("second")]),
+        ..TxEnv::default()
+    };
+    TestHost::new(Accounts, spec).with_block(block).with_tx(transaction)
+}
+
 fn gas_rules(spec: SpecId) -> GasRules {
     if spec.is_enabled_in(SpecId::AMSTERDAM) { GasRules::SinceAmsterdam } else { GasRules::UntilOsaka }
 }
 
-fn run(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256]) -> Ended {
+fn run(table: &Table<TestHost>, spec: SpecId, code: &Bytes, stack: &[U256]) -> Ended {
     run_with(table, spec, code, stack, 2_000)
 }
 
-fn run_with(table: &Table<DummyHost>, spec: SpecId, code: &Bytes, stack: &[U256], gas: u64) -> Ended {
+fn run_with(table: &Table<TestHost>, spec: SpecId, code: &Bytes, stack: &[U256], gas: u64) -> Ended {
     run_bytecode(table, spec, Bytecode::new_legacy(code.clone()), stack, gas)
 }
 
-fn run_bytecode(table: &Table<DummyHost>, spec: SpecId, code: Bytecode, stack: &[U256], gas: u64) -> Ended {
+fn run_bytecode(table: &Table<TestHost>, spec: SpecId, code: Bytecode, stack: &[U256], gas: u64) -> Ended {
     // A call's data is either bytes, or a range of the caller's memory.
     let mut caller = SharedMemory::new();
     caller.resize(96);
@@ -48,7 +104,7 @@ fn run_bytecode(table: &Table<DummyHost>, spec: SpecId, code: Bytecode, stack: &
         Interpreter::<EthInterpreter>::new(caller.new_child_context(), code, inputs, false, spec, gas);
     interpreter.stack.data_mut().extend_from_slice(stack);
     interpreter.return_data.0 = Bytes::from_static(&[1, 2, 3]);
-    let mut host = DummyHost::new(spec);
+    let mut host = host(spec);
     let action = interpreter.run_plain(table.instruction_table(), table.gas_table(), &mut host);
     // All failures are alike: the frame is undone, and its gas is consumed.
     let result = match action.instruction_result() {
@@ -76,11 +132,32 @@ fn word(rng: &mut StdRng) -> U256 {
     }
 }
 
+/// Instructions that read the block, the transaction or the frame.
+const ENVIRONMENT: [u8; 17] = [
+    opcode::ORIGIN,
+    opcode::GASPRICE,
+    opcode::COINBASE,
+    opcode::TIMESTAMP,
+    opcode::NUMBER,
+    opcode::DIFFICULTY,
+    opcode::GASLIMIT,
+    opcode::CHAINID,
+    opcode::SELFBALANCE,
+    opcode::BASEFEE,
+    opcode::BLOBHASH,
+    opcode::BLOBBASEFEE,
+    opcode::SLOTNUM,
+    opcode::CODESIZE,
+    opcode::PC,
+    opcode::MSIZE,
+    opcode::CLZ,
+];
+
 /// Random code, mostly of known instructions, with jumps that often hit a destination.
 fn program(rng: &mut StdRng) -> Bytes {
     let mut code = Vec::new();
     for _ in 0..rng.random_range(1..120) {
-        match rng.random_range(0..13) {
+        match rng.random_range(0..15) {
             0 => code.push(opcode::JUMPDEST),
             1 => {
                 if rng.random() {
@@ -109,12 +186,21 @@ fn program(rng: &mut StdRng) -> Bytes {
                 .get(rng.random_range(0..17))
                 .expect("one of them"),
             ]),
+            7 => {
+                let opcode = ENVIRONMENT[rng.random_range(0..ENVIRONMENT.len())];
+                code.extend([opcode, opcode]);
+            }
+            8 => {
+                let copies = [opcode::CALLDATACOPY, opcode::CODECOPY, opcode::RETURNDATACOPY, opcode::MCOPY];
+                let operands = [0; 3].map(|_: u8| [opcode::PUSH1, rng.random_range(0..40)]);
+                code.extend(operands.into_iter().flatten());
+                code.push(copies[rng.random_range(0..4)]);
+            }
             4 => code.extend([opcode::SWAP1 + rng.random_range(0..16), opcode::POP]),
             5 => {
                 let target = rng.random_range(0..opcode::DIFFICULTY);
                 code.extend([opcode::ISZERO, opcode::PUSH2, 0, target, opcode::JUMPI]);
             }
-            // Instructions that call the host are left out, because the tests' host has no block.
             6 => code.push(
                 *[
                     0x05, 0x09, 0x20, 0x53, 0x59, 0x5f, 0xf3, 0xfe, 0x0a, 0x30, 0x33, 0x34, 0x35, 0x36, 0x3d,
@@ -137,7 +223,7 @@ fn program(rng: &mut StdRng) -> Bytes {
 fn programs_run_as_with_revm() {
     let mut rng = StdRng::seed_from_u64(6);
     for spec in [SpecId::MERGE, SpecId::SHANGHAI, SpecId::OSAKA, SpecId::AMSTERDAM] {
-        let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
+        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
         let mut ours = theirs.clone();
         install::<Portable, _>(&mut ours, gas_rules(spec));
         let mut ended = [0; 2];
@@ -159,7 +245,7 @@ fn powers_are_those_of_a_library() {
     for turn in 0..2_000_usize {
         let (base, exponent) = (word(&mut rng), word(&mut rng) >> (turn % 300));
         let (mut square, mut power) = (base, exponent);
-        let parts = arithmetic::Exponent::new(&exponent);
+        let parts = arithmetic::Parts::new(&exponent);
         parts.power::<Portable>(&mut square, &mut power);
         assert_eq!(power, base.wrapping_pow(exponent), "{base:#x} to the power of {exponent:#x}");
         assert_eq!(parts.bytes() as usize, exponent.bit_len().div_ceil(8), "{exponent:#x}");
@@ -169,7 +255,7 @@ fn powers_are_those_of_a_library() {
 /// More gas than the loop's number can hold.
 #[test]
 fn gas_beyond_32_bits_is_spent_as_well() {
-    let theirs = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    let theirs = Table::<TestHost>::new_mainnet_with_spec(SpecId::OSAKA);
     let mut ours = theirs.clone();
     install::<Portable, _>(&mut ours, gas_rules(SpecId::OSAKA));
     let code = Bytes::from_static(&[opcode::PUSH1, 1, opcode::DUP1, opcode::ADD]);
@@ -186,12 +272,15 @@ fn gas_beyond_32_bits_is_spent_as_well() {
 fn they_do_what_those_of_revm_do() {
     let mut rng = StdRng::seed_from_u64(5);
     for spec in [SpecId::MERGE, SpecId::OSAKA, SpecId::AMSTERDAM] {
-        let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
+        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
         let mut ours = theirs.clone();
         install::<Portable, _>(&mut ours, gas_rules(spec));
         for opcode in (0..=u8::MAX).filter(|opcode| is_known(*opcode)) {
             for _ in 0..60 {
-                let code = Bytes::from(Vec::from([opcode, 0x5b, rng.random_range(0..4), 0x5b]));
+                // Once or twice: the first reads what the second finds.
+                let mut code = alloc::vec![opcode; rng.random_range(1..=2)];
+                code.extend([0x5b, rng.random_range(0..4), 0x5b]);
+                let code = Bytes::from(code);
                 let length = match rng.random_range(0..4) {
                     0 => rng.random_range(0..20),
                     1 => rng.random_range(STACK_LIMIT - 2..=STACK_LIMIT),
@@ -208,11 +297,95 @@ fn they_do_what_those_of_revm_do() {
     }
 }
 
+/// Words of the environment, read three times with all gas up to more than enough, below the stack's limits.
+#[test]
+fn words_are_read_as_with_revm() {
+    let spec_ids = [SpecId::MERGE, SpecId::CANCUN, SpecId::OSAKA, SpecId::AMSTERDAM];
+    let mut ended = [0; 2];
+    for spec in spec_ids {
+        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
+        let mut ours = theirs.clone();
+        install::<Portable, _>(&mut ours, gas_rules(spec));
+        for opcode in ENVIRONMENT {
+            for code in [&[opcode; 3][..], &[opcode, opcode::POP, opcode, opcode::ADD, opcode]] {
+                let code = Bytes::copy_from_slice(code);
+                for length in [0, 1, 3, STACK_LIMIT - 3, STACK_LIMIT - 2, STACK_LIMIT - 1, STACK_LIMIT] {
+                    for gas in 0..22 {
+                        // The last words are indices of blobs.
+                        let stack = (0..length).map(|index| U256::from(index % 4)).collect::<Vec<_>>();
+                        let expected = run_with(&theirs, spec, &code, &stack, gas);
+                        let found = run_with(&ours, spec, &code, &stack, gas);
+                        assert_eq!(found, expected, "{spec:?} {code} on {length} words with {gas}");
+                        ended[usize::from(found.1.is_some())] += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(ended.iter().all(|count| *count > 100), "{ended:?}");
+}
+
+/// Leading zeros of all powers of two, and of their neighbours.
+#[test]
+fn leading_zeros_are_those_of_a_library() {
+    let mut table = Table::<TestHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    install::<Portable, _>(&mut table, gas_rules(SpecId::OSAKA));
+    let code = Bytes::from_static(&[opcode::CLZ]);
+    for bit in 0..256_usize {
+        let power: U256 = U256::ONE << bit;
+        for word in [power - U256::ONE, power, power + U256::ONE, !power] {
+            let (_, left) = run(&table, SpecId::OSAKA, &code, &[word]);
+            assert_eq!(left.unwrap().1, [U256::from(word.leading_zeros())], "{word:#x}");
+        }
+    }
+}
+
+/// Copies within memory and beyond its end, from within what is copied and beyond its end.
+#[test]
+fn copies_are_those_of_revm() {
+    let mut rng = StdRng::seed_from_u64(9);
+    for spec in [SpecId::MERGE, SpecId::OSAKA, SpecId::AMSTERDAM] {
+        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
+        let mut ours = theirs.clone();
+        install::<Portable, _>(&mut ours, gas_rules(spec));
+        let mut ended = [0; 2];
+        for opcode in
+            [opcode::CALLDATACOPY, opcode::CODECOPY, opcode::RETURNDATACOPY, opcode::MCOPY, opcode::MSTORE8]
+        {
+            for _ in 0..2_000 {
+                let mut number = || match rng.random_range(0..12) {
+                    0 => U256::from(u32::MAX - rng.random_range(0..2)),
+                    1 => U256::from(1_u64 << 32),
+                    2 => U256::MAX,
+                    3 => U256::from(rng.random_range(60..130)),
+                    4..6 => U256::ZERO,
+                    _ => U256::from(rng.random_range(0..40)),
+                };
+                let stack = [number(), number(), number(), number(), U256::MAX / U256::from(7)];
+                // Two words of memory, then the copy, and the size of memory.
+                let mut code = Vec::from([opcode::DUP1, opcode::PUSH0, opcode::MSTORE]);
+                code.extend([opcode::PUSH1, 32, opcode::MSTORE, opcode, opcode::MSIZE, opcode::PC]);
+                if spec == SpecId::MERGE {
+                    code[1] = opcode::RETURNDATASIZE;
+                }
+                // Of even and of odd length, for both kinds of data.
+                code.resize(code.len() + rng.random_range(0..2), opcode::JUMPDEST);
+                let (code, gas) = (Bytes::from(code), rng.random_range(20..90));
+                let (expected, found) =
+                    (run_with(&theirs, spec, &code, &stack, gas), run_with(&ours, spec, &code, &stack, gas));
+                assert_eq!(found, expected, "{spec:?} {code} on {stack:?} with {gas}");
+                ended[usize::from(found.1.is_some())] += 1;
+            }
+        }
+        assert!(ended.iter().all(|count| *count > 100), "{ended:?}");
+    }
+}
+
 /// EIP-8024. The last byte of a code has its immediate in the padding, which is longer than revm's.
 #[test]
 fn immediates_are_read_as_with_revm() {
     let mut rng = StdRng::seed_from_u64(8);
-    let theirs = Table::<DummyHost>::new_mainnet_with_spec(SpecId::AMSTERDAM);
+    let theirs = Table::<TestHost>::new_mainnet_with_spec(SpecId::AMSTERDAM);
     let mut ours = theirs.clone();
     install::<Portable, _>(&mut ours, gas_rules(SpecId::AMSTERDAM));
     let mut ended = [0; 2];
@@ -245,7 +418,7 @@ fn immediates_are_read_as_with_revm() {
 #[test]
 fn static_gas_is_that_of_the_fork() {
     for (spec, gas) in [(SpecId::MERGE, 100), (SpecId::OSAKA, 100), (SpecId::AMSTERDAM, 200)] {
-        let theirs = Table::<DummyHost>::new_mainnet_with_spec(spec);
+        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
         let mut ours = theirs.clone();
         install::<Portable, _>(&mut ours, gas_rules(spec));
         for opcode in 0..=u8::MAX {
@@ -270,7 +443,7 @@ fn static_gas_is_that_of_the_fork() {
 }
 
 /// The tests' host has no run that could be stopped; only the instruction fails.
-impl bound::Stop for DummyHost {
+impl bound::Stop for TestHost {
     fn stop(&mut self, _: crate::error::Unsupported) {}
 }
 
@@ -278,7 +451,7 @@ impl bound::Stop for DummyHost {
 /// memory that is not fails the frame. Neither ever gives memory that was not there.
 #[test]
 fn memory_is_bounded() {
-    let table = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    let table = Table::<TestHost>::new_mainnet_with_spec(SpecId::OSAKA);
     let mut ours = table.clone();
     install::<Portable, _>(&mut ours, gas_rules(SpecId::OSAKA));
     let mut checked = table;
@@ -322,7 +495,7 @@ fn memory_is_bounded() {
 /// both.
 #[test]
 fn every_range_is_bounded() {
-    let mut table = Table::<DummyHost>::new_mainnet_with_spec(SpecId::OSAKA);
+    let mut table = Table::<TestHost>::new_mainnet_with_spec(SpecId::OSAKA);
     install::<Portable, _>(&mut table, gas_rules(SpecId::OSAKA));
     let huge = U256::from(u64::from(u32::MAX) - 7);
     // Words on the stack, from the top: 1 is an offset or a length beyond the bound.

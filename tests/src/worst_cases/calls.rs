@@ -96,14 +96,29 @@ fn value_calls(fork: Fork, gas: u64, existing: bool) -> Scene {
     }
 }
 
-/// Code, by how its callee runs: it stops, or jumps to its end over bytes that hide where instructions begin.
-fn long_code(index: u64, length: usize, filler: Option<u8>) -> Vec<u8> {
-    let Some(filler) = filler else { return filled(index, length) };
-    let mut code = vec![filler; length];
+/// Bytes over which a code jumps, each with its name. In the mixture each group of eight bytes has a `PUSH` and as many
+/// `JUMPDEST`s as it can.
+const FILLERS: [(&str, &[u8]); 4] = [
+    ("JUMPDEST", &[op::JUMPDEST]),
+    ("PUSH1", &[op::PUSH1]),
+    ("PUSH32", &[op::PUSH32]),
+    (
+        "a mixture",
+        &[op::PUSH1, 0, op::JUMPDEST, op::JUMPDEST, op::JUMPDEST, op::JUMPDEST, op::JUMPDEST, op::JUMPDEST],
+    ),
+];
+
+/// Code that jumps to its end over bytes that hide where instructions begin. The end is a `JUMPDEST`, or the data of a `PUSH1`
+/// that looks like one.
+fn long_code(index: u64, length: usize, filler: &[u8], into_data: bool) -> Vec<u8> {
+    let mut code = filler.iter().copied().cycle().take(length).collect::<Vec<_>>();
     // The end that the search for destinations has to reach: after 33 bytes that no PUSH takes from before them.
     let end = length - 1;
     code[end - 34..end].fill(op::STOP);
     code[end] = op::JUMPDEST;
+    if into_data {
+        code[end - 1] = op::PUSH1;
+    }
     let head = Code::default()
         .push_bytes(&(end as u32).to_be_bytes()[1..])
         .op(op::JUMP)
@@ -124,21 +139,41 @@ fn cold_calls() -> Vec<Case> {
             scene.with_many(gas / cold_account(fork), |_| Account::plain()).deep()
         }));
     }
-    for (title, filler) in [
-        ("which stop", None),
-        ("which jump over JUMPDEST", Some(op::JUMPDEST)),
-        ("which jump over PUSH1", Some(op::PUSH1)),
-        ("which jump over PUSH32", Some(op::PUSH32)),
-    ] {
-        let title = format!("CALL, cold codes of the greatest length, {title}");
+    let mut cold_codes = |which: String,
+                          gas_of_call: Option<u8>,
+                          code: fn(u64, usize, &'static [u8]) -> Vec<u8>,
+                          filler| {
+        let title = format!("CALL, cold codes of the greatest length, which {which}");
         let case = Case::new(Group::Opcode, title, Subject::Opcode(op::CALL), move |fork, gas| {
-            let body = call_top().ops(&increment());
+            let body = match gas_of_call {
+                None => call_top(),
+                Some(gas) => {
+                    Code::default().times(5, op::PUSH0).ops(&[op::DUP6, op::PUSH1, gas, op::CALL, op::POP])
+                }
+            };
             let cost = cold_account(fork) + 80;
-            let scene = Scene::call(fork, Code::default().address(FIRST).repeat(cost, &body));
-            let account = |index| Account::contract(long_code(index, max_code(fork), filler));
+            let scene =
+                Scene::call(fork, Code::default().address(FIRST).repeat(cost, &body.ops(&increment())));
+            let account = |index| Account::contract(code(index, max_code(fork), filler));
             scene.with_many(gas / cold_account(fork), account).deep()
         });
         cases.push(case.with_divisor(4));
+    };
+    cold_codes("stop".into(), None, |index, length, _| filled(index, length), &[]);
+    for (name, filler) in FILLERS {
+        cold_codes(
+            format!("jump over {name}"),
+            None,
+            |index, length, filler| long_code(index, length, filler, false),
+            filler,
+        );
+        // Such a jump fails, and takes all the gas that the call has.
+        cold_codes(
+            format!("jump into data, over {name}"),
+            Some(20),
+            |index, length, filler| long_code(index, length, filler, true),
+            filler,
+        );
     }
     // EIP-7702: an account that delegates to a code, both cold.
     let title = "CALL, cold accounts that delegate to cold codes";
@@ -189,8 +224,9 @@ fn init_code(kind: &str, length: usize) -> Vec<u8> {
     let mut code = match kind {
         "stops" => vec![op::STOP; length],
         "reverts" => vec![op::JUMPDEST; length],
-        "jumps, and reverts" => long_code(0, length - 3, Some(op::PUSH1)),
-        "jumps over JUMPDEST, and reverts" => long_code(0, length - 3, Some(op::JUMPDEST)),
+        "jumps over JUMPDEST, and reverts" => long_code(0, length - 3, FILLERS[0].1, false),
+        "jumps, and reverts" => long_code(0, length - 3, FILLERS[1].1, false),
+        "jumps over a mixture, and reverts" => long_code(0, length - 3, FILLERS[3].1, false),
         other => unreachable!("{other} is no init code"),
     };
     if kind == "reverts" {
@@ -205,7 +241,13 @@ fn init_code(kind: &str, length: usize) -> Vec<u8> {
 fn creations() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, opcode) in [("CREATE", op::CREATE), ("CREATE2", op::CREATE2)] {
-        for kind in ["stops", "reverts", "jumps, and reverts", "jumps over JUMPDEST, and reverts"] {
+        for kind in [
+            "stops",
+            "reverts",
+            "jumps, and reverts",
+            "jumps over JUMPDEST, and reverts",
+            "jumps over a mixture, and reverts",
+        ] {
             for greatest in [false, true] {
                 let length = if greatest { "the greatest" } else { "a small" };
                 let title = format!("{name}, init code of {length} length, which {kind}");

@@ -27,14 +27,10 @@ pub const OPEN: &[(&str, &str)] = &[
     ("BLS12 pairing", PAIRING),
     ("BN254 pairing", PAIRING),
     ("Point evaluation", PAIRING),
-    ("CALL, cold", CODES),
-    ("EXTCODECOPY", CODES),
-    ("EXTCODESIZE", CODES),
-    ("CREATE", "a cheap creation, whose init code is hashed and searched for jump destinations"),
-    ("CALLDATACOPY", SLOW),
-    ("CODECOPY", SLOW),
-    ("MCOPY", SLOW),
-    ("RETURNDATACOPY", SLOW),
+    ("CALL, cold codes of the greatest length, which jump into data", SEARCHED),
+    ("CREATE, init code of the greatest", SEARCHED),
+    ("CREATE2, init code of the greatest", SEARCHED),
+    ("CALLDATACOPY of 0 bytes", "it takes as much as a copy of a word, which costs twice the gas"),
     ("CALL", FRAME),
     ("DELEGATECALL", FRAME),
     ("STATICCALL", FRAME),
@@ -44,33 +40,11 @@ pub const OPEN: &[(&str, &str)] = &[
     ("RETURN of", FRAME),
     ("REVERT", FRAME),
     ("STOP", FRAME),
-    ("BASEFEE", SLOW),
-    ("BLOBBASEFEE", SLOW),
-    ("BLOBHASH", SLOW),
-    ("CHAINID", SLOW),
-    ("CLZ", SLOW),
-    ("CODESIZE", SLOW),
-    ("COINBASE", SLOW),
-    ("DUPN", SLOW),
-    ("EXCHANGE", SLOW),
-    ("GASLIMIT", SLOW),
-    ("GASPRICE", SLOW),
-    ("MSIZE", SLOW),
-    ("MSTORE8", SLOW),
-    ("NUMBER", SLOW),
-    ("ORIGIN", SLOW),
-    ("PC", SLOW),
-    ("PREVRANDAO", SLOW),
-    ("SELFBALANCE", SLOW),
-    ("SLOTNUM", SLOW),
-    ("SWAPN", SLOW),
-    ("TIMESTAMP", SLOW),
 ];
 
+const SEARCHED: &str = "all of the code is searched for jump destinations, because no hint helps";
 const PAIRING: &str = "a pairing that is 1 is checked by a hint, one that is not is computed to its end";
-const CODES: &str = "a code is hashed and searched whole, however little of it is used";
 const FRAME: &str = "a frame takes much more than what its gas pays for";
-const SLOW: &str = "revm's own instruction, for which the guest's loop has none of its own yet";
 
 /// Line of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
