@@ -31,6 +31,8 @@ pub const OPEN: &[(&str, &str)] = &[
     ("CREATE, init code of the greatest", SEARCHED),
     ("CREATE2, init code of the greatest", SEARCHED),
     ("CALLDATACOPY of 0 bytes", "it takes as much as a copy of a word, which costs twice the gas"),
+    ("MCOPY of 256 bytes, 1 byte off", OVERLAP),
+    ("MCOPY of 16384 bytes, 1 byte off", OVERLAP),
     ("CALL", FRAME),
     ("DELEGATECALL", FRAME),
     ("STATICCALL", FRAME),
@@ -44,6 +46,7 @@ pub const OPEN: &[(&str, &str)] = &[
 
 const SEARCHED: &str = "all of the code is searched for jump destinations, because no hint helps";
 const PAIRING: &str = "a pairing that is 1 is checked by a hint, one that is not is computed to its end";
+const OVERLAP: &str = "bytes that may overlap are moved by words of 32 bits";
 const FRAME: &str = "a frame takes much more than what its gas pays for";
 
 /// Line of a table.
