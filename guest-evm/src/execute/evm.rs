@@ -29,7 +29,7 @@ use revm::{
 };
 use zeno_types::chain::{ForkRules, SystemCall};
 
-type Context<'a, S> = EthEvmContext<&'a mut S>;
+pub(super) type Context<'a, S> = EthEvmContext<&'a mut S>;
 /// Error of execution.
 pub(super) type Error = EVMError<Box<StateError>>;
 /// Revm's EVM over a state.
