@@ -21,7 +21,7 @@ use std::{
 };
 use zeno_guest_evm::{ChainClaim, StatelessInput, ValidationError, minimize, validate};
 use zeno_tests::{
-    amsterdam, example,
+    amsterdam, attacks, example,
     judge::{Judges, Verdict},
     mainnet,
     mutate::Mutator,
@@ -263,7 +263,7 @@ fn tamper(judges: &[Judges], name: &str, input: &StatelessInput, foreign: &[Byte
 /// Compares the known attacks.
 fn cases(judges: &[Judges]) -> bool {
     let step = Step::new(judges, "known attacks");
-    let folder = mainnet::shared_dir().join("cases/soundness");
+    let folder = attacks::folder();
     let mut inputs = match fs::read_dir(&folder) {
         Ok(entries) => entries
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -277,9 +277,9 @@ fn cases(judges: &[Judges]) -> bool {
     inputs.sort_unstable();
     for path in inputs {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        match fs::read(&path) {
-            Ok(bytes) => case(&step, &name, &bytes),
-            Err(error) => step.differ(format!("{}: {error}", path.display())),
+        match attacks::read(&path) {
+            Ok(input) => case(&step, &name, &input),
+            Err(error) => step.differ(error),
         }
     }
     step.finish()

@@ -7,6 +7,7 @@
 pub mod access_list;
 pub mod amsterdam;
 pub mod anvil;
+pub mod attacks;
 pub mod devchain;
 pub mod example;
 pub mod fetching;

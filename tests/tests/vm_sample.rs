@@ -4,18 +4,17 @@
 
 use rand::{SeedableRng, rngs::StdRng, seq::IteratorRandom, seq::SliceRandom};
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
     sync::{LazyLock, Mutex},
     time::Duration,
 };
 use zeno_guest_evm::{
-    ChainClaim, ChainSpec, StatelessInput, Unsupported, ValidationError, chain::Fork, decode_block, minimize,
-    validate,
+    ChainClaim, StatelessInput, Unsupported, ValidationError, chain::Fork, decode_block, minimize, validate,
 };
 use zeno_prover::{Guest, Metered, Prover, ProverError, VmError, default_cache_folder};
 use zeno_tests::{
-    amsterdam, example,
+    amsterdam, attacks, example,
     judge::Judges,
     mainnet,
     mutate::Mutator,
@@ -121,33 +120,15 @@ fn metering_alone_finds_the_same() {
     assert_eq!(prover.meter(&input).expect("the example is valid"), expected);
 }
 
-/// Reads an input of the shared cases. They have version 2 of the format, in which the one block is no list, and rules are
-/// encoded in another way. All have mainnet's.
-fn soundness_case(name: &str) -> Vec<u8> {
-    let path = mainnet::shared_dir().join("cases/soundness").join(name);
-    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let (head, rest) = bytes.split_at(12);
-    assert_eq!(head[..8], *b"ZENO\x02\0\0\0", "{name}");
-    let length = u32::from_le_bytes(head[8..].try_into().expect("four bytes")) as usize;
-    let (chain, rest) = rest.split_at(length.next_multiple_of(4));
-    // After the list's header: version 1 of the encoding, and mainnet's id.
-    assert_eq!(chain[2..4], [1, 1], "{name}");
-    let chain = ChainSpec::mainnet().encode();
-    let mut input = b"ZENO\x03\0\0\0".to_vec();
-    input.extend((chain.len() as u32).to_le_bytes());
-    input.extend(chain);
-    input.resize(input.len().next_multiple_of(4), 0);
-    input.extend(1_u32.to_le_bytes());
-    input.extend(rest);
-    input
-}
-
 /// Inputs of known attacks: the guest refuses those that forged a claim, and runs the expensive ones at a bounded cost.
 #[test]
 #[cfg_attr(not(shared_data), ignore = "needs the shared data: set ZENO_SHARED to its folder")]
 fn the_known_attacks() {
     let prover = PROVER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let execute = |name: &str| prover.meter(&soundness_case(name));
+    let folder = attacks::folder();
+    let execute = |name: &str| {
+        prover.meter(&attacks::read(&folder.join(name)).unwrap_or_else(|error| panic!("{error}")))
+    };
     let too_much_memory = Unsupported::Memory.to_string();
     for (name, reason) in [
         ("memory-wraps.zeno", too_much_memory.as_str()),
