@@ -74,6 +74,14 @@ fn gas_rules(spec: SpecId) -> GasRules {
     if spec.is_enabled_in(SpecId::AMSTERDAM) { GasRules::SinceAmsterdam } else { GasRules::UntilOsaka }
 }
 
+/// Tables of revm's instructions alone, and with the guest's own.
+fn tables(spec: SpecId) -> [Table<TestHost>; 2] {
+    let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
+    let mut ours = theirs.clone();
+    install::<Portable, _>(&mut ours, gas_rules(spec));
+    [theirs, ours]
+}
+
 fn run(table: &Table<TestHost>, spec: SpecId, code: &Bytes, stack: &[U256]) -> Ended {
     run_with(table, spec, code, stack, 2_000)
 }
@@ -223,9 +231,7 @@ fn program(rng: &mut StdRng) -> Bytes {
 fn programs_run_as_with_revm() {
     let mut rng = StdRng::seed_from_u64(6);
     for spec in [SpecId::MERGE, SpecId::SHANGHAI, SpecId::OSAKA, SpecId::AMSTERDAM] {
-        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
-        let mut ours = theirs.clone();
-        install::<Portable, _>(&mut ours, gas_rules(spec));
+        let [theirs, ours] = tables(spec);
         let mut ended = [0; 2];
         for _ in 0..4000 {
             let code = program(&mut rng);
@@ -255,9 +261,7 @@ fn powers_are_those_of_a_library() {
 /// More gas than the loop's number can hold.
 #[test]
 fn gas_beyond_32_bits_is_spent_as_well() {
-    let theirs = Table::<TestHost>::new_mainnet_with_spec(SpecId::OSAKA);
-    let mut ours = theirs.clone();
-    install::<Portable, _>(&mut ours, gas_rules(SpecId::OSAKA));
+    let [theirs, ours] = tables(SpecId::OSAKA);
     let code = Bytes::from_static(&[opcode::PUSH1, 1, opcode::DUP1, opcode::ADD]);
     for gas in [i32::MAX as u64 - 1, i32::MAX as u64 + 7, u64::from(u32::MAX) + 7, u64::MAX] {
         let (expected, found) = (
@@ -272,9 +276,7 @@ fn gas_beyond_32_bits_is_spent_as_well() {
 fn they_do_what_those_of_revm_do() {
     let mut rng = StdRng::seed_from_u64(5);
     for spec in [SpecId::MERGE, SpecId::OSAKA, SpecId::AMSTERDAM] {
-        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
-        let mut ours = theirs.clone();
-        install::<Portable, _>(&mut ours, gas_rules(spec));
+        let [theirs, ours] = tables(spec);
         for opcode in (0..=u8::MAX).filter(|opcode| is_known(*opcode)) {
             for _ in 0..60 {
                 // Once or twice: the first reads what the second finds.
@@ -303,9 +305,7 @@ fn words_are_read_as_with_revm() {
     let spec_ids = [SpecId::MERGE, SpecId::CANCUN, SpecId::OSAKA, SpecId::AMSTERDAM];
     let mut ended = [0; 2];
     for spec in spec_ids {
-        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
-        let mut ours = theirs.clone();
-        install::<Portable, _>(&mut ours, gas_rules(spec));
+        let [theirs, ours] = tables(spec);
         for opcode in ENVIRONMENT {
             for code in [&[opcode; 3][..], &[opcode, opcode::POP, opcode, opcode::ADD, opcode]] {
                 let code = Bytes::copy_from_slice(code);
@@ -328,8 +328,7 @@ fn words_are_read_as_with_revm() {
 /// Leading zeros of all powers of two, and of their neighbours.
 #[test]
 fn leading_zeros_are_those_of_a_library() {
-    let mut table = Table::<TestHost>::new_mainnet_with_spec(SpecId::OSAKA);
-    install::<Portable, _>(&mut table, gas_rules(SpecId::OSAKA));
+    let [_, table] = tables(SpecId::OSAKA);
     let code = Bytes::from_static(&[opcode::CLZ]);
     for bit in 0..256_usize {
         let power: U256 = U256::ONE << bit;
@@ -345,9 +344,7 @@ fn leading_zeros_are_those_of_a_library() {
 fn copies_are_those_of_revm() {
     let mut rng = StdRng::seed_from_u64(9);
     for spec in [SpecId::MERGE, SpecId::OSAKA, SpecId::AMSTERDAM] {
-        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
-        let mut ours = theirs.clone();
-        install::<Portable, _>(&mut ours, gas_rules(spec));
+        let [theirs, ours] = tables(spec);
         let mut ended = [0; 2];
         for opcode in
             [opcode::CALLDATACOPY, opcode::CODECOPY, opcode::RETURNDATACOPY, opcode::MCOPY, opcode::MSTORE8]
@@ -385,9 +382,7 @@ fn copies_are_those_of_revm() {
 #[test]
 fn immediates_are_read_as_with_revm() {
     let mut rng = StdRng::seed_from_u64(8);
-    let theirs = Table::<TestHost>::new_mainnet_with_spec(SpecId::AMSTERDAM);
-    let mut ours = theirs.clone();
-    install::<Portable, _>(&mut ours, gas_rules(SpecId::AMSTERDAM));
+    let [theirs, ours] = tables(SpecId::AMSTERDAM);
     let mut ended = [0; 2];
     for opcode in [opcode::DUPN, opcode::SWAPN, opcode::EXCHANGE] {
         for immediate in (0..=u8::MAX).map(Some).chain([None]) {
@@ -418,9 +413,7 @@ fn immediates_are_read_as_with_revm() {
 #[test]
 fn static_gas_is_that_of_the_fork() {
     for (spec, gas) in [(SpecId::MERGE, 100), (SpecId::OSAKA, 100), (SpecId::AMSTERDAM, 200)] {
-        let theirs = Table::<TestHost>::new_mainnet_with_spec(spec);
-        let mut ours = theirs.clone();
-        install::<Portable, _>(&mut ours, gas_rules(spec));
+        let [theirs, ours] = tables(spec);
         for opcode in 0..=u8::MAX {
             let expected = if is_known(opcode) { 0 } else { theirs.gas_table()[usize::from(opcode)] };
             assert_eq!(ours.gas_table()[usize::from(opcode)], expected, "{opcode:#x}");
@@ -451,10 +444,7 @@ impl bound::Stop for TestHost {
 /// memory that is not fails the frame. Neither ever gives memory that was not there.
 #[test]
 fn memory_is_bounded() {
-    let table = Table::<TestHost>::new_mainnet_with_spec(SpecId::OSAKA);
-    let mut ours = table.clone();
-    install::<Portable, _>(&mut ours, gas_rules(SpecId::OSAKA));
-    let mut checked = table;
+    let [mut checked, ours] = tables(SpecId::OSAKA);
     bound::install(&mut checked);
     let limit = bound::LIMIT as u64;
     let mut counts = [0; 3];
@@ -495,8 +485,7 @@ fn memory_is_bounded() {
 /// both.
 #[test]
 fn every_range_is_bounded() {
-    let mut table = Table::<TestHost>::new_mainnet_with_spec(SpecId::OSAKA);
-    install::<Portable, _>(&mut table, gas_rules(SpecId::OSAKA));
+    let [_, table] = tables(SpecId::OSAKA);
     let huge = U256::from(u64::from(u32::MAX) - 7);
     // Words on the stack, from the top: 1 is an offset or a length beyond the bound.
     let cases: [(u8, &[&[u8]]); 19] = [
