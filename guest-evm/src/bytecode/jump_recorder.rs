@@ -17,17 +17,13 @@ use revm::{
 /// Hint that names nothing, or the code's first byte if that is a destination.
 const NOTHING: Bytes = Bytes::from_static(&[0; 4]);
 
-/// Length from which on a code that never jumps is not searched, in bytes. Shorter ones are, because jumps in system calls are
-/// not recorded.
-const WORTH_A_HINT: usize = 1024;
-
 /// Destinations of jumps, by the hash of the code. Clones share one record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct JumpRecorder(Rc<RefCell<B256Map<BTreeSet<u32>>>>);
 
 impl JumpRecorder {
     /// Records the destination of the next instruction if it jumps to a `JUMPDEST`, even to one inside the data of a `PUSH`.
-    /// Hints would lack the latter, so each call that jumps there would search the code again.
+    /// Hints that name only destinations would lack the latter, so each call that jumps there would complete them again.
     ///
     /// Nothing is searched for a jump to another byte.
     pub(crate) fn note(&self, interpreter: &Interpreter<EthInterpreter>) {
@@ -45,12 +41,11 @@ impl JumpRecorder {
         }
     }
 
-    /// Returns the hints for a code. A long code that never jumps has one that names nothing, so that it is not searched.
+    /// Returns the hints for a code. One that never jumps has a hint that names nothing, so that it is not searched.
     pub(crate) fn hints(&self, code: &Bytes) -> Bytes {
         match self.0.borrow().get(&keccak256(code)) {
             Some(destinations) => jump_hints::hints(code, destinations.iter().copied()).into(),
-            None if code.len() >= WORTH_A_HINT => NOTHING,
-            None => Bytes::new(),
+            None => NOTHING,
         }
     }
 }
@@ -83,15 +78,16 @@ mod tests {
         jumps.hints(&code)
     }
 
-    /// Hints never contain such a target. Without it in the record, each call that jumps there would search
-    /// the whole code.
+    /// Hints never contain such a target. Without it in the record, each call that jumps there would complete them.
     #[test]
-    fn a_code_that_jumps_into_the_data_of_a_push_has_no_hints() {
+    fn a_code_that_jumps_into_the_data_of_a_push_has_checkpoints() {
         let (there, inside) = (U256::from(5), U256::from(9));
-        assert_eq!(hints(&[there]).len(), 4);
-        let orders: [Vec<U256>; 3] = [vec![inside], vec![there, inside], vec![inside, there]];
+        let (checkpoints, named) = ([0, 0, 0, 0xff], [5, 0, 0, 0]);
+        assert_eq!(hints(&[there])[..], [5, 0, 0, 5]);
+        assert_eq!(hints(&[inside])[..], checkpoints);
+        let orders: [Vec<U256>; 2] = [vec![there, inside], vec![inside, there]];
         for order in orders {
-            assert!(hints(&order).is_empty(), "{order:?}");
+            assert_eq!(hints(&order), [checkpoints, named].concat(), "{order:?}");
         }
     }
 
@@ -107,6 +103,5 @@ mod tests {
             }
         }
         assert_eq!(hints(&[]), NOTHING);
-        assert!(JumpRecorder::default().hints(&Bytes::from_static(&[opcode::STOP])).is_empty());
     }
 }

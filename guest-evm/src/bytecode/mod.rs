@@ -1,5 +1,6 @@
 //! Contract code, analysed and ready to run.
 
+mod checkpoints;
 pub(crate) mod jump_hints;
 pub(crate) mod jump_recorder;
 
@@ -17,12 +18,17 @@ pub(crate) const MAX_CODE: usize = 1 << 24;
 /// `STOP`.
 const PADDING: usize = 33;
 
+/// Maximum length of a code in which all destinations are searched for where [`checkpoints`] would do, in bytes. A jump by
+/// them takes some 150 instructions more, and ordinary constructors jump ten or twenty times. So at this length, both ways
+/// cost about the same. A search of such a code costs at most 40,000 instructions, which is little beside a creation's gas.
+const SHORT: usize = 2048;
+
 /// Function pointer to [`analyse_with_hints`](jump_hints::analyse_with_hints) for some word arithmetic.
 pub(crate) type AnalyseWithHints = fn(padded: &[u8], length: usize, hints: &[u32]) -> Vec<u8>;
 
 /// Analyses the code of an account. Its table has all jump destinations (yellow paper, section 9.4.3), or
-/// only those that the hints name (see [`hints`](jump_hints::hints)). `delegations` says whether the fork has
-/// delegations (EIP-7702).
+/// only those that the hints name (see [`hints`](jump_hints::hints)). Then it has checkpoints if the hints ask for them.
+/// `delegations` says whether the fork has delegations (EIP-7702).
 pub(crate) fn analyse(
     code: Bytes,
     hints: &[u8],
@@ -35,12 +41,37 @@ pub(crate) fn analyse(
     let Some(hints) = words(hints).filter(|hints| !hints.is_empty() && !code.is_empty()) else {
         return analyse_whole(code);
     };
-    let mut padded = Vec::with_capacity(code.len() + PADDING);
-    padded.extend_from_slice(&code);
-    padded.resize(code.len() + PADDING, 0);
-    let destinations = analyse_with_hints(&padded, code.len(), hints);
+    let (padded, destinations) = if let Some(hints) = jump_hints::for_checkpoints(hints) {
+        let padded = checkpoints::pad_and_check(&code);
+        let destinations = jump_hints::analyse_with_checkpoints(&padded, code.len(), hints);
+        (padded, destinations)
+    } else {
+        let padded = pad(&code);
+        let destinations = analyse_with_hints(&padded, code.len(), hints);
+        (padded, destinations)
+    };
     let table = JumpTable::from_slice(&destinations, code.len() + PADDING);
     to_bytecode(padded, code.len(), table)
+}
+
+/// Analyses the code that a creation runs. The table of a long one has no destinations, as though hints named none: then
+/// only one that jumps has to be [completed]. Gas pays for little more than its copies.
+pub(crate) fn analyse_init_code(code: Bytes) -> Bytecode {
+    if code.len() <= SHORT {
+        return analyse_whole(code);
+    }
+    let length = code.len() + PADDING;
+    let table = JumpTable::from_slice(&vec![0; length.div_ceil(8)], length);
+    to_bytecode(pad(&code), code.len(), table)
+}
+
+/// Returns the code with its padding.
+fn pad(code: &[u8]) -> Vec<u8> {
+    let length = code.len() + PADDING;
+    let mut padded = Vec::with_capacity(length);
+    padded.extend_from_slice(code);
+    padded.resize(length, opcode::STOP);
+    padded
 }
 
 /// Returns the delegation that this code is in a fork that has delegations (EIP-7702). In an earlier fork it is a code
@@ -147,7 +178,7 @@ const fn without_pushes(group: [u32; 2]) -> Option<u8> {
 }
 
 /// Analyses a code that is no delegation. Its table has all jump destinations.
-pub(crate) fn analyse_whole(code: Bytes) -> Bytecode {
+fn analyse_whole(code: Bytes) -> Bytecode {
     if code.is_empty() {
         return Bytecode::default();
     }
@@ -155,10 +186,29 @@ pub(crate) fn analyse_whole(code: Bytes) -> Bytecode {
     to_bytecode(padded, code.len(), JumpTable::from_slice(&table, code.len()))
 }
 
-/// Returns the code with all its destinations, if it only has those that hints named.
+/// Returns the code with all its destinations or with checkpoints, if it only has destinations that hints named.
 pub(crate) fn completed(code: &Bytecode) -> Option<Bytecode> {
-    code.legacy_jump_table().filter(|table| is_partial(table, code.len()))?;
-    Some(analyse_whole(code.original_bytes()))
+    let table = code.legacy_jump_table().filter(|table| is_partial(table, code.len()))?;
+    if has_checkpoints(code) {
+        return None;
+    }
+    if code.len() <= SHORT {
+        return Some(analyse_whole(code.original_bytes()));
+    }
+    let padded = checkpoints::pad_and_check(code.original_byte_slice());
+    Some(to_bytecode(padded, code.len(), table.clone()))
+}
+
+/// Returns whether `target` is a destination by the code's checkpoints, which it need not have.
+pub(crate) fn is_destination(code: &Bytecode, target: usize) -> bool {
+    has_checkpoints(code) && checkpoints::is_destination(code.bytes_slice(), code.len(), target)
+}
+
+/// Returns whether there are checkpoints after the code's padding. Only then are the bytes of a code with a partial table
+/// that long.
+fn has_checkpoints(code: &Bytecode) -> bool {
+    code.bytes_slice().len() > code.len() + PADDING
+        && code.legacy_jump_table().is_some_and(|table| is_partial(table, code.len()))
 }
 
 /// Returns whether the table only has the destinations that hints named. `code` is the code's length, in
@@ -167,12 +217,24 @@ fn is_partial(table: &JumpTable, code: usize) -> bool {
     table.len() > code
 }
 
-/// Makes revm's bytecode from a code of `length` bytes with its padding, and its table.
+/// Returns whether one instruction after the other leads from the offset `from` to the offset `to`, which is within the code.
+#[inline(always)]
+fn reaches(code: &[u8], from: usize, to: usize) -> bool {
+    // So the compiler sees that no step needs a check.
+    let before = &code[..to];
+    let mut at = from;
+    while at < before.len() {
+        at += usize::from(LENGTHS[usize::from(before[at])]);
+    }
+    at == to
+}
+
+/// Makes revm's bytecode from a code of `length` bytes with its padding, and its table. Checkpoints may follow.
 fn to_bytecode(padded: Vec<u8>, length: usize, table: JumpTable) -> Bytecode {
     #[expect(unsafe_code, reason = "revm's own analysis takes twice as long")]
     // SAFETY: the last instruction begins at the code's last byte or before, and has at most 32 bytes after
     // it. The next instruction is among the zeros, so it is a `STOP`. All callers put 33 zeros after the
-    // code, and the table has a bit for each byte of the code.
+    // code, and the table has a bit for each byte of the code. What follows the zeros is never executed.
     unsafe {
         Bytecode::new_analyzed(padded.into(), length, table)
     }
@@ -191,19 +253,24 @@ mod tests {
     use crate::word::Portable;
     use rand::{Rng, SeedableRng, rngs::StdRng};
 
+    /// Random code of up to 200 bytes, in which groups of eight bytes have a `PUSH` of data, have none, or have one now and
+    /// then, by the index.
+    pub(super) fn random_code(rng: &mut StdRng, index: usize) -> Bytes {
+        let most = if index.is_multiple_of(3) { 4 } else { 60 };
+        let code = (0..rng.random_range(1..200)).map(|_| match rng.random_range(0..most) {
+            0 => rng.random_range(opcode::PUSH0..=opcode::PUSH32),
+            1 | 4..30 => opcode::JUMPDEST,
+            _ if index % 3 == 1 => rng.random::<u8>() & 0x9f,
+            _ => rng.random::<u8>(),
+        });
+        code.collect()
+    }
+
     #[test]
     fn destinations_are_those_of_revm() {
         let mut rng = StdRng::seed_from_u64(7);
         for index in 0..6000 {
-            // Groups of eight bytes with a `PUSH` of data, without one, or now and then with one.
-            let most = if index % 3 == 0 { 4 } else { 60 };
-            let code = (0..rng.random_range(1..200)).map(|_| match rng.random_range(0..most) {
-                0 => rng.random_range(opcode::PUSH0..=opcode::PUSH32),
-                1 | 4..30 => opcode::JUMPDEST,
-                _ if index % 3 == 1 => rng.random::<u8>() & 0x9f,
-                _ => rng.random::<u8>(),
-            });
-            let code = code.collect::<Bytes>();
+            let code = random_code(&mut rng, index);
             let (ours, theirs) = (
                 analyse(code.clone(), &[], analyse_with_hints::<Portable>, true),
                 Bytecode::new_legacy(code.clone()),
@@ -214,6 +281,43 @@ mod tests {
             let end = theirs.bytes_ref().len();
             assert_eq!(ours.bytes_ref()[..end.min(ours.bytes_ref().len())], theirs.bytes_ref()[..]);
         }
+    }
+
+    /// Both kinds of init codes, and codes without their hints, before and after they are completed.
+    #[test]
+    fn completed_codes_have_all_destinations() {
+        let mut rng = StdRng::seed_from_u64(13);
+        for length in [1, 40, SHORT - 1, SHORT, SHORT + 1, SHORT + 15, 5000, 100_000] {
+            for index in 0..3 {
+                let mut code = Vec::new();
+                while code.len() < length {
+                    code.extend_from_slice(&random_code(&mut rng, index));
+                }
+                code.truncate(length);
+                let code = Bytes::from(code);
+                let theirs = Bytecode::new_legacy(code.clone());
+                let table = theirs.legacy_jump_table().unwrap();
+                let unnamed = analyse(code.clone(), &[0; 4], analyse_with_hints::<Portable>, true);
+                for (ours, is_whole) in [(analyse_init_code(code.clone()), length <= SHORT), (unnamed, false)]
+                {
+                    assert!((0..length).all(|at| !is_destination(&ours, at)));
+                    let completed = if is_whole { ours.clone() } else { completed(&ours).unwrap() };
+                    assert!(super::completed(&completed).is_none());
+                    assert_eq!(has_checkpoints(&completed), length > SHORT);
+                    for at in 0..length + 100 {
+                        let found = completed.legacy_jump_table().unwrap().is_valid(at)
+                            || is_destination(&completed, at);
+                        assert_eq!(found, table.is_valid(at), "{at} of {length}");
+                    }
+                    for bytecode in [ours, completed] {
+                        assert_eq!(bytecode.original_bytes(), code);
+                        assert_eq!((bytecode.len(), bytecode.hash_slow()), (length, theirs.hash_slow()));
+                        assert_eq!(bytecode.bytes_slice()[length..length + PADDING], [0; PADDING]);
+                    }
+                }
+            }
+        }
+        assert!(analyse_init_code(Bytes::new()).is_empty());
     }
 
     /// Each byte in each place, beside bytes that differ from a `JUMPDEST` or a `PUSH` by one.

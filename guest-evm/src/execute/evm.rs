@@ -29,7 +29,7 @@ use revm::{
 };
 use zeno_types::chain::{ForkRules, SystemCall};
 
-type Context<'a, S> = EthEvmContext<&'a mut S>;
+pub(super) type Context<'a, S> = EthEvmContext<&'a mut S>;
 /// Error of execution.
 pub(super) type Error = EVMError<Box<StateError>>;
 /// Revm's EVM over a state.
@@ -46,7 +46,7 @@ pub(super) type Inner<'a, S> = RevmEvm<
 pub(crate) struct BlockEvm<'a, S: State> {
     inner: Inner<'a, S>,
     rules: &'static ForkRules,
-    /// Says whether transactions run with the inspector from the start.
+    /// Says whether transactions and system calls run with the inspector from the start.
     inspect: bool,
 }
 
@@ -154,9 +154,13 @@ impl<'a, S: State> Evm for BlockEvm<'a, S> {
         self.inner.ctx.journal_mut().set_eip7708_config(false, is_specified);
         let mut handler = BlockHandler::system_call(self.rules);
         handler.warm_system_call(&mut self.inner)?;
-        let mut result = handler.run_system_call(&mut self.inner)?;
+        let mut result = if self.inspect {
+            handler.inspect_run_system_call(&mut self.inner)?
+        } else {
+            handler.run_system_call(&mut self.inner)?
+        };
         let mut state = self.inner.finalize();
-        if self.may_collide() {
+        if !self.inspect && self.may_collide() {
             handler.warm_system_call(&mut self.inner)?;
             result = handler.inspect_run_system_call(&mut self.inner)?;
             state = self.inner.finalize();
@@ -615,6 +619,36 @@ mod tests {
                     assert_eq!(plain.0[0].logs.len(), 1 + 2 * 2 * 4 + 2);
                 }
             }
+        }
+    }
+
+    /// A system contract that creates, by a long init code that jumps. It does so in the run that records jumps too, which
+    /// sees its own.
+    #[test]
+    fn system_calls_are_inspected_as_transactions_are() {
+        // PUSH2 0x1000, JUMP; there JUMPDEST, PUSH1 1, PUSH0, MSTORE8, PUSH1 1, PUSH0, RETURN.
+        let mut init_code = hex!("61100056").to_vec();
+        init_code.resize(0x1000, 0);
+        init_code.extend(hex!("5b60015f5360015ff3"));
+        // PUSH2 its length, PUSH1 0x20, PUSH0, CODECOPY; PUSH2 its length, PUSH0, PUSH0, CREATE, PUSH0, SSTORE, PUSH1 0x1e, JUMP.
+        let [high, low] = (init_code.len() as u16).to_be_bytes();
+        let mut code = [0x61, high, low, 0x60, 0x20, 0x5f, 0x39, 0x61, high, low, 0x5f, 0x5f, 0xf0].to_vec();
+        code.extend(hex!("5f55601e56"));
+        code.resize(0x1e, 0);
+        code.extend(hex!("5b00"));
+        code.extend(init_code);
+        for fork in [Fork::Cancun, Fork::Osaka, Fork::Amsterdam] {
+            let jumps = JumpRecorder::default();
+            for inspector in [None, Some(jumps.clone())] {
+                let mut state = test_block::state(&[(BEACON_ROOTS_ADDRESS, Ok(&code))]);
+                let (chain, block) = (test_block::chain(fork), test_block::block(GAS));
+                let memory = Memory::default();
+                execute_with::<Portable, _>(&chain, &block, &[], &mut state, inspector, &memory).unwrap();
+                let created = state.storage(BEACON_ROOTS_ADDRESS, U256::ZERO).unwrap();
+                assert_eq!(B256::from(created), BEACON_ROOTS_ADDRESS.create(1).into_word(), "{fork}");
+            }
+            // The destination, and the distance back to where an instruction begins.
+            assert!(jumps.hints(&code.clone().into()).starts_with(&[0x1e, 0, 0]), "{fork}");
         }
     }
 

@@ -2,38 +2,47 @@
 
 use crate::{
     bytecode,
-    execute::evm::{Error, Inner},
+    execute::{
+        calls::{self, Called},
+        evm::{Error, Inner},
+    },
+    interpreter,
     state::State,
 };
 use alloy_primitives::Bytes;
 use core::marker::PhantomData;
 use revm::{
-    context::{Cfg, Transaction},
+    context::{Cfg, ContextError, Transaction},
     context_interface::CreateScheme,
     context_interface::{
         ContextTr, JournalTr,
         result::{HaltReason, InvalidTransaction},
     },
-    handler::{EvmTr, FrameResult, Handler, ItemOrResult, pre_execution, validation},
+    handler::{
+        EvmTr, FrameResult, Handler, ItemOrResult, instructions::InstructionProvider, pre_execution,
+        validation,
+    },
     inspector::InspectorHandler,
     interpreter::{
-        CreateInputs, FrameInput, GasTracker, InitialAndFloorGas,
+        CreateInputs, FrameInput, GasTracker, InitialAndFloorGas, InstructionResult,
         interpreter::{EthInterpreter, ExtBytecode},
         interpreter_action::FrameInit,
+        interpreter_types::Jumps,
     },
     primitives::{AddressMap, HashSet},
 };
 use zeno_types::chain::{ForkRules, SystemCall};
 
-/// Revm's handler of mainnet, with four differences.
+/// Revm's handler of mainnet, with five differences.
 ///
 /// - Revm gives system calls the state gas of Amsterdam (EIP-8037) as execution gas, in all forks. There it belongs to the
 ///   reservoir, which `GAS` doesn't show, and which pays for nothing but state.
 /// - Revm warms nothing for system calls. In the specification of Amsterdam they begin as transactions do, and they don't
 ///   end so: accounts that they destroy keep all but their balance.
 /// - From Amsterdam on, EIP-8037 also bounds a transaction's gas limit as a whole, which revm doesn't.
-/// - Init codes are [searched for jump destinations](bytecode::analyse_whole) as other codes are, not by revm's slower
-///   search. Their gas pays for little.
+/// - Init codes are [analysed](bytecode::analyse_init_code) as other codes are, not by revm's slower search, and long ones
+///   only once they jump. Their gas pays for little.
+/// - [Calls](calls) between contracts don't move their inputs and results.
 pub(super) struct BlockHandler<'a, S: State> {
     rules: &'static ForkRules,
     is_system_call: bool,
@@ -76,7 +85,7 @@ fn begin<S: State>(
     };
     Ok(evm.frame_init(frame)?.map_item(|frame| {
         if let Some(code) = code {
-            frame.interpreter.bytecode = ExtBytecode::new(bytecode::analyse_whole(code));
+            frame.interpreter.bytecode = ExtBytecode::new(bytecode::analyse_init_code(code));
         }
     }))
 }
@@ -92,6 +101,44 @@ fn take_init_code<S: State>(evm: &mut Inner<'_, S>, inputs: &mut CreateInputs) -
     inputs.set_scheme(CreateScheme::Custom { address });
     inputs.set_init_code(Bytes::new());
     Ok(code)
+}
+
+/// Runs the topmost frame, and those of the calls in it that begin at once, until one of them ends or begins another by
+/// revm. Returns the reason for which the frame that is topmost then has ended.
+#[inline(always)]
+fn run<S: State>(evm: &mut Inner<'_, S>) -> Result<InstructionResult, Error> {
+    loop {
+        let opcode = evm.frame_stack.get().interpreter.bytecode.opcode();
+        if interpreter::is_call(opcode) && calls::is_plain(evm) {
+            match calls::call(evm, opcode)? {
+                Called::Done => continue,
+                Called::Failed(result) => return Ok(result),
+            }
+        }
+        let Inner::<S> { ctx, instruction, frame_stack, .. } = evm;
+        let interpreter = &mut frame_stack.get().interpreter;
+        let step = interpreter.step(instruction.instruction_table(), instruction.gas_table(), ctx);
+        if let Err(end) = step {
+            return Ok(end);
+        }
+    }
+}
+
+/// Ends the topmost frame. The rest of what revm's `frame_run` does after a run.
+#[inline(never)]
+fn end_by_revm<S: State>(evm: &mut Inner<'_, S>, end: InstructionResult) -> Result<FrameResult, Error> {
+    let frame = evm.frame_stack.get();
+    if frame.interpreter.bytecode.action.is_none() {
+        frame.interpreter.halt(end);
+    }
+    let action = frame.interpreter.take_next_action();
+    match frame.process_next_action::<_, ContextError<_>>(&mut evm.ctx, action)? {
+        ItemOrResult::Result(result) => {
+            frame.set_finished(true);
+            Ok(result)
+        }
+        ItemOrResult::Item(_) => unreachable!("a frame that ends begins none"),
+    }
 }
 
 impl<'a, S: State> Handler for BlockHandler<'a, S> {
@@ -114,12 +161,17 @@ impl<'a, S: State> Handler for BlockHandler<'a, S> {
             return Ok(result);
         }
         loop {
-            let result = match evm.frame_run()? {
-                ItemOrResult::Item(frame) => match begin(evm, frame)? {
+            let end = run(evm)?;
+            let result = if let Some(frame) = calls::next_frame(evm) {
+                match begin(evm, frame)? {
                     ItemOrResult::Item(()) => continue,
                     ItemOrResult::Result(result) => result,
-                },
-                ItemOrResult::Result(result) => result,
+                }
+            } else if calls::is_called(evm) {
+                calls::finish(evm, end)?;
+                continue;
+            } else {
+                end_by_revm(evm, end)?
             };
             if let Some(result) = evm.frame_return_result(result)? {
                 return Ok(result);
@@ -173,7 +225,22 @@ mod tests {
             code.extend(hex!("80610400523d610420526040610400a1"));
         }
         let jumps = hex!("600456fe5b60aa5f5360015ff3");
-        let init_codes: [&[u8]; 10] = [
+        // A long one: it jumps forwards over a mixture, to a loop of 20 jumps back, and returns a byte; and one that jumps
+        // into the mixture's data in the end.
+        let [long, failing] = [&hex!("60015ff3")[..], &hex!("61084a56")].map(|end| {
+            // PUSH1 20, PUSH2 0x0b02, JUMP.
+            let mut code = hex!("6014610b0256").to_vec();
+            code.resize(0x848, 0x5b);
+            code.extend(hex!("5b605b5b5b5b5b5b").repeat(0x57));
+            // JUMPDEST at 0x0b02; PUSH1 1, SWAP1, SUB, DUP1, PUSH2 0x0b02, JUMPI.
+            code.resize(0x0b02, 0);
+            code.extend(hex!("5b600190038061 0b0257"));
+            code.extend(end);
+            code
+        });
+        let init_codes: [&[u8]; 12] = [
+            &long,
+            &failing,
             &[],
             // Over an invalid instruction, to return a byte.
             &jumps,

@@ -1,5 +1,6 @@
 //! Execution of a block on the witness's state.
 
+mod calls;
 mod eip6110;
 pub(crate) mod eip7610;
 pub(crate) mod eip7928;

@@ -56,10 +56,16 @@ const fn cost(words: u64) -> u128 {
 /// may regain gas that it paid for state (EIP-8037), but no more than it paid. There, no frame begins with
 /// more than the 2^24 gas of a transaction (EIP-7825) or the 30 million of a system call.
 #[inline(always)]
-pub(super) fn may_cross(interpreter: &Interpreter<EthInterpreter>) -> bool {
+pub(crate) fn may_cross(interpreter: &Interpreter<EthInterpreter>) -> bool {
     let memory = &interpreter.memory;
     interpreter.gas.remaining() > u64::from(u32::MAX)
         || memory.local_memory_offset().wrapping_add(memory.len()) > LIMIT - SMALL
+}
+
+/// Offset of the frame's memory in that of all frames, in bytes.
+#[inline(always)]
+pub(crate) fn start(interpreter: &Interpreter<EthInterpreter>) -> usize {
+    interpreter.memory.local_memory_offset()
 }
 
 /// Returns whether a frame certainly keeps within the bound if its memory grows to `size` bytes. `callers` is

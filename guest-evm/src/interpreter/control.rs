@@ -1,14 +1,30 @@
 //! Jumps, and the choice of each instruction's function.
 
-#[cfg(not(target_os = "zkvm"))]
-use super::frame::Ended;
 use super::{
-    frame::{Exit, FastLoop},
+    frame::{Ended, Exit, FastLoop, Frame},
     gas::{BASE, HIGH, JUMPDEST, LOW, MID, VERY_LOW},
 };
-use crate::word::WordOps;
+use crate::{bytecode, word::WordOps};
 use alloy_primitives::U256;
 use revm::{bytecode::opcode, primitives::hardfork::SpecId};
+
+impl Frame<'_> {
+    /// Performs a jump that ended a run because the table lacks its target, if that is a destination by the code's
+    /// checkpoints. Returns the state in which the run continues.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn jump(&self, ended: Ended) -> Option<(*const u8, *mut U256, i32)> {
+        let Exit::Jump { target, gas, words } = ended.end else { return None };
+        let target = target as usize;
+        if !bytecode::is_destination(&self.interpreter.bytecode, target) {
+            return None;
+        }
+        // As by `FastLoop::jump`, which has found that the run has this gas and the stack these words.
+        let next = self.code.wrapping_add(target).wrapping_add(1);
+        let top = ended.top.wrapping_sub(usize::from(words));
+        Some((next, top, ended.gas.wrapping_sub(i32::from(gas).wrapping_add(JUMPDEST))))
+    }
+}
 
 impl FastLoop<'_, '_> {
     /// Jumps to the instruction after the `JUMPDEST` at this offset, and pops `words` words. It takes `gas` and
@@ -25,7 +41,7 @@ impl FastLoop<'_, '_> {
         if target >= self.frame.positions
             || unsafe { *self.frame.destinations.add(target / 8) } >> (target % 8) & 1 == 0
         {
-            return Err(Exit::Jump(offset));
+            return Err(Exit::Jump { target: offset, gas: gas as u8, words: words as u8 });
         }
         self.gas = left;
         self.pop(words);

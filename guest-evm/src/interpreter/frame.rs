@@ -85,13 +85,18 @@ pub(super) enum Exit {
     Unread(u8),
     /// The next instruction is a known one, but memory has to grow for it.
     Grow,
-    /// The target of a jump is no destination by the table, which may lack some.
-    Jump(u32),
+    /// The target of a jump is no destination by the table, which may lack some. The jump's gas is there; it includes that of
+    /// the instructions that are executed together with it. So are the words that it pops.
+    Jump { target: u32, gas: u8, words: u8 },
     /// The next instruction costs more than the gas of the run.
     Gas,
     /// The frame fails.
     Halt(InstructionResult),
 }
+
+// All instructions pass it on in two registers.
+const _: () = assert!(size_of::<Exit>() == 8, "the reason for an end is larger than two words");
+
 impl FastLoop<'_, '_> {
     /// Pointer to the word at this depth below the top.
     ///

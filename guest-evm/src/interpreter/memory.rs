@@ -7,6 +7,7 @@ use super::{
 };
 use crate::word::WordOps;
 use alloy_primitives::keccak256;
+use core::mem::MaybeUninit;
 use revm::{
     bytecode::opcode,
     interpreter::{
@@ -73,6 +74,41 @@ impl Frame<'_> {
         memory.set_data(to, from, length, bytes);
         self.find_memory();
         true
+    }
+}
+
+/// Bytes that [`move_within`] moves together where they overlap.
+const PART: usize = 1024;
+
+/// Moves `length` bytes from the offset `from` to the offset `to`, as `ptr::copy` does. The guest copies 32 bytes at once if
+/// they don't overlap (`program/src/memory.rs`), and otherwise would put words of four bytes together. So overlapping
+/// bytes go through a place of their own.
+///
+/// # Safety
+/// Both ranges must lie within the memory at this address.
+#[inline(never)]
+#[expect(unsafe_code, reason = "memory by address")]
+unsafe fn move_within(memory: *mut u8, to: usize, from: usize, length: usize) {
+    // SAFETY: the ranges are the caller's, or parts of them.
+    unsafe {
+        let (source, target) = (memory.add(from).cast_const(), memory.add(to));
+        if to.abs_diff(from) >= length {
+            core::ptr::copy_nonoverlapping(source, target, length);
+            return;
+        }
+        let mut between = MaybeUninit::<[u32; PART / 4]>::uninit();
+        let between = between.as_mut_ptr().cast::<u8>();
+        let mut left = length;
+        while left > 0 {
+            let size = left.min(PART);
+            // From the end towards which the bytes move, so that each is read before it is overwritten.
+            let at = if to < from { length - left } else { left - size };
+            core::ptr::copy_nonoverlapping(source.add(at), between, size);
+            // Otherwise the compiler makes one move of both copies.
+            let between = core::hint::black_box(between);
+            core::ptr::copy_nonoverlapping(between, target.add(at), size);
+            left -= size;
+        }
     }
 }
 
@@ -161,11 +197,12 @@ impl FastLoop<'_, '_> {
             // EIP-5656.
             self.since(SpecId::CANCUN)?;
             if length > 0 {
-                let memory = self.frame.memory;
-                // SAFETY: bytes of memory, which may overlap.
-                unsafe { core::ptr::copy(memory.add(from), memory.add(to), length) };
+                // SAFETY: both ranges lie within memory.
+                unsafe { move_within(self.frame.memory, to, from, length) };
             }
-        } else if !self.frame.copy(opcode, to, from, length) {
+        } else if (length > 0 || opcode == opcode::RETURNDATACOPY)
+            && !self.frame.copy(opcode, to, from, length)
+        {
             return Err(Exit::Other);
         }
         self.gas = left;
@@ -204,5 +241,36 @@ impl FastLoop<'_, '_> {
         W::reverse(&hash.0, unsafe { &mut *self.word(1).cast() });
         self.pop(1);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    #[test]
+    #[expect(unsafe_code, reason = "memory by address")]
+    fn bytes_move_as_by_copy_within() {
+        let mut rng = StdRng::seed_from_u64(5);
+        let mut overlapping = 0;
+        for _ in 0..3000 {
+            let mut ours = (0..6 * PART).map(|_| rng.random()).collect::<Vec<u8>>();
+            let most = [40, PART + 2, 4 * PART][rng.random_range(0..3)];
+            let length = rng.random_range(1..most);
+            let from = rng.random_range(0..ours.len() - length);
+            let near = from.saturating_sub(40)..(from + 40).min(ours.len() - length);
+            let everywhere = 0..ours.len() - length;
+            let range = if rng.random() { near } else { everywhere };
+            let to = rng.random_range(range);
+            let mut theirs = ours.clone();
+            theirs.copy_within(from..from + length, to);
+            // SAFETY: both ranges end before the bytes do.
+            unsafe { move_within(ours.as_mut_ptr(), to, from, length) };
+            assert!(ours == theirs, "{length} bytes from {from} to {to}");
+            overlapping += usize::from(length > PART && to.abs_diff(from) < length);
+        }
+        assert!(overlapping > 300, "{overlapping}");
     }
 }

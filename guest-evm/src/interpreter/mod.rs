@@ -45,7 +45,7 @@ type Context<'a, H> = InstructionContext<'a, H, EthInterpreter>;
 pub(crate) type Table<H> = EthInstructions<EthInterpreter, H>;
 
 /// Replaces those of revm's instructions that [`run`] implements by [`run`]. It takes their gas itself, and
-/// also executes the other instructions.
+/// also executes the other instructions, except for [calls](is_call).
 ///
 /// # Panics
 /// If the table does not have the fork's static gas.
@@ -84,11 +84,17 @@ const fn is_known(opcode: u8) -> bool {
     )
 }
 
+/// Returns whether this instruction calls an account.
+pub(crate) const fn is_call(opcode: u8) -> bool {
+    matches!(opcode, opcode::CALL | opcode::CALLCODE | opcode::DELEGATECALL | opcode::STATICCALL)
+}
+
 /// Runs instructions, starting with the one that the interpreter has just read, until one of them ends or
-/// suspends the frame.
+/// suspends the frame, or the next one is a [call](is_call).
 ///
 /// Known instructions execute in runs. Within a run, the position in the code, the remaining gas and the
 /// height of the stack are neither stored nor loaded. Revm's instructions execute one by one in between.
+/// Calls are left to the loop that reads the instructions: it has the frames, which no instruction has.
 fn run<W: WordOps, G: StaticGas, H: Host + Stop>(context: Context<'_, H>) -> InstructionExecResult {
     let InstructionContext { interpreter, host } = context;
     // A run writes words up to the stack's limit, and never lets the vector grow.
@@ -101,7 +107,7 @@ fn run<W: WordOps, G: StaticGas, H: Host + Stop>(context: Context<'_, H>) -> Ins
     let mut words = Words::uninit();
     let mut environment = Environment::new(&mut words);
     loop {
-        let (opcode, unread) = run_fast::<W, G>(interpreter, &environment)?;
+        let Some((opcode, unread)) = run_fast::<W, G>(interpreter, &environment)? else { return Ok(()) };
         if may_cross {
             bound::check(interpreter, host, opcode)?;
         }
@@ -122,12 +128,13 @@ impl<H: Host> Revm<H> {
 
 /// Executes one run. Returns the next instruction, which revm has to execute: it has been read, and its
 /// static gas is taken. If the environment lacks the word that it pushes, the second value is that word's place.
+/// `None` means that the next instruction is a call, which has not been read.
 #[inline(always)]
 #[expect(unsafe_code, reason = "words by address")]
 fn run_fast<W: WordOps, G: StaticGas>(
     interpreter: &mut Interpreter<EthInterpreter>,
     environment: &Environment<'_>,
-) -> Result<(u8, Option<u8>), InstructionResult> {
+) -> Result<Option<(u8, Option<u8>)>, InstructionResult> {
     loop {
         // Through the vector: its pointer is valid for its whole capacity, a slice's only for the words in
         // use.
@@ -166,6 +173,10 @@ fn run_fast<W: WordOps, G: StaticGas>(
                     Some(gas) => run = (ended.at, ended.top, gas),
                     None => break ended,
                 },
+                Exit::Jump { .. } => match frame.jump(ended) {
+                    Some(continued) => run = continued,
+                    None => break ended,
+                },
                 _ => break ended,
             }
         };
@@ -178,13 +189,20 @@ fn run_fast<W: WordOps, G: StaticGas>(
         if let Exit::Other | Exit::Unread(_) | Exit::Grow = end {
             // SAFETY: a run ends at an instruction that it has read.
             let opcode = unsafe { *at };
+            if is_call(opcode) {
+                interpreter.bytecode.absolute_jump(at_pc);
+                if interpreter.gas.record_cost_unsafe(spent) {
+                    return Err(InstructionResult::OutOfGas);
+                }
+                return Ok(None);
+            }
             interpreter.bytecode.absolute_jump(at_pc.wrapping_add(1));
             let gas = u64::from(G::TABLE[usize::from(opcode)]);
             if interpreter.gas.record_cost_unsafe(spent.wrapping_add(gas)) {
                 return Err(InstructionResult::OutOfGas);
             }
             let unread = if let Exit::Unread(slot) = end { Some(slot) } else { None };
-            return Ok((opcode, unread));
+            return Ok(Some((opcode, unread)));
         }
         interpreter.bytecode.absolute_jump(at_pc);
         if interpreter.gas.record_cost_unsafe(spent) {
@@ -193,16 +211,16 @@ fn run_fast<W: WordOps, G: StaticGas>(
         match end {
             // Only the part of the gas that the run's number can hold is spent.
             Exit::Gas if all > u64::from(budget.cast_unsigned()) => {}
-            Exit::Jump(target) if find_destinations(interpreter, target) => {}
-            Exit::Jump(_) => return Err(InstructionResult::InvalidJump),
+            Exit::Jump { target, .. } if find_destinations(interpreter, target) => {}
+            Exit::Jump { .. } => return Err(InstructionResult::InvalidJump),
             Exit::Halt(result) => return Err(result),
             _ => return Err(InstructionResult::OutOfGas),
         }
     }
 }
 
-/// Finds all destinations of the code, so that a jump to this offset is tried once more. Returns `false` if it leads to
-/// no `JUMPDEST`, or if all destinations are known already. So hints that lack one only cost more.
+/// [Completes](bytecode::completed) the destinations of the code, so that a jump to this offset is tried once more. Returns
+/// `false` if it leads to no `JUMPDEST`, or if nothing is lacking. So hints that lack one only cost more.
 #[cold]
 #[inline(never)]
 fn find_destinations(interpreter: &mut Interpreter<EthInterpreter>, target: u32) -> bool {

@@ -244,6 +244,84 @@ fn programs_run_as_with_revm() {
     }
 }
 
+/// Codes that lack hints, that have checkpoints, and whose hints were tampered with; and init codes, short and long.
+#[test]
+fn hints_do_not_change_results() {
+    let mut rng = StdRng::seed_from_u64(14);
+    let [theirs, ours] = tables(SpecId::OSAKA);
+    let (mut ended, mut jumped) = ([0; 2], 0);
+    for _ in 0..6000 {
+        let mut code = program(&mut rng).to_vec();
+        if rng.random() {
+            // Behind an end. Only a long code gets checkpoints if hints lack some.
+            code.extend([opcode::STOP; 33]);
+            code.resize(3000, opcode::JUMPDEST);
+        }
+        let code = Bytes::from(code);
+        let stack = (0..rng.random_range(0..40)).map(|_| word(&mut rng)).collect::<Vec<_>>();
+        let gas = if rng.random() { 2_000 } else { rng.random_range(0..200) };
+        let expected = run_with(&theirs, SpecId::OSAKA, &code, &stack, gas);
+        let mut hints = Vec::from([0, 0, 0, if rng.random() { 0xff } else { 0 }]);
+        for _ in 0..rng.random_range(0..40) {
+            hints.extend([rng.random_range(0..100), 0, 0, [0, 1, rng.random()][rng.random_range(0..3)]]);
+        }
+        let analyse = |hints: &[u8]| {
+            let analyse_with_hints = bytecode::jump_hints::analyse_with_hints::<Portable>;
+            bytecode::analyse(code.clone(), hints, analyse_with_hints, true)
+        };
+        let init_code = bytecode::analyse_init_code(code.clone());
+        for (index, analysed) in
+            [analyse(&[0; 4]), analyse(&[0, 0, 0, 0xff]), analyse(&hints), init_code].into_iter().enumerate()
+        {
+            let found = run_bytecode(&ours, SpecId::OSAKA, analysed, &stack, gas);
+            assert_eq!(found, expected, "{index}: {code} on {stack:?} with {gas}");
+        }
+        ended[usize::from(expected.1.is_some())] += 1;
+        jumped += usize::from(code.contains(&opcode::JUMP));
+    }
+    assert!(ended.iter().all(|count| *count > 100) && jumped > 1000, "{ended:?}, {jumped}");
+}
+
+/// Each way of jumping by checkpoints: alone, and together with the instructions before it, to a destination, into data, and
+/// with all gas up to more than enough. Failures are those of the same code with all its destinations.
+#[test]
+fn jumps_by_checkpoints_are_those_by_the_table() {
+    let [theirs, ours] = tables(SpecId::OSAKA);
+    for target in [2_500_u16, 2_502, 2_503, 2_505, 2_507, 2_600, 2_999, 3_000, 4_000] {
+        let [high, low] = target.to_be_bytes();
+        let jumps: [&[u8]; 6] = [
+            // PUSH2, JUMP; PUSH2, JUMPI; ISZERO, PUSH2, JUMPI.
+            &[opcode::PUSH2, high, low, opcode::JUMP],
+            &[opcode::PUSH1, 1, opcode::PUSH2, high, low, opcode::JUMPI],
+            &[opcode::PUSH0, opcode::ISZERO, opcode::PUSH2, high, low, opcode::JUMPI],
+            // With the target on the stack: alone.
+            &[opcode::PUSH3, 0, high, low, opcode::JUMP],
+            &[opcode::PUSH1, 7, opcode::PUSH3, 0, high, low, opcode::JUMPI],
+            // After a PUSH1 that is executed together with it: PUSH2, PUSH1 0, ADD, JUMP.
+            &[opcode::PUSH2, high, low, opcode::PUSH1, 0, opcode::ADD, opcode::JUMP],
+        ];
+        for jump in jumps {
+            let mut code = jump.to_vec();
+            code.push(opcode::STOP);
+            // From 2500 on, with a JUMPDEST that is data at 2505.
+            code.resize(2500, opcode::JUMPDEST);
+            code.extend([opcode::JUMPDEST, opcode::PUSH1, opcode::GAS, opcode::JUMPDEST]);
+            code.extend([opcode::PUSH2, opcode::JUMPDEST, opcode::STOP, opcode::JUMPDEST]);
+            code.resize(2600, opcode::PUSH1);
+            code.resize(2999, opcode::JUMPDEST);
+            code.push(opcode::JUMPDEST);
+            let code = Bytes::from(code);
+            for gas in (0..40).chain([2_000, 1 << 40]) {
+                let stack = [U256::from(9), U256::MAX];
+                let expected = run_with(&theirs, SpecId::OSAKA, &code, &stack, gas);
+                let init_code = bytecode::analyse_init_code(code.clone());
+                let found = run_bytecode(&ours, SpecId::OSAKA, init_code, &stack, gas);
+                assert_eq!(found, expected, "{target} by {jump:x?} with {gas}");
+            }
+        }
+    }
+}
+
 /// In runs of the other tests, gas is too scarce for exponents but zero.
 #[test]
 fn powers_are_those_of_a_library() {

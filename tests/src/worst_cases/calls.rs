@@ -7,7 +7,7 @@ use super::{
     scene::{Account, CALLEE, FIRST, Scene, numbered},
     state_access::{cold_account, filled, max_code, price},
 };
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256, hex};
 use revm::bytecode::opcode as op;
 use zeno_guest_evm::chain::Fork;
 
@@ -97,8 +97,8 @@ fn value_calls(fork: Fork, gas: u64, existing: bool) -> Scene {
 }
 
 /// Bytes over which a code jumps, each with its name. In the mixture each group of eight bytes has a `PUSH` and as many
-/// `JUMPDEST`s as it can.
-const FILLERS: [(&str, &[u8]); 4] = [
+/// `JUMPDEST`s as it can. In the other one, every second group begins within the data of a `PUSH`.
+const FILLERS: [(&str, &[u8]); 5] = [
     ("JUMPDEST", &[op::JUMPDEST]),
     ("PUSH1", &[op::PUSH1]),
     ("PUSH32", &[op::PUSH32]),
@@ -106,6 +106,7 @@ const FILLERS: [(&str, &[u8]); 4] = [
         "a mixture",
         &[op::PUSH1, 0, op::JUMPDEST, op::JUMPDEST, op::JUMPDEST, op::JUMPDEST, op::JUMPDEST, op::JUMPDEST],
     ),
+    ("a mixture that crosses", &hex!("5b5b5b6400000000005b5b5b5b5b5b5b")),
 ];
 
 /// Code that jumps to its end over bytes that hide where instructions begin. The end is a `JUMPDEST`, or the data of a `PUSH1`
@@ -258,6 +259,16 @@ fn creations() -> Vec<Case> {
                 cases.push(case.with_round(250_000));
             }
         }
+        // JUMPDEST, PUSH2 its offset, JUMP: the offset is the last of 16 at which an instruction begins. Each jump in so long an
+        // init code follows them all.
+        let title = format!("{name}, init code of 2100 bytes, which loops");
+        let case = Case::new(Group::Opcode, title, Subject::Opcode(opcode), move |fork, _| {
+            let mut code = vec![op::STOP; 2100];
+            code[..4].copy_from_slice(&[op::PUSH2, 0x08, 0x1f, op::JUMP]);
+            code[0x081f..0x0824].copy_from_slice(&[op::JUMPDEST, op::PUSH2, 0x08, 0x1f, op::JUMP]);
+            creating(fork, opcode, code)
+        });
+        cases.push(case.with_round(250_000));
         // Until Osaka 200 gas a byte, since Amsterdam 1530 of state gas.
         let title = format!("{name}, codes of 1000 bytes");
         let case = Case::new(Group::Opcode, title, Subject::Opcode(opcode), move |fork, _| {

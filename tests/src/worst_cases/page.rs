@@ -27,27 +27,14 @@ pub const OPEN: &[(&str, &str)] = &[
     ("BLS12 pairing", PAIRING),
     ("BN254 pairing", PAIRING),
     ("Point evaluation", PAIRING),
-    ("CALL, cold codes of the greatest length, which jump into data", SEARCHED),
-    ("CREATE, init code of the greatest", SEARCHED),
-    ("CREATE2, init code of the greatest", SEARCHED),
-    ("CALLDATACOPY of 0 bytes", "it takes as much as a copy of a word, which costs twice the gas"),
-    ("MCOPY of 256 bytes, 1 byte off", OVERLAP),
-    ("MCOPY of 16384 bytes, 1 byte off", OVERLAP),
-    ("CALL", FRAME),
-    ("DELEGATECALL", FRAME),
-    ("STATICCALL", FRAME),
-    ("Deep calls", FRAME),
-    ("Identity", FRAME),
-    ("INVALID", FRAME),
-    ("RETURN of", FRAME),
-    ("REVERT", FRAME),
-    ("STOP", FRAME),
+    ("CREATE, init code of the greatest length, which jumps over a mixture", FOLLOWED),
+    ("CREATE, init code of the greatest length, which jumps, and reverts", FOLLOWED),
+    ("CREATE2, init code of the greatest length, which jumps over a mixture", FOLLOWED),
 ];
 
-const SEARCHED: &str = "all of the code is searched for jump destinations, because no hint helps";
+const FOLLOWED: &str =
+    "the first jump follows all instructions before it; since Amsterdam, init codes are longer and cost less";
 const PAIRING: &str = "a pairing that is 1 is checked by a hint, one that is not is computed to its end";
-const OVERLAP: &str = "bytes that may overlap are moved by words of 32 bits";
-const FRAME: &str = "a frame takes much more than what its gas pays for";
 
 /// Line of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ contract ZenoVerifierInsecureDev is OpenVmHalo2Verifier, ZenoVerifierBase {
     bool public constant override INSECURE_SRS = true;
     /// @notice Commitment to the guest program whose proofs are accepted.
     bytes32 public constant override APP_EXE_COMMIT =
-        0x006f0c5909ee9a967c137b0244bc78c9a35ca7902c9d6a197584518f6480b72b;
+        0x00502b5bfe0e1360f29bcb6112ddc8b23e97cab818085b820de719609940bb62;
     /// @notice Commitment to the virtual machine and aggregation circuits whose proofs are accepted.
     bytes32 public constant override APP_VM_COMMIT =
         0x007dbfac36b2f8ebf471413f1bfa1eb2a298935c5cb66145f5245bad493b37bd;
