@@ -363,7 +363,7 @@ mod tests {
     use crate::{error::Value, execute::eip7928::AccessListDigest};
     use alloy_eips::eip7685::{EMPTY_REQUESTS_HASH, Requests};
     use alloy_trie::EMPTY_ROOT_HASH;
-    use zeno_types::chain::Fork;
+    use zeno_types::chain::{Fork, ForkActivation};
 
     /// Each comparison refuses the block.
     #[test]
@@ -402,23 +402,27 @@ mod tests {
         }
     }
 
-    /// EIP-7934: at most 8 MiB, since Osaka.
+    /// EIP-7934: at most 8 MiB, since Osaka. Since Bogota, at most 6.
     #[test]
     fn the_length_of_a_block_is_bounded() {
-        let sepolia = ChainSpec::sepolia();
-        let osaka = sepolia.activation(Fork::Osaka).unwrap();
+        let mut chain = ChainSpec::sepolia();
+        let osaka = chain.activation(Fork::Osaka).unwrap();
+        let bogota = 1_800_000_000;
+        chain.forks.push(ForkActivation { fork: Fork::Bogota, timestamp: bogota });
         let check = |timestamp, length| {
             let header = Header { timestamp, transactions_root: EMPTY_ROOT_HASH, ..Header::default() };
-            check_body(&sepolia, &Block { header, ..Block::default() }, &[], length)
+            check_body(&chain, &Block { header, ..Block::default() }, &[], length)
         };
-        let most = 8 << 20;
-        check(osaka, most).unwrap();
-        check(osaka - 1, most + 1).unwrap();
-        let error = check(osaka, most + 1).unwrap_err();
-        let ValidationError::OutOfBounds { subject: Subject::BlockLength, actual, limit, .. } = error else {
-            panic!("{error}");
-        };
-        assert_eq!((actual, limit), (Value::from(most as u64 + 1), Value::from(most as u64)));
+        check(osaka - 1, (8 << 20) + 1).unwrap();
+        for (timestamp, most) in [(osaka, 8 << 20), (bogota - 1, 8 << 20), (bogota, 6 << 20)] {
+            check(timestamp, most).unwrap();
+            let error = check(timestamp, most + 1).unwrap_err();
+            let ValidationError::OutOfBounds { subject: Subject::BlockLength, actual, limit, .. } = error
+            else {
+                panic!("{error}");
+            };
+            assert_eq!((actual, limit), (Value::from(most as u64 + 1), Value::from(most as u64)));
+        }
     }
 
     /// EIP-7928: the list has at most an item for 2000 gas of the limit, and the header has its hash.

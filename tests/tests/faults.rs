@@ -891,11 +891,11 @@ async fn later_forks_are_not_judged() {
 
     let (node, hash) = later(|_| ());
     let server = RpcServer::start(move |call| node.answer(call)).await;
-    let later = End { from: 0, reason: EndReason::LaterFork("bogota".to_owned()) };
+    let later = End { from: 0, reason: EndReason::LaterFork("fulu".to_owned()) };
     let error = fetch_with(ending(&server, Some(later)), BlockSelector::Hash(hash)).await.unwrap_err();
     assert!(
         matches!(error, FetchError::NotSupported { reason: NotSupported::BeyondEnd(_), .. })
-            && error.to_string().contains("bogota")
+            && error.to_string().contains("fulu")
             && !error.to_string().contains("invalid"),
         "{error}"
     );

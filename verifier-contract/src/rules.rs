@@ -162,7 +162,7 @@ mod tests {
     use alloy_primitives::Address;
     use zeno_guest_evm::{
         ChainSpec,
-        chain::{End, Fork, HORIZON, RELEASED},
+        chain::{End, Fork, ForkActivation, HORIZON, RELEASED},
     };
 
     fn claim(spec: &ChainSpec, rules_at: u64, timestamp: u64) -> ChainClaim {
@@ -236,6 +236,24 @@ mod tests {
                 assert_eq!(error, RulesError::OfAnotherTime { known: after, timestamp: change - 1 });
             }
         }
+    }
+
+    /// A block of Bogota may look like one of Amsterdam, so nothing but the table refuses who left the fork out.
+    #[test]
+    fn a_claim_whose_schedule_left_bogota_out_is_refused() {
+        let bogota = 1_800_000_000;
+        let unaware = ChainSpec::sepolia();
+        let mut chain = Chain { spec: unaware.clone(), end: None };
+        chain.spec.forks.push(ForkActivation { fork: Fork::Bogota, timestamp: bogota });
+        let before = rules_of(&chain, &claim(&unaware, bogota - 1, bogota - 1)).unwrap();
+        let after = rules_of(&chain, &claim(&chain.spec, bogota, bogota)).unwrap();
+        assert_eq!((before.end, after.from), (bogota, bogota));
+        for timestamp in [bogota, u64::MAX] {
+            let error = rules_of(&chain, &claim(&unaware, timestamp, timestamp)).unwrap_err();
+            assert_eq!(error, RulesError::OfAnotherTime { known: before, timestamp });
+        }
+        let error = rules_of(&chain, &claim(&chain.spec, bogota, bogota - 1)).unwrap_err();
+        assert_eq!(error, RulesError::OfAnotherTime { known: after, timestamp: bogota - 1 });
     }
 
     #[test]

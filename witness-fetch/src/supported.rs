@@ -192,7 +192,7 @@ mod tests {
             assert!(may_be_of_later_fork(&mainnet, &at(RELEASED), &error));
             assert!(!may_be_of_later_fork(&mainnet, &at(RELEASED - 1), &error));
             // Rules that the user gives.
-            let reason = EndReason::LaterFork("bogota".to_owned());
+            let reason = EndReason::LaterFork("later".to_owned());
             for end in [None, Some(End { from: u64::MAX, reason })] {
                 let own = Chain { end, ..mainnet.clone() };
                 assert!(!may_be_of_later_fork(&own, &at(RELEASED), &error));

@@ -944,7 +944,7 @@ fn the_end_of_the_rules_is_announced_and_kept() {
     let validate = |from: u64| {
         let chain = include_str!("../../../config/chains/dev.json").replacen(
             "\"bpo2Time\"",
-            &format!("\"bogotaTime\": {from}, \"bpo2Time\""),
+            &format!("\"fuluTime\": {from}, \"bpo2Time\""),
             1,
         );
         std::fs::write(folder.path().join("chain.json"), chain).unwrap();
@@ -961,7 +961,7 @@ fn the_end_of_the_rules_is_announced_and_kept() {
         let (value, status) = validate(from);
         assert_eq!((status, value.get("valid")), (2, None), "{value}");
         let error = value["error"].as_str().unwrap();
-        assert!(error.contains("bogota, a fork that this program does not implement"), "{error}");
+        assert!(error.contains("fulu, a fork that this program does not implement"), "{error}");
         assert!(error.contains("--chain") && value["rules_end"] == from, "{value}");
     }
     // The input doesn't have the file's end.

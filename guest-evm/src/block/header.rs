@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_fork_has_one_set_of_header_fields() {
         /// Number of optional fields of each fork. A fork more fails to compile here.
-        const COUNTS: [usize; FORKS.len()] = [0, 1, 4, 5, 5, 7];
+        const COUNTS: [usize; FORKS.len()] = [0, 1, 4, 5, 5, 7, 7];
         for (fork, count) in Fork::ALL.into_iter().zip(COUNTS) {
             let expected = (1 << count) - 1;
             for bits in 0..1 << FIELDS {

@@ -18,6 +18,7 @@ impl EthereumHardforks for Hardforks<'_> {
             EthereumHardfork::Prague => scheduled(Fork::Prague),
             EthereumHardfork::Osaka => scheduled(Fork::Osaka),
             EthereumHardfork::Amsterdam => scheduled(Fork::Amsterdam),
+            EthereumHardfork::Bogota => scheduled(Fork::Bogota),
             // Only blocks after the merge are validated, and every fork up to it precedes them.
             EthereumHardfork::Paris => ForkCondition::TTD {
                 activation_block_number: self.0.merge_block.unwrap_or(0),
@@ -70,6 +71,7 @@ mod tests {
             Fork::Prague => (EthereumHardfork::Prague, SpecId::PRAGUE),
             Fork::Osaka => (EthereumHardfork::Osaka, SpecId::OSAKA),
             Fork::Amsterdam => (EthereumHardfork::Amsterdam, SpecId::AMSTERDAM),
+            Fork::Bogota => (EthereumHardfork::Bogota, SpecId::AMSTERDAM),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
         Block, Transaction, header,
         senders::{public_keys, verify_signature},
     },
-    error::ValidationError,
+    error::{Subject, ValidationError, Value},
     execute::{
         execute,
         test_block::{self, Content},
@@ -189,6 +189,31 @@ impl World {
         input
     }
 
+    /// Same as [`block`](Self::block), with so many more withdrawals of nothing that its RLP has this length.
+    fn long_block(&mut self, rng: &mut StdRng, timestamp: u64, length: usize) -> StatelessInput {
+        let mut input = self.block(rng, timestamp);
+        let mut block = crate::block::decode_block(&input.blocks[0]).unwrap();
+        let list = block.body.withdrawals.as_mut().unwrap();
+        let more = Withdrawal { amount: 0, ..list[0] };
+        // Lengths of the lists grow by less.
+        let count = (length - input.blocks[0].len()) / alloy_rlp::encode(more).len() - 8;
+        list.extend(vec![more; count]);
+        let mut missing = length - alloy_rlp::encode(&block).len();
+        for withdrawal in &mut block.body.withdrawals.as_mut().unwrap()[1..] {
+            // A number has one byte if it is 0, and one more than it needs if it is 128 or greater.
+            let bytes = missing.min(8);
+            withdrawal.index = u64::MAX.checked_shr(64 - 8 * bytes as u32).unwrap_or(0);
+            missing -= bytes;
+        }
+        let root = calculate_withdrawals_root(block.body.withdrawals.as_ref().unwrap());
+        block.header.withdrawals_root = Some(root);
+        self.head = block.header.clone();
+        *self.witness.headers.last_mut().unwrap() = alloy_rlp::encode(&self.head).into();
+        input.blocks = vec![alloy_rlp::encode(&block).into()];
+        assert_eq!((input.blocks[0].len(), missing), (length, 0));
+        input
+    }
+
     fn any_address(&self, rng: &mut StdRng) -> Address {
         match rng.random_range(0..3) {
             0 => Address::repeat_byte(rng.random_range(0xa0..0xa4)),
@@ -317,6 +342,64 @@ fn runs_across_each_fork_are_valid_as_their_blocks_are() {
     }
 }
 
+/// The bound changes with the fork, for each block of a run by its own time. Nothing else in a block tells these forks apart:
+/// a claim of a prover who left the later one out is true of the rules that it names, and only its time tells.
+#[test]
+fn the_length_of_a_block_is_bounded_across_bogota() {
+    const MOST: usize = 6 << 20;
+    let mut rng = StdRng::seed_from_u64(12);
+    let mut aware = chain(Fork::Amsterdam, Some(Fork::Bogota));
+    // The fork alone changes the rules at its time.
+    aware.blobs.pop();
+    let mut world = World::new(aware.clone());
+    let last = world.long_block(&mut rng, LATER - 1, MOST + 1);
+    let first = world.long_block(&mut rng, LATER, MOST);
+    let [last_claim, first_claim] = [&last, &first].map(|input| validate(input).unwrap());
+    assert_eq!(last_claim.chain_spec, aware.digest_at(LATER - 1));
+    assert_eq!(first_claim.chain_spec, aware.digest_at(LATER));
+    let run = merged(&[last.clone(), first.clone()]);
+    assert_eq!(validate(&run).unwrap(), joined(&[last_claim, first_claim]));
+
+    let rules = |from: Option<u64>| {
+        let mut chain = aware.clone();
+        chain.forks.pop();
+        chain.forks.extend(from.map(|timestamp| ForkActivation { fork: Fork::Bogota, timestamp }));
+        chain
+    };
+    let with_bogota = |input: &StatelessInput, from: Option<u64>| StatelessInput {
+        chain: rules(from).encode().into(),
+        ..input.clone()
+    };
+    let too_long = |input: &StatelessInput| {
+        let error = validate(input).unwrap_err();
+        assert!(error.blames_block(), "{error}");
+        let (index, error) = match error {
+            ValidationError::InRun { index, error } => (index, *error),
+            error => (0, error),
+        };
+        let ValidationError::OutOfBounds { subject: Subject::BlockLength, limit, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(limit, Value::from(MOST as u64));
+        index
+    };
+    for from in [0, LATER - 1] {
+        assert_eq!(too_long(&with_bogota(&last, Some(from))), 0);
+        assert_eq!(too_long(&with_bogota(&run, Some(from))), 0);
+    }
+    for from in [Some(LATER), Some(LATER + 1), None] {
+        validate(&with_bogota(&run, from)).unwrap();
+    }
+
+    // The first block of the fork, one byte too long, follows the rules of those alone who left the fork out.
+    let mut unaware = World::new(rules(None));
+    let long = unaware.long_block(&mut rng, LATER, MOST + 1);
+    let claim = validate(&long).unwrap();
+    assert_eq!(too_long(&with_bogota(&long, Some(LATER))), 0);
+    assert_eq!((claim.chain_spec, claim.last_timestamp), (aware.digest_at(LATER - 1), LATER));
+    assert_ne!(claim.chain_spec, aware.digest_at(claim.last_timestamp));
+}
+
 /// The witness of a run has nothing that the run makes, and nothing more than it needs.
 #[test]
 fn every_node_of_a_run_is_needed() {
@@ -419,7 +502,6 @@ fn the_last_hash_seeds_the_maps() {
 /// Each block of a run is checked in full, the earlier ones too: a wrong one is named, with what is wrong with it.
 #[test]
 fn earlier_blocks_of_a_run_are_checked() {
-    use crate::error::Subject;
     let inputs = random_run(8, Fork::Osaka, Some(Fork::Amsterdam));
     let run = merged(&inputs.into_iter().map(|(input, _)| input).collect::<Vec<_>>());
     assert!(run.blocks.len() > 2);

@@ -436,7 +436,7 @@ impl Builder {
             Fork::Paris | Fork::Shanghai => None,
             Fork::Cancun => Some((3, 6, 3_338_477)),
             Fork::Prague => Some((6, 9, 5_007_716)),
-            Fork::Osaka | Fork::Amsterdam => Some((14, 21, 11_684_671)),
+            Fork::Osaka | Fork::Amsterdam | Fork::Bogota => Some((14, 21, 11_684_671)),
         };
         let blobs = blobs.map(|(target, max, base_fee_update_fraction)| BlobActivation {
             timestamp: 0,

@@ -177,7 +177,7 @@ struct WorldBuilder {
 
 impl WorldBuilder {
     fn new(mut dice: Dice) -> Self {
-        let fork = Fork::ALL[dice.weighted([10, 10, 16, 16, 24, 24])];
+        let fork = Fork::ALL[dice.weighted([10, 10, 16, 16, 24, 24, 8])];
         let digits = if dice.percent(90) { 34 } else { 64 };
         let timestamp = dice.up_to_bits(digits).clamp(1, u64::MAX - 1);
         let bits = match dice.weighted([15, 40, 20, 25]) {

@@ -28,6 +28,8 @@ pub enum Fork {
     Osaka,
     /// Block access lists (EIP-7928), state gas (EIP-8037).
     Amsterdam,
+    /// Made up: a lower block size cap.
+    Bogota,
 }
 
 impl Fork {
@@ -182,7 +184,7 @@ pub struct AccessListRules {
 }
 
 /// The table. A row stands at its fork's index.
-pub static FORKS: [ForkRules; 6] = [PARIS, SHANGHAI, CANCUN, PRAGUE, OSAKA, AMSTERDAM];
+pub static FORKS: [ForkRules; 7] = [PARIS, SHANGHAI, CANCUN, PRAGUE, OSAKA, AMSTERDAM, BOGOTA];
 
 const _: () = {
     let mut index = 0;
@@ -279,4 +281,13 @@ const AMSTERDAM: ForkRules = ForkRules {
     storage_collisions: false,
     access_list: Some(AccessListRules { item_gas: 2000 }),
     ..OSAKA
+};
+
+const BOGOTA: ForkRules = ForkRules {
+    fork: Fork::Bogota,
+    name: "bogota",
+    fields: &[],
+    // 8 MiB, minus 2 MiB for the beacon block around it.
+    max_block_length: Some((8 << 20) - (2 << 20)),
+    ..AMSTERDAM
 };

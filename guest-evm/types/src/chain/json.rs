@@ -46,7 +46,7 @@ const OLD_FORKS: [&str; 16] = [
     "mergeForkBlock",
 ];
 /// Forks that have a name, but aren't implemented.
-const LATER_FORKS: [&str; 1] = ["bogota"];
+const LATER_FORKS: [&str; 0] = [];
 /// Beginnings of the names of other forks that aren't implemented, in lower case.
 const LATER_BEGINNINGS: [&str; 7] = ["bpo", "verkle", "ubt", "glamsterdam", "gloas", "hegot", "heze"];
 /// Keys that look like those of forks, but aren't.
@@ -664,7 +664,8 @@ mod tests {
                 "\"amsterdam\":",
                 "\"Amsterdam\": {\"target\": 14, \"max\": 21, \"baseFeeUpdateFraction\": 11684671}, \"amsterdam\":",
             ),
-            ("\"amsterdam\":", "\"bogota\":"),
+            ("\"amsterdam\":", "\"fulu\":"),
+            ("\"amsterdam\":", "\"bogota\": {\"target\": 9}, \"amsterdam\":"),
             ("\"osaka\":", "\"comment\":"),
             ("\"amsterdam\":", "\"bpo3\": {\"target\": 9}, \"amsterdam\":"),
         ] {
@@ -693,6 +694,45 @@ mod tests {
         let (read, mainnet) = (spec(json), ChainSpec::mainnet());
         assert_eq!(read, mainnet);
         assert_eq!(read.digest_at(1_700_000_000), mainnet.digest_at(1_700_000_000));
+    }
+
+    /// A fork that changes a rule alone has no other key than its time. It may bring blob parameters, in either spelling.
+    #[test]
+    fn a_file_schedules_bogota() {
+        let (time, sepolia) = (1_800_000_000, ChainSpec::sepolia());
+        let with = |from: &str, to: &str| {
+            let timed = PUBLIC.replace("\"chainId\"", "\"bogotaTime\": 1800000000, \"chainId\"");
+            Chain::from_json(&timed.replace(from, to))
+        };
+        let chain = with("", "").unwrap();
+        let bogota = [ForkActivation { fork: Fork::Bogota, timestamp: time }];
+        assert_eq!(
+            (&chain.spec.forks[5..], &chain.spec.blobs, chain.end),
+            (&bogota[..], &sepolia.blobs, None)
+        );
+        assert_eq!([time - 1, time].map(|at| chain.spec.fork_at(at)), [Fork::Amsterdam, Fork::Bogota]);
+        assert_eq!(chain.spec.digest_at(time - 1), sepolia.digest_at(time - 1));
+        assert_ne!(chain.spec.digest_at(time), sepolia.digest_at(time));
+        let parameters = r#"{"target": 15, "max": 22, "baseFeeUpdateFraction": 11684671}, "amsterdam":"#;
+        let [lower, capital] = ["bogota", "Bogota"].map(|name| {
+            let entry = alloc::format!("\"{name}\": {parameters}");
+            with("\"amsterdam\":", &entry).unwrap().spec
+        });
+        assert_eq!(lower, capital);
+        assert_eq!([time - 1, time].map(|at| lower.blobs_at(at).unwrap().max), [21, 22]);
+        assert_eq!(lower.digest_at(time - 1), sepolia.digest_at(time - 1));
+        assert_ne!(lower.digest_at(time), chain.spec.digest_at(time));
+        // It builds on Amsterdam.
+        let error = with("\"amsterdamTime\": 1791294816,", "").unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ChainConfigError::Spec(ChainSpecError::MissingFork(Fork::Bogota, Fork::Amsterdam))
+            ),
+            "{error}"
+        );
+        let error = with("1800000000", "1791294815").unwrap_err();
+        assert!(matches!(error, ChainConfigError::Spec(ChainSpecError::Order { .. })), "{error}");
     }
 
     #[test]

@@ -146,7 +146,24 @@ fn each_row_has_the_rules_of_its_eips() {
         access_list: Some(AccessListRules { item_gas: 2000 }),
         bounded_modexp: false,
     };
-    assert_eq!(FORKS, [paris, shanghai, cancun, prague, osaka, amsterdam]);
+    let bogota = ForkRules {
+        fork: Fork::Bogota,
+        name: "bogota",
+        fields: &[],
+        blobs: since_osaka,
+        max_block_length: Some(6_291_456),
+        max_transaction_gas: Some(4_294_967_295),
+        system_call: SystemCall { gas: 30_000_000, state_gas: 1_566_720, is_specified: true },
+        gas: GasRules::SinceAmsterdam,
+        requests: &[Withdrawals, Consolidations, BuilderDeposits, BuilderExits],
+        deposits: true,
+        requests_hash: true,
+        delegations: true,
+        storage_collisions: false,
+        access_list: Some(AccessListRules { item_gas: 2000 }),
+        bounded_modexp: false,
+    };
+    assert_eq!(FORKS, [paris, shanghai, cancun, prague, osaka, amsterdam, bogota]);
     for (index, fork) in Fork::ALL.into_iter().enumerate() {
         assert_eq!((fork as usize, fork.rules(), fork.name()), (index, &FORKS[index], FORKS[index].name));
     }
