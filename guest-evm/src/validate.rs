@@ -150,7 +150,11 @@ pub fn minimize_and_measure(
 /// Returns the minimal input, its claim, and the size of the state that validation made ([`WitnessState::size`]).
 fn minimal(input: &StatelessInput) -> Result<(StatelessInput, ChainClaim, StateSize), ValidationError> {
     let jumps = JumpRecorder::default();
-    let (claim, state) = run::<Portable>(input.clone(), verify_signature, no_seed, Some(jumps.clone()))?;
+    let (claim, mut state) = run::<Portable>(input.clone(), verify_signature, no_seed, Some(jumps.clone()))?;
+    // The guest inspects a transaction only after a plain run, and needs what that reads.
+    if !state.storage_only().is_empty() {
+        state = run::<Portable>(input.clone(), verify_signature, no_seed, None)?.1;
+    }
     let size = state.size();
     let witness = state.into_witness();
     let destinations = witness.codes.iter().map(|code| jumps.hints(code)).collect();

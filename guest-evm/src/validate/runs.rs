@@ -17,7 +17,7 @@ use crate::{
 };
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, Header, SignableTransaction, TxEip7702, TxLegacy, TxReceipt,
+    EMPTY_OMMER_ROOT_HASH, Header, SignableTransaction, Transaction as _, TxEip7702, TxLegacy, TxReceipt,
     proofs::{calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root},
 };
 use alloy_eips::{
@@ -27,6 +27,7 @@ use alloy_eips::{
     eip7702::{Authorization, SignedAuthorization},
 };
 use alloy_primitives::{Address, B256, Bloom, Bytes, Signature, TxKind, U256, hex, keccak256};
+use alloy_rlp::Decodable;
 use core::sync::atomic::{AtomicU64, Ordering};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use zeno_trie::Preimages;
@@ -87,10 +88,11 @@ fn chain(fork: Fork, later: Option<Fork>) -> ChainSpec {
 }
 
 impl World {
-    fn new(chain: ChainSpec) -> Self {
+    /// Makes a chain whose first state has these accounts too.
+    fn new(chain: ChainSpec, others: &[(Address, Content<'_>)]) -> Self {
         let init = [&[0x7e][..], &CHILD_INIT, &hex!("600052600035601f60016000f500")].concat();
         let delegation = [&hex!("ef0100")[..], STORE.as_slice()].concat();
-        let accounts: [(Address, Content<'_>); 7] = [
+        let mut accounts: Vec<(Address, Content<'_>)> = vec![
             (STORE, Ok(&STORE_CODE)),
             (FACTORY, Ok(&init)),
             (HASHES, Ok(&HASHES_CODE)),
@@ -100,6 +102,7 @@ impl World {
             (HISTORY_STORAGE_ADDRESS, Ok(&hex!("6000354355"))),
             (BEACON_ROOTS_ADDRESS, Ok(&hex!("6000354355"))),
         ];
+        accounts.extend_from_slice(others);
         let (trie, codes) = test_block::genesis(&accounts);
         let mut headers = Vec::new();
         let mut head = Header::default();
@@ -249,7 +252,7 @@ fn signature(rng: &mut StdRng, hash: B256) -> (Signature, Address) {
 /// Inputs of a random run, and the claim of each block for itself.
 fn random_run(seed: u64, fork: Fork, later: Option<Fork>) -> Vec<(StatelessInput, ChainClaim)> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut world = World::new(chain(fork, later));
+    let mut world = World::new(chain(fork, later), &[]);
     let count = rng.random_range(2..7);
     let before = later.map_or(count, |_| rng.random_range(1..count));
     (0..count)
@@ -294,6 +297,38 @@ fn check_run(seed: u64, fork: Fork, later: Option<Fork>) {
         let length =
             |input: &StatelessInput| input.witness.state.iter().map(|node| node.len()).sum::<usize>();
         assert!(length(&small) <= parts.iter().map(length).sum::<usize>());
+    }
+}
+
+/// The guest runs each transaction plainly before it is inspected for creations where there only is storage (EIP-7610). There
+/// such a creation runs, and reads what an inspected run doesn't.
+#[test]
+fn minimal_inputs_have_what_colliding_creations_read() {
+    let (maker, read) = (Address::repeat_byte(0x56), Address::repeat_byte(0x57));
+    // PUSH20, BALANCE, POP, STOP.
+    let init = [&[0x73][..], read.as_slice(), &hex!("315000")].concat();
+    // PUSH24 it, PUSH1 0, MSTORE; CREATE2 with it.
+    let code = [&[0x77][..], &init, &hex!("6000526000601860086000f500")].concat();
+    let child = maker.create2(B256::ZERO, keccak256(&init));
+    let accounts = [(maker, Ok(&code[..])), (read, Ok(&[][..])), (child, Err(B256::repeat_byte(7)))];
+    let mut rng = StdRng::seed_from_u64(5);
+    for fork in [Fork::Shanghai, Fork::Cancun, Fork::Prague, Fork::Osaka] {
+        let mut world = World::new(chain(fork, None), &accounts);
+        world.targets = vec![maker, STORE];
+        let mut collisions = 0;
+        for timestamp in 100..120 {
+            let input = world.block(&mut rng, timestamp);
+            let claim = validate(&input).unwrap();
+            let (small, same) = minimize(&input).unwrap();
+            assert_eq!(same, claim);
+            assert_eq!(validate(&small).unwrap_or_else(|error| panic!("{fork} {timestamp}: {error}")), claim);
+            assert_eq!(minimize(&small).unwrap().0, small);
+            let block = Block::decode(&mut &input.blocks[0][..]).unwrap();
+            for transaction in block.body.transactions {
+                collisions += usize::from(transaction.to() == Some(maker));
+            }
+        }
+        assert!(collisions > 0, "{fork}");
     }
 }
 
