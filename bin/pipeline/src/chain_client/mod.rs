@@ -7,16 +7,16 @@ mod event;
 mod fees;
 mod quantity;
 mod receipt;
-mod report;
 mod sender;
 mod settlement;
 mod transaction;
+mod transaction_report;
 mod wait;
 
 pub use self::{
     event::{TransactionEvent, under_way},
-    report::TransactionReport,
     sender::SendingOptions,
+    transaction_report::TransactionReport,
 };
 pub(crate) use self::{
     receipt::Receipt,
