@@ -8,8 +8,8 @@ use zeno_types::input::StatelessInput;
 /// Memory of the zkVM, in bytes.
 pub const MEMORY: u64 = 1 << 29;
 
-/// Memory that every input takes, in bytes: the program and its stack, the buffer for the memory of the EVM's frames,
-/// and 64 MiB for what one block makes until it ends, such as receipts and the results of calls.
+/// Memory that every input takes, in bytes: the program and its stack, the buffer for the memory of the EVM's frames, and
+/// 64 MiB for a block. The block's part holds what it makes until it ends, such as receipts and the results of calls.
 const FIXED: u64 = (8 << 20) + bound::LIMIT as u64 + (64 << 20);
 /// Memory for each block beside its encoding, in bytes: the decoded header, its hash, lists.
 const PER_BLOCK: u64 = 4096;

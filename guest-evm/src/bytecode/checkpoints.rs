@@ -114,7 +114,7 @@ mod tests {
         assert!(cut > 100, "{cut} codes end within a PUSH");
     }
 
-    /// Each byte in each place, beside bytes that have one of the two bits.
+    /// Tries each byte at each offset, beside bytes that have one of the two bits.
     #[test]
     fn no_push_is_overlooked() {
         for others in [opcode::STOP, opcode::JUMPDEST, opcode::PUSH0, 0x3f, 0xbf, 0xdf] {

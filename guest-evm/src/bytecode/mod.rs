@@ -108,7 +108,7 @@ const BATCH: usize = 4;
 #[expect(unsafe_code, reason = "an author of contracts chooses what has to be searched, and how often")]
 fn pad_and_find(code: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut bits = vec![0; code.len().div_ceil(GROUP)];
-    // The search may end behind the padding.
+    // The search may end after the padding.
     let length = code.len() + BATCH * PADDING + GROUP;
     let mut padded = Vec::with_capacity(length);
     padded.extend_from_slice(code);
@@ -131,7 +131,7 @@ fn pad_and_find(code: &[u8]) -> (Vec<u8>, Vec<u8>) {
         // `PUSH`es come one after the other, mostly. After anything else, one instruction after the other, until one begins
         // at a group.
         //
-        // SAFETY: each offset is within the code or, after the last instruction that begins there, in the zeros behind it: up
+        // SAFETY: each offset is within the code or, after the last instruction that begins there, in the zeros after it: up
         // to `BATCH` steps further, and then less than a group. There are no destinations.
         unsafe {
             let mut step = 2;
@@ -320,7 +320,7 @@ mod tests {
         assert!(analyse_init_code(Bytes::new()).is_empty());
     }
 
-    /// Each byte in each place, beside bytes that differ from a `JUMPDEST` or a `PUSH` by one.
+    /// Tries each byte at each offset, beside bytes that differ from a `JUMPDEST` or a `PUSH` by one.
     #[test]
     fn groups_without_pushes_name_their_destinations() {
         let is_push = |byte: u8| (opcode::PUSH1..=opcode::PUSH32).contains(&byte);

@@ -1,9 +1,8 @@
 //! Calls between contracts, without the values that revm moves for each of them.
 //!
 //! Revm's instruction puts the inputs of a call into a box, and its loop moves them through four enums into a new frame. The
-//! result comes back the same way. Most of what a call costs are these copies: addresses and hashes are moved byte by byte,
-//! and an account is looked up twice. Here, the new frame is filled in its place, and the result of a frame goes from it to
-//! its caller.
+//! result comes back the same way. Most of a call's cost is these copies: addresses and hashes are moved byte by byte, and an
+//! account is looked up twice. Here, the new frame is filled in place, and the result of a frame goes from it to its caller.
 //!
 //! Results, gas and failures are revm's; the tests compare them. Whatever is rare is left to revm: calls that are too deep,
 //! frames of a transaction and of creations, and memory near its [bound].
@@ -130,7 +129,7 @@ pub(super) fn call<S: State>(evm: &mut Inner<'_, S>, opcode: u8) -> Result<Calle
     let reservoir = interpreter.gas.reservoir();
     let gas = gas.get_or_insert_with(|| GasTracker::new(callee.gas, callee.gas, reservoir));
     give(interpreter, result, output, gas, parameters.output);
-    // As revm does it, after the reservoir of the call.
+    // Revm refills it after the call's reservoir.
     if let Some(refund) = refund {
         interpreter.gas.refill_reservoir(refund);
     }
@@ -272,7 +271,7 @@ fn callee<S: State>(
 ) -> Result<Callee, InstructionResult> {
     let to = &parameters.to.0;
     let has_value = !parameters.value.is_zero();
-    // What an account is costs nothing if it is warm and gets nothing. All forks are later than EIP-150 and EIP-161.
+    // A warm account that receives nothing costs nothing. All forks are later than EIP-150 and EIP-161.
     if !has_value && let Some(account) = warm(context, to) {
         let code = account.info.code.clone().unwrap_or_default();
         // A transfer of nothing touches who gets it, unless it is who gives it.
@@ -436,7 +435,7 @@ pub(super) fn finish<S: State>(evm: &mut Inner<'_, S>, end: InstructionResult) -
         Some(InterpreterAction::Return(returned)) => {
             (returned.result, mem::take(&mut returned.output), *returned.gas.tracker())
         }
-        // As by `Interpreter::halt`.
+        // Same as `Interpreter::halt`.
         _ => {
             if end == InstructionResult::OutOfGas {
                 interpreter.gas.spend_all();

@@ -1,8 +1,8 @@
 //! EIP-7610: until Osaka, nothing is created at an address that has storage, even if it has no code and no nonce.
 //!
-//! Since Amsterdam, the rule does not apply, and nothing else does that could be relied on: by the code of the specification
-//! the new contract finds the old storage, revm clears it, and clients still have the rule. So a creation at such an address
-//! is not supported.
+//! Since Amsterdam, the rule does not apply, and there is no other to rely on. By the code of the specification, the new
+//! contract finds the old storage. Revm clears it, and clients still have the rule. So a creation at such an address is not
+//! supported.
 //!
 //! Revm does not know this rule, because it does not see storage roots. Such accounts date from before
 //! EIP-161, and no creation can hit those of mainnet. So execution takes this slower path only after one of

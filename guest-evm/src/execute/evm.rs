@@ -581,7 +581,7 @@ mod tests {
                 code.extend(if matches!(kind, 0xf1 | 0xf2) { &[0x60, 5][..] } else { &[] });
                 code.push(0x73);
                 code.extend(callee);
-                // GAS, the call, POP, and RETURNDATACOPY of its word behind the one in memory.
+                // GAS, the call, POP, and RETURNDATACOPY of its word after the one in memory.
                 code.extend([0x5a, kind, 0x50, 0x60, 32, 0x5f, 0x60, 32, 0x3e, 0x60, 64, 0x5f, 0xa0]);
                 // SELFBALANCE after the call.
                 code.extend([0x47, 0x47, 0x01, 0x5f, 0x52]);

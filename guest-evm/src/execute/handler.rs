@@ -37,8 +37,8 @@ use zeno_types::chain::{ForkRules, SystemCall};
 ///
 /// - Revm gives system calls the state gas of Amsterdam (EIP-8037) as execution gas, in all forks. There it belongs to the
 ///   reservoir, which `GAS` doesn't show, and which pays for nothing but state.
-/// - Revm warms nothing for system calls. In the specification of Amsterdam they begin as transactions do, and they don't
-///   end so: accounts that they destroy keep all but their balance.
+/// - Revm warms nothing for system calls. In the specification of Amsterdam they begin like transactions. They end
+///   otherwise: accounts that they destroy keep all but their balance.
 /// - From Amsterdam on, EIP-8037 also bounds a transaction's gas limit as a whole, which revm doesn't.
 /// - Init codes are [analysed](bytecode::analyse_init_code) as other codes are, not by revm's slower search, and long ones
 ///   only once they jump. Their gas pays for little.
@@ -94,7 +94,7 @@ fn begin<S: State>(
 #[cold]
 #[inline(never)]
 fn take_init_code<S: State>(evm: &mut Inner<'_, S>, inputs: &mut CreateInputs) -> Result<Bytes, Error> {
-    // Of an account that is loaded already: it creates.
+    // The creating account is loaded already.
     let nonce = evm.ctx().journal_mut().load_account(inputs.caller())?.info.nonce;
     let address = inputs.created_address(nonce);
     let code = inputs.init_code().clone();
@@ -221,7 +221,7 @@ mod tests {
         let mut code = hex!("365f5f37").to_vec();
         for create in [&hex!("365f5ff0")[..], &hex!("61040051365f5ff5"), &hex!("6007365f5ff5")] {
             code.extend(create);
-            // MSTORE of the address behind the data, then of RETURNDATASIZE; LOG1 with the address as topic too.
+            // MSTORE of the address after the data, then of RETURNDATASIZE; LOG1 with the address as topic too.
             code.extend(hex!("80610400523d610420526040610400a1"));
         }
         let jumps = hex!("600456fe5b60aa5f5360015ff3");

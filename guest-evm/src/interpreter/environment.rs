@@ -26,7 +26,7 @@ pub(super) struct Environment<'a> {
 /// First and last of the instructions that push such a word. Not all in between do.
 const FIRST: u8 = opcode::ORIGIN;
 const COUNT: usize = (opcode::SLOTNUM - FIRST + 1) as usize;
-/// Words that can be kept: one for each of these instructions, and the hashes of as many blobs as there is room for.
+/// Words that can be kept: one for each of these instructions, and hashes of the first `BLOBS` blobs.
 const SLOTS: usize = 64;
 const BLOBS: usize = SLOTS - COUNT;
 
@@ -40,7 +40,7 @@ impl<'a> Environment<'a> {
         Self { words, is_read: [0; SLOTS / 32] }
     }
 
-    /// The word in this place, if it was read.
+    /// The word in this slot, if it was read.
     #[inline(always)]
     #[expect(unsafe_code, reason = "a word that was written")]
     fn word(&self, slot: usize) -> Option<&U256> {
@@ -90,6 +90,7 @@ impl Frame<'_> {
 }
 
 impl FastLoop<'_, '_> {
+    /// Executes `CALLDATALOAD`.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     pub(super) fn call_data<W: WordOps>(&mut self) -> Result<(), Exit> {

@@ -80,7 +80,7 @@ pub(super) struct Ended {
 pub(super) enum Exit {
     /// The next instruction is one of revm's.
     Other,
-    /// The next instruction is a known one, but revm has to read its word first. Then it is kept in this place of the
+    /// The next instruction is a known one, but revm has to read its word first. Then it is kept in this slot of the
     /// [`Environment`].
     Unread(u8),
     /// The next instruction is a known one, but memory has to grow for it.

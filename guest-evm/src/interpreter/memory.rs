@@ -82,7 +82,7 @@ const PART: usize = 1024;
 
 /// Moves `length` bytes from the offset `from` to the offset `to`, as `ptr::copy` does. The guest copies 32 bytes at once if
 /// they don't overlap (`program/src/memory.rs`), and otherwise would put words of four bytes together. So overlapping
-/// bytes go through a place of their own.
+/// bytes go through a buffer.
 ///
 /// # Safety
 /// Both ranges must lie within the memory at this address.

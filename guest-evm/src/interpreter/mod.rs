@@ -127,7 +127,7 @@ impl<H: Host> Revm<H> {
 }
 
 /// Executes one run. Returns the next instruction, which revm has to execute: it has been read, and its
-/// static gas is taken. If the environment lacks the word that it pushes, the second value is that word's place.
+/// static gas is taken. If the environment lacks the word that it pushes, the second value is that word's slot.
 /// `None` means that the next instruction is a call, which has not been read.
 #[inline(always)]
 #[expect(unsafe_code, reason = "words by address")]

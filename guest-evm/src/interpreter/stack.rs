@@ -22,6 +22,7 @@ impl FastLoop<'_, '_> {
         Ok(place)
     }
 
+    /// Executes `DUP1` to `DUP16`, for which the depths are 0 to 15.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     pub(super) fn dup<W: WordOps>(&mut self, depth: usize) -> Result<(), Exit> {
@@ -32,6 +33,7 @@ impl FastLoop<'_, '_> {
         Ok(())
     }
 
+    /// Executes `SWAP1` to `SWAP16`, for which the depths are 1 to 16, together with a `POP` that follows.
     #[inline(always)]
     #[expect(unsafe_code, reason = "words by address")]
     pub(super) fn swap<W: WordOps>(&mut self, depth: usize) -> Result<(), Exit> {

@@ -253,7 +253,7 @@ fn hints_do_not_change_results() {
     for _ in 0..6000 {
         let mut code = program(&mut rng).to_vec();
         if rng.random() {
-            // Behind an end. Only a long code gets checkpoints if hints lack some.
+            // After an end. Only a long code gets checkpoints if hints lack some.
             code.extend([opcode::STOP; 33]);
             code.resize(3000, opcode::JUMPDEST);
         }

@@ -64,7 +64,7 @@ pub enum InputError {
     /// The format has another version.
     #[error("the input has format version {0}, this program reads version {VERSION}: fetch the block again")]
     Version(u32),
-    /// There is no block.
+    /// The input has no block.
     #[error("the input has no block")]
     NoBlock,
     /// The bytes end within a part.

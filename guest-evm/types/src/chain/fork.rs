@@ -133,9 +133,9 @@ pub struct SystemCall {
     pub gas: u64,
     /// State gas in the reservoir (EIP-8037).
     pub state_gas: u64,
-    /// `true` if the calls are the specification's: addresses are warm that are warm for a transaction (precompiles,
-    /// beneficiary, caller), `GASPRICE` is the base fee, accounts that they destroy remain, and those for requests find
-    /// the withdrawals credited. Otherwise they are those of clients, which agree on all of it.
+    /// `true` if the calls are the specification's. Then addresses are warm that are warm for a transaction (precompiles,
+    /// beneficiary, caller), and `GASPRICE` is the base fee. Accounts that the calls destroy remain, and calls for requests
+    /// find the withdrawals credited. Otherwise the calls are those of clients, which agree on all of it.
     pub is_specified: bool,
 }
 

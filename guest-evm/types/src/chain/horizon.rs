@@ -49,7 +49,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    /// Advice to whoever has a block behind the end.
+    /// Advice for a block at or after the end.
     const fn advice(&self) -> &'static str {
         match self {
             // The rules are given, and say so.

@@ -111,7 +111,7 @@ pub enum ChainConfigError {
     /// A fork of blob parameters is scheduled without the fork that it builds on.
     #[error("the chain configuration schedules {0}, but not {1}, which it builds on")]
     MissingFork(String, String),
-    /// There are too many forks of blob parameters alone.
+    /// Too many forks of blob parameters alone are scheduled.
     #[error(
         "the chain configuration schedules {0} forks of blob parameters alone, but at most {MAX_BPOS} are read"
     )]
