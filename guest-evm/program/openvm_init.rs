@@ -1,4 +1,5 @@
 // The order is that of `config/vm.toml`: an instruction names a modulus, an extension or a curve by its index there.
+// `prover/vm/tests/vm.rs` compares the two.
 openvm_algebra_guest::moduli_macros::moduli_init! {
     "21888242871839275222246405745257275088696311157297823662689037894645226208583",
     "21888242871839275222246405745257275088548364400416034343698204186575808495617",

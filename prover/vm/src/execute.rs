@@ -3,19 +3,19 @@
 use alloy_primitives::B256;
 use openvm_circuit::{
     arch::{
-        ExecutionError, InterpretedInstance, Streams,
+        ExecutionError, InterpretedInstance,
         execution_mode::{ExecutionCtx, Segment},
     },
     system::memory::merkle::public_values::extract_public_values,
 };
 use openvm_sdk::F;
-use openvm_stark_backend::p3_field::PrimeCharacteristicRing;
 use tracing::{debug, info};
 
 use crate::{
     config::{SEGMENT_INTERACTIONS, SEGMENT_MEMORY, vm_config},
     error::{Stage, VmError},
     guest_output::{GuestOutput, executors},
+    input::streams,
     types::{Exe, OpenVm},
     vm::Vm,
 };
@@ -42,11 +42,6 @@ pub struct Metered {
     pub cells: u64,
     /// Digest that the guest revealed.
     pub digest: B256,
-}
-
-/// Input of a run: one vector of bytes, which the guest reads with `openvm::io::read_vec`.
-pub(crate) fn streams(input: &[u8]) -> Streams<F> {
-    Streams::new(vec![input.iter().map(|&byte| F::from_u8(byte)).collect::<Vec<_>>()])
 }
 
 /// Runs a program to its end and returns the 32 bytes that it revealed.

@@ -29,6 +29,7 @@ mod config;
 mod error;
 mod execute;
 mod guest_output;
+mod input;
 mod keys;
 mod program_commitment;
 mod root;

@@ -26,7 +26,7 @@ use crate::{
     backend::Backend,
     config::{app_config, vm_config},
     error::{Stage, VmError},
-    execute::streams,
+    input::streams,
     program_commitment,
     types::{AppKey, DeviceBackend, Exe, OpenVm, OpenVmEngine, RunProof, StarkProof},
 };

@@ -1,5 +1,6 @@
 //! The VM's parameters, the bounds on its keys, and the commitment to the guest.
 
+use openvm_circuit::arch::InitFileGenerator;
 use openvm_sdk::{SC, keygen::AppProvingKey};
 use openvm_stark_backend::keygen::types::MultiStarkProvingKey;
 use zeno_vm::{
@@ -21,6 +22,21 @@ fn tables_are_within_the_assumptions_of_100_bits() {
         assert!(constraints.interactions.len() <= 1_000);
         assert!(constraints.constraints.constraint_idx.len() <= 5_000);
     }
+}
+
+/// `config/vm.toml` and the guest's list have the same moduli, extensions and curves in the same order: an instruction names
+/// them by their indices. OpenVM makes such a list from a configuration.
+#[test]
+fn the_guest_lists_moduli_and_curves_as_the_vm_does() {
+    let code = |file: &str| -> String {
+        let lines = file.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.flat_map(str::chars).filter(|char| !char.is_whitespace()).collect()
+    };
+    let guests = code(include_str!("../../../guest-evm/program/openvm_init.rs"));
+    assert!(
+        guests.contains("moduli_init!") && guests.contains("complex_init!") && guests.contains("sw_init!")
+    );
+    assert_eq!(guests, code(&vm_config().unwrap().generate_init_file_contents().unwrap()));
 }
 
 #[test]
