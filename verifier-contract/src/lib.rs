@@ -73,8 +73,8 @@ pub use development_srs::{INSECURE_SRS, INSECURE_SRS_WARNING};
 pub use error::VerifyError;
 #[cfg(feature = "evm")]
 pub use evm::{
-    CEREMONIES, Ceremony, EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, SrsOrigin, UnknownSrs, key_folder,
-    verify_evm,
+    CEREMONIES, Ceremony, EVM_PROOF_BYTES, EvmKeyError, EvmVerifyingKey, SrsOrigin, UnknownSrs,
+    evaluation_domain, key_folder, verify_evm,
 };
 pub use proof_file::{MAX_PROOF_BYTES, ProofFile, ProofFileError};
 pub use proof_kind::{PROOF_SYSTEM, ProofKind};

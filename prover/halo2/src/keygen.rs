@@ -12,7 +12,7 @@ use halo2curves::{
     ff::PrimeField,
 };
 use tracing::info;
-use zeno_verifier::{AtomicWriteFile, open_replacement};
+use zeno_verifier::{AtomicWriteFile, evaluation_domain, open_replacement};
 
 use crate::{
     column_builder::ColumnBuilder,
@@ -49,7 +49,7 @@ pub fn keygen<C: Circuit<Fr>>(
     if extended_k > Fr::S {
         return Err(Error::Unsupported(format!("would need evaluation domains of 2^{extended_k} points")));
     }
-    let domain = vk::evaluation_domain(cs.degree(), k);
+    let domain = evaluation_domain(cs.degree(), k);
     let Layout { fixed, mut selectors, copies, .. } = synthesis::layout(circuit, config, &cs, k)?;
     info!(k, fixed = fixed.len(), selectors = selectors.len(), "circuit synthesised");
 

@@ -7,11 +7,10 @@ use halo2_base::gates::circuit::{BaseCircuitParams, builder::BaseCircuitBuilder}
 use halo2_proofs::{
     SerdeFormat,
     plonk::{Circuit, ConstraintSystem, VerifyingKey, permutation},
-    poly::{EvaluationDomain, kzg::commitment::ParamsKZG},
+    poly::kzg::commitment::ParamsKZG,
 };
 use halo2curves::{
     bn256::{Bn256, Fr, G1Affine, G2, G2Affine},
-    ff::{Field, PrimeField, WithSmallOrderMulGroup},
     group::{Curve, prime::PrimeCurveAffine},
     serde::SerdeObject,
 };
@@ -19,6 +18,7 @@ use thiserror::Error;
 
 use super::{
     curve::{G1_BYTES, G2_BYTES, SCALAR_MODULUS, read_g1, read_g2, write_g1, write_g2},
+    evaluation_domain::evaluation_domain,
     pins,
     srs_origin::SrsOrigin,
 };
@@ -367,40 +367,6 @@ fn constraint_system(k: u32) -> ConstraintSystem<Fr> {
     cs.directly_convert_selectors_to_fixed(selectors).0
 }
 
-/// Builds the evaluation domain over 2^k rows: the one of `EvaluationDomain::new` without the tables for transforms.
-/// They take gigabytes for a circuit of real size, and verification reads none of them.
-fn evaluation_domain(degree: usize, k: u32) -> EvaluationDomain<Fr> {
-    let quotient_poly_degree = degree as u64 - 1;
-    let extended_k = k + quotient_poly_degree.next_power_of_two().ilog2();
-    let root = |k: u32| (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square());
-    let inverse = |value: Fr| value.invert().expect("not zero");
-    let n = 1u64 << k;
-    let (omega, extended_omega) = (root(k), root(extended_k));
-    let step = extended_omega.pow_vartime([n]);
-    let first = Fr::ZETA.pow_vartime([n]);
-    let t_evaluations = std::iter::successors(Some(first), |power| Some(*power * step))
-        .take(1 << (extended_k - k))
-        .map(|power| inverse(power - Fr::ONE))
-        .collect();
-    EvaluationDomain {
-        n,
-        k,
-        extended_k,
-        omega,
-        omega_inv: inverse(omega),
-        extended_omega,
-        extended_omega_inv: inverse(extended_omega),
-        g_coset: Fr::ZETA,
-        g_coset_inv: Fr::ZETA.square(),
-        quotient_poly_degree,
-        t_evaluations,
-        ifft_divisor: inverse(Fr::from(n)),
-        extended_ifft_divisor: inverse(Fr::from(1 << extended_k)),
-        barycentric_weight: inverse(Fr::from(n)),
-        fft_data: Default::default(),
-    }
-}
-
 /// Builds an SRS of the generators and the secret in G2 alone. Verification needs no other points.
 fn verifier_params(k: u32, s_g2: G2Affine) -> ParamsKZG<Bn256> {
     let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
@@ -443,14 +409,5 @@ mod tests {
         assert_eq!(cs.num_fixed_columns() + cs.permutation().get_columns().len(), POINTS);
         assert!(1 << DEGREES.start() > INSTANCES + cs.blinding_factors());
         assert_eq!(cs.degree(), 5, "DEGREES relies on it");
-    }
-
-    #[test]
-    fn the_domain_is_halo2s_without_the_tables() {
-        for k in [6, 9] {
-            let mut reference = EvaluationDomain::<Fr>::new(5, k);
-            reference.fft_data.clear();
-            assert_eq!(format!("{:?}", evaluation_domain(5, k)), format!("{reference:?}"));
-        }
     }
 }

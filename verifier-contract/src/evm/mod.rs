@@ -1,6 +1,7 @@
 //! Native verification of an EVM proof, without an EVM: the contracts' checks in Rust.
 
 pub(crate) mod curve;
+mod evaluation_domain;
 pub(crate) mod key;
 pub mod key_folder;
 mod pins;
@@ -10,6 +11,7 @@ mod transcript;
 mod verify;
 
 pub use self::{
+    evaluation_domain::evaluation_domain,
     key::{EvmKeyError, EvmVerifyingKey},
     proof_words::EVM_PROOF_BYTES,
     srs_origin::{CEREMONIES, Ceremony, SrsOrigin},
