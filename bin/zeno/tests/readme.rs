@@ -27,6 +27,7 @@ const COMMANDS: &[(&str, Tested)] = &[
         "cargo run --release -- prove",
         Not("the test proves_and_verifies_the_example of cli.rs runs this program so"),
     ),
+    ("cargo run --release -- verify block-1.proof --chain dev", Not("the same test verifies its proof so")),
     ("cargo test --release --workspace", Not("it runs this very test")),
     ("cargo install --locked --path bin/zeno", Not("it builds everything once more")),
     ("export ETH_RPC_URL=https://…", Not("the replayed node's URL is set instead")),
