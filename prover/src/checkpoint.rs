@@ -162,7 +162,7 @@ impl Checkpoint {
                 Some(value)
             }
             Err(error) => {
-                warn!(path = %path.display(), error, "what was kept of an interrupted run is wrong, it is removed and made again");
+                warn!(path = %path.display(), error, "a kept proof of an interrupted run is wrong: removing it and proving again");
                 self.discard(name);
                 None
             }
@@ -282,7 +282,7 @@ fn remove(folder: &Path) {
             false => foreign = Some(entry.path()),
         }
     }
-    info!(folder = %folder.display(), files, "what was kept of a run is removed");
+    info!(folder = %folder.display(), files, "removed the kept proofs of a run");
     if let Some(foreign) = foreign {
         warn!(path = %foreign.display(), "not made by zeno: it stays, and so does its folder");
         return;

@@ -449,7 +449,7 @@ fn with_checkpoint<T>(
         .unwrap_or_else(|panic| Err(ProverError::proof_system("using what was kept", panic)));
     match made {
         Err(error @ ProverError::Vm(VmError::ProofSystem { .. })) if checkpoint.restored() > before => {
-            warn!(%error, "what was kept of an interrupted run doesn't fit, it is removed and made again");
+            warn!(%error, "kept proofs of an interrupted run are wrong: removing them and proving again");
             checkpoint.forget(prefix);
             make()
         }

@@ -7,6 +7,9 @@ use alloy_primitives::{U256, uint};
 
 /// Name of the development SRS in proof files ([`ProofFile::srs`](crate::ProofFile::srs)) and in the table of pinned
 /// keys.
+///
+/// Records of SRSs and JSON say `development` (`SrsOrigin::name`): there the word is one of a list of origins. A proof file
+/// travels alone, so its word says itself what the proof is worth. Both words are parts of formats that are in use.
 pub const INSECURE_SRS: &str = "insecure-dev";
 
 /// Warning to show with everything that depends on the development SRS: the SRS, a key, a proof or a contract.

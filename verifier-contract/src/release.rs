@@ -54,9 +54,9 @@ struct Ended {
 /// Reason for refusing a release's proofs, and what to do, in one sentence.
 #[derive(Clone, Copy)]
 enum Reason {
-    /// They prove nothing.
+    /// Proofs that prove nothing.
     Withdrawn(&'static str),
-    /// They prove what is not read any more.
+    /// Proofs of claims in a form that is no longer read.
     Superseded(&'static str),
 }
 

@@ -123,7 +123,7 @@ fn keys_of_ended_releases_accept_nothing() {
     }
 }
 
-/// Only a proof that was judged can be invalid.
+/// A proof is invalid only if it was judged.
 #[test]
 fn what_is_not_known_is_not_invalid() {
     let key = VerifyingKey::decode(include_bytes!("recorded/small.key")).unwrap();

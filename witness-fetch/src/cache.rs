@@ -98,7 +98,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a file atomically. An existing file that is not a regular one stays. `zeno-verifier` has the same for the
-/// crates above it, of which this is none.
+/// crates above it. This crate is not above it.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut folder = fs::DirBuilder::new();
     #[cfg(unix)]

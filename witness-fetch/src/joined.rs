@@ -36,7 +36,7 @@ impl Joined {
         self.most = self.most.and(Footprint::of(&input));
         self.parts.push(input);
         self.blocks += 1;
-        // What the parts have in common, and what earlier blocks make, is left out only where that matters.
+        // A join leaves out what the parts share and what earlier blocks make. That matters if the parts don't fit.
         if self.most.fits() || self.blocks == self.run.count() { Ok(()) } else { self.join().await }
     }
 

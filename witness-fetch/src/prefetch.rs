@@ -1,8 +1,8 @@
 //! Fetches the state that a block is likely to read, all at once, before it is executed.
 //!
-//! The block itself names some of it. From Amsterdam on, a block has an access list (EIP-7928), which names all of it: if
-//! the node gives the list, and its hash is the header's, nothing is left to be fetched during the execution. Before, or
-//! without it, `eth_createAccessList` names nearly all of the rest, if the node has it. Everything is a hint.
+//! The block itself names some of it. From Amsterdam on, a block's access list (EIP-7928) names all of it. If the node gives
+//! that list, and its hash is the header's, execution fetches nothing more. Before, or without it, `eth_createAccessList`
+//! names nearly all of the rest, if the node has it. Everything is a hint.
 
 use crate::{
     block_access_list::BlockAccessList,
@@ -58,7 +58,7 @@ pub(crate) async fn prefetch(
         slots: touched.values().map(BTreeSet::len).sum(),
     });
     let state = fetch_state(proofs, target, touched, witness);
-    // What a hint says of removals is not worth a request.
+    // Removals that a mere hint names are not worth a request.
     if is_complete && !removed.is_empty() {
         join(state, siblings.prefetch(proofs, target, removed)).await;
     } else {

@@ -124,8 +124,8 @@ pub fn check_supported(chain: &Chain, header: &Header) -> Result<(), NotSupporte
     Ok(())
 }
 
-/// Names of the header's fields that belong to a fork which the schedule may lack at its timestamp: to a later one, if the
-/// schedule is built in, and doesn't say when that begins or may be out of date.
+/// Names of the header's fields that belong to a fork which the schedule may lack at its timestamp. Only a built-in schedule
+/// lacks forks: later ones, if it doesn't say when they begin, or if it may be out of date.
 fn later_fields(chain: &Chain, header: &Header) -> Vec<&'static str> {
     if !matches!(chain.end.as_ref().map(|end| &end.reason), Some(EndReason::Horizon { .. })) {
         return Vec::new();

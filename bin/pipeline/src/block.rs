@@ -219,7 +219,7 @@ fn parts(input: &StatelessInput) -> Result<(Vec<Block>, ChainSpec), Error> {
     Ok((blocks, spec))
 }
 
-/// Tells three kinds of bytes that don't decode as a block: a block of an unknown fork, no block at all, and a block whose
+/// Distinguishes bytes that don't decode as a block. They are a block of an unknown fork, no block at all, or a block whose
 /// header decodes and whose body breaks the rules of its encoding. Only the last is invalid.
 fn undecodable(error: ValidationError, block: &[u8]) -> Error {
     if let ValidationError::BlockRlp(error) = &error {

@@ -99,24 +99,24 @@ pub(crate) struct ContractExportArgs {
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) keys: EvmKeyArgs,
-    /// Also for an SRS that is of no known ceremony, such as the one for development, under which anybody can forge proofs.
+    /// Accept an SRS of no known ceremony, such as the one for development, under which anybody can forge proofs.
     #[arg(long, alias = "allow-insecure")]
     pub(crate) allow_unknown_srs: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ContractDeployArgs {
-    /// Also deploy a light client of the chain of the block in this file of `zeno fetch`, which is validated. It starts
-    /// from that block's parent, and is for development chains alone: anybody can steer it.
+    /// A file of `zeno fetch`: deploy a light client of its block's chain too. The block is validated. The light client
+    /// starts from its parent, and is for development chains alone: anybody can steer it.
     #[arg(long, value_name = "FILE")]
     pub(crate) follow: Option<PathBuf>,
     /// The hash of the block that the light client starts from and trusts: the parent of the block in the file of
     /// --follow. Take it from a source that you trust, not from the file.
     #[arg(long, value_name = "HASH", requires = "follow", value_parser = hash)]
     pub(crate) trusted_block: Option<B256>,
-    /// The chain that the light client follows: mainnet, sepolia, holesky, hoodi, dev (the one of the built-in example), or a
-    /// geth-style genesis or its `config`. The light client gets its rules and their end, and the block has to agree with
-    /// them [default: the built-in one of the block's chain id].
+    /// Chain that the light client follows: mainnet, sepolia, holesky, hoodi, dev (the one of the built-in example), or a
+    /// file with a geth-style genesis or its `config`. The light client gets its rules and their end, and the block has to
+    /// agree with them [default: the built-in one of the block's chain id].
     #[arg(long, value_name = "CHAIN", requires = "follow")]
     pub(crate) chain: Option<PathBuf>,
     #[command(flatten)]
@@ -171,8 +171,8 @@ pub(crate) struct SendingArgs {
     /// Take the place of the account's transactions that are in no block yet, instead of waiting for them.
     #[arg(long)]
     pub(crate) replace_pending: bool,
-    /// Also for what comes from an SRS that is of no known ceremony, such as the one for development, under which anybody
-    /// can forge proofs.
+    /// Accept what comes from an SRS of no known ceremony, such as the one for development, under which anybody can forge
+    /// proofs.
     #[arg(long, alias = "allow-insecure")]
     pub(crate) allow_unknown_srs: bool,
 }
@@ -190,7 +190,7 @@ pub(crate) struct SignerArgs {
     /// A file with the keystore's password, that nobody else may read; the line's end is not part of it.
     #[arg(long, value_name = "FILE", requires = "keystore")]
     pub(crate) password_file: Option<PathBuf>,
-    /// For a dry run: the account that is to sign, in the place of its key.
+    /// Account that would sign, in a dry run. It takes the place of a key.
     #[arg(long, value_name = "ADDRESS", requires = "dry_run", conflicts_with_all = ["key_file", "keystore"], value_parser = address)]
     pub(crate) from: Option<Address>,
 }
@@ -213,7 +213,7 @@ pub(crate) struct VerifyArgs {
     /// The proof.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The chain that is expected: mainnet, sepolia, holesky, hoodi, dev (the one of the built-in example), or a geth-style
+    /// Expected chain: mainnet, sepolia, holesky, hoodi, dev (the one of the built-in example), or a file with a geth-style
     /// genesis or its `config` [default: any of the public ones].
     #[arg(long, value_name = "CHAIN", conflicts_with = "any_rules")]
     pub(crate) chain: Option<String>,
@@ -229,7 +229,8 @@ pub(crate) struct VerifyArgs {
     pub(crate) any_rules: bool,
     #[command(flatten)]
     pub(crate) keys: EvmKeyArgs,
-    /// Accept an EVM proof under an SRS that is of no known ceremony, such as the one for development, which anybody can forge.
+    /// Accept an EVM proof under an SRS of no known ceremony, such as the one for development, under which anybody can forge
+    /// proofs.
     #[arg(long, alias = "allow-insecure")]
     pub(crate) allow_unknown_srs: bool,
     /// Take the word of a contract, and of the node that says it, where there is no key to check the proof with as well.
@@ -315,8 +316,8 @@ pub(crate) struct NodeArgs {
 pub(crate) struct RpcArgs {
     #[command(flatten)]
     pub(crate) node: NodeArgs,
-    /// The chain that is expected: a geth-style genesis or its `config`, as JSON, for one that is not built in; or mainnet,
-    /// sepolia, holesky, hoodi or dev (the one of the built-in example) [default: the built-in one of the node's chain id].
+    /// Expected chain: mainnet, sepolia, holesky, hoodi, dev (the one of the built-in example), or a file with a geth-style
+    /// genesis or its `config` [default: the built-in one of the node's chain id].
     #[arg(long, value_name = "CHAIN")]
     pub(crate) chain: Option<PathBuf>,
     /// The way to the state witness.

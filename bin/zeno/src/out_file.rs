@@ -1,4 +1,4 @@
-//! The place that a command's product goes to: a file, or stdout.
+//! Destination of a command's product: a file, or stdout.
 
 use crate::{
     exit::{CliError, Done},
@@ -16,7 +16,7 @@ use zeno_pipeline::{
     files, text,
 };
 
-/// A place that can be written to: a file, or stdout.
+/// Destination of a command's product: a file, or stdout.
 #[derive(Debug)]
 pub(crate) struct OutFile {
     path: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) struct OutFile {
 }
 
 impl OutFile {
-    /// Refuses a place that can't be written to, before the hours that lead to its content are spent. Nothing is made or
+    /// Refuses a destination that can't be written to, before the hours that lead to its content are spent. Nothing is made or
     /// opened there. `option` is its name on the command line; with `json`, stdout is taken.
     pub(crate) fn new(path: &Path, option: &str, json: bool) -> Result<Self, Error> {
         let is_stdout = is_stdout(path);
@@ -40,7 +40,7 @@ impl OutFile {
         Ok(Self { path: path.to_owned(), is_stdout })
     }
 
-    /// A place that was checked before, under a name that was not known yet.
+    /// A destination that was checked before, under a name that was not known yet.
     pub(crate) fn unchecked(path: &Path) -> Self {
         Self { path: path.to_owned(), is_stdout: is_stdout(path) }
     }
@@ -71,7 +71,7 @@ impl OutFile {
     }
 }
 
-/// The place that was asked for, or a name in the current folder, by the blocks that the file is about.
+/// Destination that was asked for, or else a name in the current folder, by the blocks that the file is about.
 pub(crate) fn destination(out: Option<&PathBuf>, blocks: &Blocks, extension: &str) -> PathBuf {
     out.cloned().unwrap_or_else(|| PathBuf::from(format!("{}.{extension}", blocks.file_name())))
 }
@@ -117,7 +117,7 @@ fn is_stdout(path: &Path) -> bool {
     if ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(Path::new).contains(&path) {
         return true;
     }
-    // By another name, or through links. A file that stdout goes to has a name that is as good as any.
+    // Stdout can be named otherwise or through links. A file that stdout goes to has a name that is as good as any.
     let Ok(target) = zeno_verifier::write_destination(path) else { return false };
     let own = ["/proc/self/fd", "/proc/thread-self/fd"].map(|folder| fs::canonicalize(folder).ok());
     let is_own = own.iter().flatten().any(|own| target.parent() == Some(own)) && target.ends_with("1");

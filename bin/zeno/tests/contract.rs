@@ -897,7 +897,7 @@ fn a_lying_node_gets_nothing() {
         zeno.succeeds(&[&DEPLOY[..], &["--max-priority-fee", "0"]].concat());
     }
 
-    // What is noticed afterwards: receipts, and the code. The transaction's hash is named, and nothing goes on.
+    // What is noticed afterwards: receipts, and the code. The transaction's hash is named, and nothing continues.
     let planted = Address::repeat_byte(0x66);
     anvil.ask("anvil_setCode", json!([planted, "0x00"]));
     let noticed: [(&str, &str, Value, &str); 9] = [
@@ -947,7 +947,7 @@ fn a_lying_node_gets_nothing() {
         if method == "eth_getTransactionReceipt" {
             assert!(failed["error"].as_str().unwrap().contains(hash), "{failed}");
         }
-        assert_eq!(liar.server.count("eth_sendRawTransaction"), 1, "nothing goes on: {failed}");
+        assert_eq!(liar.server.count("eth_sendRawTransaction"), 1, "nothing continues: {failed}");
     }
     // A failure is one where it is mined, and is no address.
     let liar = Liar::before(&anvil, |call, truth| {

@@ -51,7 +51,7 @@ struct Args {
     /// Threads of each proof. By default, all cores.
     #[arg(long)]
     threads: Option<usize>,
-    /// Only these devices.
+    /// Devices to measure.
     #[arg(long, value_delimiter = ',', default_values = ["zeno", "openvm"])]
     devices: Vec<Which>,
     /// Print the times of the stages, by their spans.

@@ -122,8 +122,8 @@ fn gates(cs: &ConstraintSystem<Fr>, challenges: Challenges) -> Option<Step> {
     b.finish(&gates, challenges.y)
 }
 
-/// Makes the step of the permutation argument's ends: the first set's product starts with 1, the last one ends in 0 or
-/// 1, and each other set continues from the end of the one before.
+/// Makes the step of the permutation argument's ends. The first set's product starts with 1, and the last one ends in 0
+/// or 1. Each set but the first continues from the end of the one before.
 fn permutation_ends(cs: &ConstraintSystem<Fr>, sets: usize, challenges: Challenges) -> Option<Step> {
     let last_set = sets.checked_sub(1)?;
     let blinding_factors = cs.blinding_factors();

@@ -136,8 +136,7 @@ impl Prover {
         evm.wrapper = elapsed;
         let file = evm_file(claim, &proof, keys.srs.origin())?;
         let start = Instant::now();
-        // Whether the SRS may be trusted, the consumer of the proof decides. If the proof is wrong, its parts may be
-        // wrong too.
+        // The proof's consumer decides whether to trust the SRS. If the proof is wrong, its parts may be wrong too.
         verify_evm(&file, &key, UnknownSrs::Allow).inspect_err(|_| checkpoint.remove())?;
         timings.verify += start.elapsed();
         timings.evm = Some(evm);

@@ -54,7 +54,7 @@ pub enum SrsError {
         /// Origin of the installed SRS.
         origin: Origin,
     },
-    /// There are no SRSs of this degree.
+    /// No SRS has this degree.
     #[error(
         "k = {0} is no degree of an SRS: 1 to {MAX_K} are, because BN254 has roots of unity of order 2^{MAX_K}"
     )]
@@ -76,7 +76,7 @@ impl SrsError {
 /// Defect of a file, and the part that has it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Defect {
-    /// It has neither of the two formats.
+    /// Neither of the two formats.
     #[error(
         "is neither a snarkjs .ptau nor a raw halo2 .srs file: it is {bytes} bytes long and begins with {start:02x?}"
     )]
@@ -86,7 +86,7 @@ pub enum Defect {
         /// First bytes of the file.
         start: Vec<u8>,
     },
-    /// It is an `.srs` file with compressed points.
+    /// `.srs` file with compressed points.
     #[error(
         "is an .srs file for k = {k} with compressed points; it has to be in the raw format \
          (halo2's SerdeFormat::RawBytes)"
@@ -95,7 +95,7 @@ pub enum Defect {
         /// Logarithm of the degree.
         k: u32,
     },
-    /// It, or a part of it, has the wrong size.
+    /// Wrong size of the file or of a part.
     #[error(
         "{what} is {found} bytes long, but has to be {expected}: the file is truncated, or not what it says it is"
     )]
@@ -107,10 +107,10 @@ pub enum Defect {
         /// Actual size, in bytes.
         found: u64,
     },
-    /// It is a `.ptau` file of another version.
+    /// `.ptau` file of another version.
     #[error("is a .ptau file of version {0}; only version 1 is known")]
     Version(u32),
-    /// It is a `.ptau` file that claims more sections than the format has.
+    /// `.ptau` file that claims more sections than the format has.
     #[error("says that it has {0} sections; a .ptau file has at most 15")]
     SectionCount(u32),
     /// A section of a `.ptau` file is missing.
@@ -124,13 +124,13 @@ pub enum Defect {
     /// A section of a `.ptau` file is present twice.
     #[error("has section {0} twice")]
     SectionTwice(u32),
-    /// It is a `.ptau` file without the Lagrange form.
+    /// `.ptau` file without the Lagrange form.
     #[error(
         "has no Lagrange form (section 12); make one with `snarkjs powersoftau prepare phase2`, or take a prepared \
          file (powersOfTau28_hez_final_*.ptau)"
     )]
     NotPrepared,
-    /// It is a `.ptau` file for another curve.
+    /// `.ptau` file for another curve.
     #[error("is for {curve}, whose base field has the modulus 0x{modulus}; only BN254 is supported")]
     OtherCurve {
         /// Name of the curve, or "another curve".
@@ -138,10 +138,10 @@ pub enum Defect {
         /// Modulus of the base field, in hexadecimal.
         modulus: String,
     },
-    /// Its `k` is out of range.
+    /// `k` is out of range.
     #[error("is for k = {0}; 1 to {MAX_K} are possible")]
     Degree(u32),
-    /// It is an `.srs` file, which holds one degree, and another one was requested.
+    /// `.srs` file of another degree than the requested one. It holds one degree alone.
     #[error(
         "holds the SRS for k = {holds} only, not for k = {asked}: the Lagrange form is another one for each k"
     )]
@@ -151,7 +151,7 @@ pub enum Defect {
         /// `k` of the file.
         holds: u32,
     },
-    /// It is a `.ptau` file with fewer powers than were requested.
+    /// `.ptau` file with fewer powers than were requested.
     #[error("holds the SRS for every k up to {power}, not for k = {asked}")]
     TooSmall {
         /// Requested `k`.
@@ -191,7 +191,7 @@ pub enum Defect {
     /// The Lagrange form belongs to other powers.
     #[error("g_lagrange is not the Lagrange form of g")]
     Lagrange,
-    /// There is no record beside an installed file.
+    /// Installed file without a record beside it.
     #[error("has no record ({}) beside it, as after an interrupted installation; import or make it again", .0.display())]
     NoRecord(PathBuf),
     /// The record can't be read.

@@ -68,16 +68,16 @@ impl Group {
 /// Things that a case's transactions must be seen to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// They execute this instruction, as one of twenty or more often, or for a fifth of the gas.
+    /// Executions of this instruction, as one of twenty or more often, or for a fifth of the gas.
     Opcode(u8),
-    /// They call this precompile, which accepts its input or not.
+    /// Calls of this precompile, which accepts its input or not.
     Precompile {
         /// Address of the precompile.
         address: Address,
         /// Says whether it accepts its input.
         succeeds: bool,
     },
-    /// No more than that they succeed.
+    /// Success, and nothing else.
     Transactions,
 }
 

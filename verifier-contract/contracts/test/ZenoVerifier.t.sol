@@ -12,10 +12,10 @@ contract ZenoVerifierTest is Base {
     uint256 private constant SCALAR = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
     uint256 private constant COORDINATE = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
     bytes32 private constant EXE = "exe";
-    bytes32 private constant MACHINE = "machine";
+    bytes32 private constant VM_COMMIT = "vm";
 
     ConcreteVerifier private _verifier =
-        new ConcreteVerifier(bytes32(uint256(EXE) >> 8), bytes32(uint256(MACHINE) >> 8));
+        new ConcreteVerifier(bytes32(uint256(EXE) >> 8), bytes32(uint256(VM_COMMIT) >> 8));
 
     function testFuzz_asksTheHalo2VerifierForTheDigest(ChainClaim memory claim, bytes32 seed) public {
         bytes memory proof = _proof(seed);
@@ -78,18 +78,18 @@ contract ZenoVerifierTest is Base {
         eq("kind", bytes32(CLAIM_KIND), bytes32("ZVC2"));
     }
 
-    function testFuzz_pinsTheCommitments(bytes32 exe, bytes32 machine) public {
-        (exe, machine) = (bytes32(uint256(exe) % SCALAR), bytes32(uint256(machine) % SCALAR));
-        VM.assume(exe != _verifier.APP_EXE_COMMIT() || machine != _verifier.APP_VM_COMMIT());
+    function testFuzz_pinsTheCommitments(bytes32 exe, bytes32 vmCommit) public {
+        (exe, vmCommit) = (bytes32(uint256(exe) % SCALAR), bytes32(uint256(vmCommit) % SCALAR));
+        VM.assume(exe != _verifier.APP_EXE_COMMIT() || vmCommit != _verifier.APP_VM_COMMIT());
         ChainClaim memory claim = _empty();
         bytes memory proof = _proof("pinned");
         bytes memory revealed = abi.encodePacked(keccak256(abi.encode(claim)));
-        _verifier.accept(revealed, proof, exe, machine);
+        _verifier.accept(revealed, proof, exe, vmCommit);
         VM.expectPartialRevert(IZenoVerifier.ProofRefused.selector);
         _verifier.verifyClaim(claim, proof);
         // It is the commitments that made it fail.
-        ConcreteVerifier other = new ConcreteVerifier(exe, machine);
-        other.accept(revealed, proof, exe, machine);
+        ConcreteVerifier other = new ConcreteVerifier(exe, vmCommit);
+        other.accept(revealed, proof, exe, vmCommit);
         other.verifyClaim(claim, proof);
     }
 

@@ -10,7 +10,7 @@ pub(crate) const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// Prospect of another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// It would fail again.
+    /// None: the request would fail again.
     Never,
     /// The failure may pass.
     Transient,

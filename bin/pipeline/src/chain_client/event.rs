@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Formatter};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TransactionEvent {
-    /// It waits for the node or for the account's earlier transactions.
+    /// Waits for the node or for the account's earlier transactions.
     Waiting {
         /// The reason, as a clause.
         reason: String,
@@ -25,9 +25,9 @@ pub enum TransactionEvent {
         /// The error.
         error: String,
     },
-    /// It is in no block yet.
+    /// In no block yet.
     Pending,
-    /// It is in a block.
+    /// In a block.
     Included {
         /// Number of the block.
         block: u64,
@@ -50,7 +50,7 @@ pub enum TransactionEvent {
         /// Limit of the new version on the price of a unit of gas, in wei.
         price: u128,
     },
-    /// It is confirmed. No other version can be mined any more.
+    /// Confirmed: no other version can be mined.
     Settled,
 }
 

@@ -44,7 +44,7 @@ pub struct DeployOptions {
     pub sending: SendingOptions,
 }
 
-/// A deployment. Where the verb failed on the way, it has what was deployed by then.
+/// Deployment: its contracts, or those that were deployed before the verb failed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Deployed {
     /// Key of the verifier.

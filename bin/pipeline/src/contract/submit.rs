@@ -69,16 +69,16 @@ pub struct Submitted {
 /// Answer of a light client to a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmitResult {
-    /// It would take the proof; nothing was sent.
+    /// Would take the proof; nothing was sent.
     DryRun,
-    /// It has this head.
+    /// Has this head.
     Head {
         /// Number of the block.
         number: u64,
         /// Hash of the block.
         hash: B256,
     },
-    /// It keeps this block apart, which is no descendant of its head.
+    /// Keeps this block apart, which is no descendant of its head.
     Competing {
         /// Number of the block.
         number: u64,

@@ -60,7 +60,7 @@ pub struct VerifierOptions {
 pub enum CheckedBy {
     /// A native check with a verifying key.
     Key,
-    /// Only a contract, by a node's word.
+    /// A contract alone, by a node's word.
     Contract,
 }
 

@@ -10,12 +10,12 @@ contract ConcreteVerifier is Halo2VerifierDouble, ZenoVerifierBase {
     bytes32 public immutable override APP_EXE_COMMIT;
     bytes32 public immutable override APP_VM_COMMIT;
 
-    constructor(bytes32 exe, bytes32 machine) {
+    constructor(bytes32 exe, bytes32 vmCommit) {
         APP_EXE_COMMIT = exe;
-        APP_VM_COMMIT = machine;
+        APP_VM_COMMIT = vmCommit;
     }
 
-    function _commitments() internal view override returns (bytes32 exe, bytes32 machine) {
-        (exe, machine) = (APP_EXE_COMMIT, APP_VM_COMMIT);
+    function _commitments() internal view override returns (bytes32 exe, bytes32 vmCommit) {
+        (exe, vmCommit) = (APP_EXE_COMMIT, APP_VM_COMMIT);
     }
 }

@@ -10,8 +10,8 @@ contract Halo2VerifierDouble is IOpenVmHalo2Verifier {
 
     mapping(bytes32 => bool) private _accepted;
 
-    function accept(bytes memory publicValues, bytes memory proofData, bytes32 exe, bytes32 machine) external {
-        _accepted[keccak256(abi.encode(publicValues, proofData, exe, machine))] = true;
+    function accept(bytes memory publicValues, bytes memory proofData, bytes32 exe, bytes32 vmCommit) external {
+        _accepted[keccak256(abi.encode(publicValues, proofData, exe, vmCommit))] = true;
     }
 
     function verify(bytes calldata publicValues, bytes calldata proofData, bytes32 appExeCommit, bytes32 appVmCommit)
