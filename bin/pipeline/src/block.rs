@@ -165,8 +165,8 @@ impl Loaded {
     pub(crate) fn ending(mut self, end: Option<End>) -> Self {
         self.chain.end = end;
         let timestamp = self.last().timestamp;
-        self.report.rules_end = self.chain.near_end(timestamp).map(|end| end.from);
-        self.report.warning = chains::warning(&self.chain, timestamp);
+        let near = chains::near_end(&self.chain, timestamp);
+        (self.report.rules_end, self.report.warning) = near.map(|end| (end.from, end.warning)).unzip();
         self
     }
 

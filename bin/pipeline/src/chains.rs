@@ -142,18 +142,29 @@ pub(crate) fn in_words(name: Option<&str>, chain_spec: B256) -> String {
     }
 }
 
-/// A sentence that a block of this time, in seconds, is near the end of what is known of its chain's rules.
-pub(crate) fn warning(chain: &Chain, timestamp: u64) -> Option<String> {
+/// End of what is known of a chain's rules, to which a block's time is near.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NearEnd {
+    /// First timestamp, in seconds, at which the rules are not known.
+    pub(crate) from: u64,
+    /// A sentence about it.
+    pub(crate) warning: String,
+}
+
+/// Returns the end if a block of this time, in seconds, is near to it or after it.
+pub(crate) fn near_end(chain: &Chain, timestamp: u64) -> Option<NearEnd> {
     chain.near_end(timestamp).map(|end| {
-        format!(
-            "NEAR THE END OF THE KNOWN RULES: the block's timestamp is {timestamp}, and {end}. A newer zeno may know more."
-        )
+        let place = if timestamp < end.from { "NEAR" } else { "BEYOND" };
+        let warning = format!(
+            "{place} THE END OF THE KNOWN RULES: the block's timestamp is {timestamp}, and {end}. A newer zeno may know more."
+        );
+        NearEnd { from: end.from, warning }
     })
 }
 
-/// The sentence of [`warning`] about the last block of a claim that is about a built-in chain.
-pub(crate) fn warning_of(claim: &ChainClaim) -> Option<String> {
-    of_claim(claim).and_then(|known| warning(&known.chain, claim.last_timestamp))
+/// Same as [`near_end`], for the last block of a claim that is about a built-in chain.
+pub(crate) fn near_end_of(claim: &ChainClaim) -> Option<NearEnd> {
+    of_claim(claim).and_then(|known| near_end(&known.chain, claim.last_timestamp))
 }
 
 fn of_claim(claim: &ChainClaim) -> Option<BuiltIn> {
@@ -224,12 +235,17 @@ mod tests {
     #[test]
     fn the_end_of_rules_is_announced() {
         let sepolia = Chain::by_chain_id(11_155_111).unwrap();
-        assert_eq!(warning(&sepolia, HORIZON - WARNING - 1), None);
-        let sentence = warning(&sepolia, HORIZON - WARNING).unwrap();
-        assert!(sentence.contains(&HORIZON.to_string()), "{sentence}");
+        assert_eq!(near_end(&sepolia, HORIZON - WARNING - 1), None);
+        for (timestamp, beginning) in
+            [(HORIZON - WARNING, "NEAR"), (HORIZON - 1, "NEAR"), (HORIZON, "BEYOND")]
+        {
+            let NearEnd { from, warning } = near_end(&sepolia, timestamp).unwrap();
+            assert!(warning.starts_with(beginning) && warning.contains(&HORIZON.to_string()), "{warning}");
+            assert_eq!(from, HORIZON);
+        }
         let near = HORIZON - 1;
-        assert_eq!(warning_of(&claim(&sepolia.spec, near, near)), warning(&sepolia, near));
-        assert_eq!(warning_of(&claim(&sepolia.spec, 0, near)), None);
-        assert_eq!(warning(&Chain { end: None, ..sepolia }, u64::MAX), None);
+        assert_eq!(near_end_of(&claim(&sepolia.spec, near, near)), near_end(&sepolia, near));
+        assert_eq!(near_end_of(&claim(&sepolia.spec, 0, near)), None);
+        assert_eq!(near_end(&Chain { end: None, ..sepolia }, u64::MAX), None);
     }
 }

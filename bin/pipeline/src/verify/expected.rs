@@ -1,7 +1,12 @@
 //! Expectations of a proof.
 
 use super::VerifyOptions;
-use crate::{chains, claim::Blocks, error::Error, setting::Setting};
+use crate::{
+    chains::{self, NearEnd},
+    claim::Blocks,
+    error::Error,
+    setting::Setting,
+};
 use alloy_primitives::B256;
 use zeno_guest_evm::chain::Chain;
 use zeno_verifier::{ChainClaim, RulesError, known_rules, rules_of};
@@ -21,8 +26,8 @@ pub(super) struct Expected {
 pub(super) struct Accepted {
     /// The rules, in words.
     pub(super) rules: String,
-    /// A sentence that the last block's time is near the end of what is known of them, if that is so.
-    pub(super) warning: Option<String>,
+    /// End of what is known of them, if the last block's time is near to it.
+    pub(super) near_end: Option<NearEnd>,
 }
 
 impl Expected {
@@ -76,7 +81,7 @@ impl Expected {
         match rules_of(chain, claim) {
             Ok(_) => Ok(Accepted {
                 rules: chains::in_words(Some(name), chain_spec),
-                warning: chains::warning(chain, claim.last_timestamp),
+                near_end: chains::near_end(chain, claim.last_timestamp),
             }),
             Err(error) if error.is_mismatch() => {
                 let proven = match (chains::name(claim), &error) {
@@ -97,10 +102,10 @@ impl Expected {
         let (chain_id, chain_spec) = (claim.chain_id, claim.chain_spec);
         let rules = match known_rules(claim) {
             Ok(_) => {
-                return Ok(Accepted { rules: chains::rules(claim), warning: chains::warning_of(claim) });
+                return Ok(Accepted { rules: chains::rules(claim), near_end: chains::near_end_of(claim) });
             }
             Err(_) if self.any_rules => {
-                return Ok(Accepted { rules: chains::rules(claim), warning: None });
+                return Ok(Accepted { rules: chains::rules(claim), near_end: None });
             }
             Err(
                 error @ (RulesError::BeyondEnd(_)
@@ -187,7 +192,7 @@ mod tests {
     fn nothing_is_accepted_after_the_end_of_the_rules() {
         let mainnet = ChainSpec::mainnet();
         let warned = expected(None, false).check(&claim(&mainnet, HORIZON - 1, HORIZON - 1)).unwrap();
-        assert!(warned.warning.is_some_and(|warning| warning.contains("NEAR THE END")));
+        assert!(warned.near_end.is_some_and(|end| end.warning.contains("NEAR THE END")));
         for chain in [None, Some("mainnet")] {
             let error = expected(chain, false).check(&claim(&mainnet, HORIZON, HORIZON)).unwrap_err();
             assert_eq!(error.verdict(), None, "{error}");

@@ -101,7 +101,10 @@ pub struct Verified {
     /// The rules that the blocks are valid under, in words.
     #[serde(skip)]
     pub rules: String,
-    /// A sentence that the last block's time is near the end of what is known of these rules, if that is so.
+    /// First timestamp, in seconds, at which these rules are not known, if the last block's time is near to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules_end: Option<u64>,
+    /// A sentence about that end.
     #[serde(skip)]
     pub warning: Option<String>,
 }
@@ -189,18 +192,22 @@ pub fn verify(options: &VerifyOptions, context: &Context) -> Result<Verified, Fa
     let proof = proof.confirm(claim);
     let contracts: Vec<_> = asked.iter().map(AskedContract::report).collect();
     match expected.check(&claim) {
-        Ok(Accepted { rules, warning }) => Ok(Verified {
-            proof,
-            checked_by,
-            valid: true,
-            claim,
-            key,
-            contracts,
-            asked,
-            insecure_contract,
-            rules,
-            warning,
-        }),
+        Ok(Accepted { rules, near_end }) => {
+            let (rules_end, warning) = near_end.map(|end| (end.from, end.warning)).unzip();
+            Ok(Verified {
+                proof,
+                checked_by,
+                valid: true,
+                claim,
+                key,
+                contracts,
+                asked,
+                insecure_contract,
+                rules,
+                rules_end,
+                warning,
+            })
+        }
         Err(error) => {
             let findings = ProofFindings {
                 proof: Some(proof),

@@ -22,21 +22,22 @@ impl Render for Verified {
     fn messages(&self) -> Vec<String> {
         let mut messages = warnings(self.key.as_ref(), self.insecure_contract);
         messages.extend(self.warning.clone());
-        let blocks = match self.claim.block_count {
-            1 => "block".to_owned(),
-            count => format!("the last of {count} consecutive blocks"),
-        };
         let release = self.proof.confirmed.as_ref().and_then(|confirmed| confirmed.program.release);
         let release =
             release.map_or_else(String::new, |number| format!(" by release {number} of the EVM program"));
-        messages.push(format!(
-            "The proof{release} is valid{}: {blocks} {}, {}, is valid under {}, if its parent {} is.",
-            judge(self.checked_by, self.asked),
-            self.claim.last_block_number,
-            self.claim.last_block_hash,
-            self.rules,
-            self.claim.first_parent_hash
-        ));
+        let (last, hash, parent) =
+            (self.claim.last_block_number, self.claim.last_block_hash, self.claim.first_parent_hash);
+        let judge = judge(self.checked_by, self.asked);
+        let rules = &self.rules;
+        messages.push(match self.claim.block_count {
+            1 => format!(
+                "The proof{release} is valid{judge}: block {last}, {hash}, is valid under {rules}, if its parent {parent} is."
+            ),
+            count => format!(
+                "The proof{release} is valid{judge}: the {count} blocks up to {last}, {hash}, are valid under {rules}, if the \
+                 parent of the first {parent} is."
+            ),
+        });
         messages
     }
 
