@@ -52,26 +52,41 @@ const LATER_BEGINNINGS: [&str; 7] = ["bpo", "verkle", "ubt", "glamsterdam", "glo
 /// Keys that look like those of forks, but aren't.
 const NO_FORKS: [&str; 5] =
     ["terminalBlockHash", "terminalBlockNumber", "daoForkSupport", "period", "eip150Hash"];
-/// Keys that identify a chain with rules of its own, in lower case.
+/// Keys of other things that are read.
+const READ: [&str; 5] = [
+    "chainId",
+    "terminalTotalDifficulty",
+    "terminalTotalDifficultyPassed",
+    "blobSchedule",
+    "depositContractAddress",
+];
+/// Fields of an entry of `blobSchedule`.
+const BLOB_FIELDS: [&str; 3] = ["target", "max", "baseFeeUpdateFraction"];
+/// Keys that identify a chain with rules of its own, however they are written.
 const OTHER_CHAINS: [&str; 8] =
     ["optimism", "arbitrum", "bor", "parlia", "scroll", "taiko", "celo", "congress"];
-/// Keys that change rules, in lower case, of clients that also run other chains. `false` and what is empty change nothing.
+/// Keys that change rules, however they are written, of clients that also run other chains. `false` and what is empty
+/// change nothing.
 const OTHER_RULES: [&str; 7] = [
-    "contractsizelimit",
-    "evmstacksize",
-    "zerobasefee",
-    "fixedbasefee",
-    "eccurve",
+    "contractSizeLimit",
+    "evmStackSize",
+    "zeroBaseFee",
+    "fixedBaseFee",
+    "ecCurve",
     "transitions",
-    "futureeips",
+    "futureEips",
 ];
-/// Keys of the contracts whose addresses are the same on every chain, in lower case.
+/// Keys of the contracts whose addresses are the same on every chain, however they are written.
 const FIXED_CONTRACTS: [(&str, Address); 2] = [
-    ("withdrawalrequestcontractaddress", WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS),
-    ("consolidationrequestcontractaddress", CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS),
+    ("withdrawalRequestContractAddress", WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS),
+    ("consolidationRequestContractAddress", CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS),
 ];
 /// Maximum number of forks of blob parameters alone. The public chains have two.
 const MAX_BPOS: usize = 256;
+/// Edits that are taken for a slip of the pen: a character more, less or other, or two that changed places.
+const SLIP: usize = 2;
+/// Length from which on a key that is a slip away from another is taken for it, in letters and digits.
+const MIN_LENGTH: usize = 6;
 /// Length of a configuration's own text in an error, in characters.
 const MAX_SHOWN: usize = 80;
 
@@ -102,9 +117,17 @@ pub enum ChainConfigError {
     /// The chain follows rules other than Ethereum's.
     #[error("the chain configuration has {0}: a chain of other rules, which this program does not know")]
     OtherRules(String),
-    /// A key differs from a known one only in the case of its letters, or in its ending.
+    /// A key differs from a known one only in the case of its letters, in its ending, or by a slip of the pen.
     #[error("the chain configuration has {0}; it is to be written {1}")]
     Misspelt(String, String),
+    /// The blob schedule has an entry that belongs to no fork.
+    #[error("the chain configuration has {0}, but there is no fork of this name")]
+    UnknownEntry(String),
+    /// An entry of the blob schedule has a field that is none.
+    #[error(
+        "the chain configuration has {0}, but the fields of an entry are target, max and baseFeeUpdateFraction"
+    )]
+    UnknownField(String),
     /// A fork that must bring blob parameters has none.
     #[error("the chain configuration schedules {0} and has no blobSchedule.{0}")]
     NoBlobs(String),
@@ -215,13 +238,19 @@ fn from_config(config: &Config) -> Result<Chain, ChainConfigError> {
     if let Some(name) = config.names().find(|name| has_other_rules(config, name)) {
         return Err(ChainConfigError::OtherRules(shown(name)));
     }
+    let known = Spellings::of_keys();
+    for name in config.names() {
+        if let Some(expected) = misspelt(name, &known) {
+            return Err(ChainConfigError::Misspelt(shown(name), expected));
+        }
+    }
     let chain_id = config.number("chainId")?.ok_or(ChainConfigError::NoChainId)?;
     if config.get("londonBlock").is_none() {
         return Err(ChainConfigError::NoLondon);
     }
     let passed = config.get("terminalTotalDifficultyPassed").is_some_and(|value| value.get() == "true");
     let terminal_total_difficulty = match config.get("terminalTotalDifficulty") {
-        Some(value) => number("terminalTotalDifficulty", value)?,
+        Some(value) => number("terminalTotalDifficulty", value, 256)?,
         None if passed => U256::ZERO,
         None => return Err(ChainConfigError::NeverMerges),
     };
@@ -335,18 +364,8 @@ fn blob_changes(config: &Config) -> Result<Vec<BlobChange>, ChainConfigError> {
     let forks =
         Fork::ALL[1..].iter().filter(|fork| fork.rules().blobs.is_some()).copied().map(BlobFork::fork);
     let mut forks = forks.chain(bpos(config)?.into_iter().map(BlobFork::bpo)).collect::<Vec<_>>();
-    let by_name = forks.iter().map(|fork| (fork.name(), fork.spellings())).collect::<BTreeMap<_, _>>();
     for name in entries.names() {
-        let lower = name.to_ascii_lowercase();
-        let expected = match by_name.get(&lower) {
-            Some(spellings) => !spellings.contains(name),
-            // The parameters of a fork without a time.
-            None => bpo_number(&lower).is_some() && *name != lower,
-        };
-        if let Some(expected) = expected.then_some(lower) {
-            let [actual, expected] = [name.as_str(), &expected].map(|name| format!("blobSchedule.{name}"));
-            return Err(ChainConfigError::Misspelt(shown(&actual), expected));
-        }
+        check_entry(config, &entries, name)?;
     }
     // Parameters of a fork without a time have no effect.
     let mut changes = Vec::new();
@@ -368,6 +387,45 @@ fn blob_changes(config: &Config) -> Result<Vec<BlobChange>, ChainConfigError> {
     }
     changes.sort_by_key(|change| (change.timestamp, change.fork));
     Ok(changes)
+}
+
+/// Checks the name of an entry of the blob schedule, and those of its fields.
+fn check_entry(config: &Config, entries: &Config, name: &str) -> Result<(), ChainConfigError> {
+    let path = format!("blobSchedule.{name}");
+    let fork = Fork::ALL.into_iter().map(BlobFork::fork);
+    let bpo = bpo_number(name).map(BlobFork::bpo);
+    if !fork.chain(bpo).any(|fork| fork.spellings().iter().any(|spelling| spelling == name)) {
+        // alloy-genesis gives the forks after Osaka a capital.
+        let lower = name.to_lowercase();
+        let capital = name.chars().skip(1).all(|character| !character.is_uppercase());
+        let begins = |beginning: &&str| *beginning != "bpo" && lower.starts_with(*beginning);
+        let later = LATER_FORKS.contains(&lower.as_str()) || LATER_BEGINNINGS.iter().any(begins);
+        let has_time = [name, &lower].iter().any(|name| config.get(&time_key(name)).is_some());
+        if capital && later || has_time && !is_known(&time_key(&lower)) {
+            // A later fork may have other fields.
+            return Ok(());
+        }
+        let names = Fork::ALL.iter().map(|fork| fork.name().to_owned());
+        let names = names.chain(LATER_FORKS.map(ToOwned::to_owned)).chain(bpo_like(name));
+        return Err(match Spellings::of(names).nearest(name) {
+            Some(expected) => ChainConfigError::Misspelt(shown(&path), format!("blobSchedule.{expected}")),
+            None => ChainConfigError::UnknownEntry(shown(&path)),
+        });
+    }
+    // What is no object has no effect, or is refused when it is read.
+    let Some(fields) = entries.get(name).and_then(|entry| serde_json::from_str::<Fields>(entry.get()).ok())
+    else {
+        return Ok(());
+    };
+    let fields = Config(fields);
+    let Some(field) = fields.names().find(|field| !BLOB_FIELDS.contains(&field.as_str())) else {
+        return Ok(());
+    };
+    let actual = shown(&format!("{path}.{field}"));
+    Err(match Spellings::of(BLOB_FIELDS.map(ToOwned::to_owned)).nearest(field) {
+        Some(expected) => ChainConfigError::Misspelt(actual, format!("{path}.{expected}")),
+        None => ChainConfigError::UnknownField(actual),
+    })
 }
 
 /// Reads one entry of the blob schedule. `path` is its own in the configuration.
@@ -449,9 +507,6 @@ fn in_one_form(changes: Vec<BlobChange>) -> Result<Vec<BlobActivation>, ChainCon
 fn first_later_fork(config: &Config, last: u64) -> Result<Option<End>, ChainConfigError> {
     let mut first: Option<End> = None;
     for name in config.names() {
-        if let Some(expected) = misspelt(name) {
-            return Err(ChainConfigError::Misspelt(shown(name), expected));
-        }
         let named = LATER_FORKS.iter().any(|fork| name.strip_suffix("Time") == Some(fork));
         // A fork that is switched off is no fork.
         let switched_off = config.get(name).is_some_and(|value| value.get() == "false");
@@ -499,39 +554,101 @@ fn is_known(name: &str) -> bool {
 fn has_other_rules(config: &Config, name: &str) -> bool {
     let key = condensed(name);
     let text = config.get(name).map_or("", RawValue::get);
-    if let Some((_, address)) = FIXED_CONTRACTS.iter().find(|(contract, _)| *contract == key) {
+    let is = |known: &str| condensed(known) == key;
+    if let Some((_, address)) = FIXED_CONTRACTS.iter().find(|(contract, _)| is(contract)) {
         return text.trim_matches('"').parse::<Address>() != Ok(*address);
     }
     let changes_nothing = || {
         let text = text.split_whitespace().collect::<String>();
         ["false", "{}", "[]"].contains(&text.as_str())
     };
-    OTHER_CHAINS.contains(&key.as_str()) || OTHER_RULES.contains(&key.as_str()) && !changes_nothing()
+    OTHER_CHAINS.into_iter().any(is) || OTHER_RULES.into_iter().any(is) && !changes_nothing()
 }
 
-/// Returns the right spelling of a key that means a fork with a known key, but differs from it.
-fn misspelt(name: &str) -> Option<String> {
-    let condensed = condensed(name);
-    let same = |known: &str| condensed == self::condensed(known) && known != name;
-    if let Some(known) = OLD_FORKS.into_iter().find(|known| same(known)) {
-        return Some(known.to_owned());
+/// Known names, with their letters and digits in lower case.
+struct Spellings(Vec<(String, Vec<char>)>);
+
+impl Spellings {
+    fn of(names: impl IntoIterator<Item = String>) -> Self {
+        let condense = |name: String| {
+            let characters = condensed(&name).chars().collect();
+            (name, characters)
+        };
+        Self(names.into_iter().map(condense).collect())
     }
+
+    /// Returns those of the configuration's keys that have an effect, but for those with a number.
+    fn of_keys() -> Self {
+        let forks = Fork::ALL[1..].iter().map(|fork| fork.name()).chain(LATER_FORKS).map(time_key);
+        let fixed = FIXED_CONTRACTS.into_iter().map(|(name, _)| name);
+        let others = READ.into_iter().chain(OLD_FORKS).chain(fixed).chain(OTHER_RULES).chain(OTHER_CHAINS);
+        Self::of(forks.chain(others.map(ToOwned::to_owned)))
+    }
+
+    /// Returns the known name that is the fewest edits away, if these may be a slip of the pen.
+    fn nearest(&self, name: &str) -> Option<&str> {
+        let name = condensed(name).chars().collect::<Vec<_>>();
+        let near = |edits| self.0.iter().find(|(_, known)| is_within(edits, &name, known));
+        (0..=SLIP).find_map(near).map(|(known, _)| known.as_str())
+    }
+}
+
+/// Returns whether so many edits lead from one text to the other (Damerau and Levenshtein's distance).
+fn is_within(edits: usize, one: &[char], other: &[char]) -> bool {
+    let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let (one, other) = (&one[same..], &other[same..]);
+    let Some(edits) = edits.checked_sub(1) else { return one.is_empty() && other.is_empty() };
+    match (one, other) {
+        ([], _) => other.len() <= edits + 1,
+        (_, []) => one.len() <= edits + 1,
+        ([first, one_rest @ ..], [second, other_rest @ ..]) => {
+            let changed_places = || match (one_rest, other_rest) {
+                ([one_next, one @ ..], [other_next, other @ ..]) => {
+                    (first, one_next) == (other_next, second) && is_within(edits, one, other)
+                }
+                _ => false,
+            };
+            is_within(edits, one_rest, other)
+                || is_within(edits, one, other_rest)
+                || is_within(edits, one_rest, other_rest)
+                || changed_places()
+        }
+    }
+}
+
+/// Returns the right spelling of a key that means a known one, but differs from it.
+fn misspelt(name: &str, known: &Spellings) -> Option<String> {
+    if is_known(name) || known.0.iter().any(|(known, _)| known == name) {
+        return None;
+    }
+    let condensed = condensed(name);
     // The name of a fork by time may also stand alone, or have another ending.
-    let endings = ["", "time", "timestamp", "forktime"];
-    let ends = |rest: &str| endings.contains(&rest);
-    let means = |fork: &Fork| condensed.strip_prefix(&self::condensed(fork.name())).is_some_and(ends);
-    let fork = Fork::ALL[1..].iter().find(|fork| means(fork)).map(|fork| fork.name().to_owned());
-    let bpo = || {
-        let number = condensed.strip_prefix("bpo")?;
-        let rest = number.trim_start_matches(|character: char| character.is_ascii_digit());
-        let number = number.strip_suffix(rest).filter(|_| ends(rest))?.trim_start_matches('0');
-        bpo_number(&format!("bpo{number}")).map(|number| format!("bpo{number}"))
-    };
-    let known = fork.or_else(bpo).map(|fork| time_key(&fork));
-    let later = LATER_FORKS.iter().map(|fork| format!("{fork}Time"));
-    known
-        .or_else(|| later.into_iter().find(|later| later.eq_ignore_ascii_case(name)))
-        .filter(|known| known != name)
+    let means = |fork: &&Fork| condensed.starts_with(fork.name());
+    let fork = Fork::ALL[1..].iter().find(means).map(|fork| fork.name().to_owned());
+    if let Some(fork) = fork.or_else(|| bpo_like(name)) {
+        return Some(time_key(&fork));
+    }
+    // Names of later forks that resemble others.
+    if condensed.chars().count() < MIN_LENGTH
+        || LATER_BEGINNINGS.iter().any(|beginning| condensed.starts_with(beginning))
+    {
+        return None;
+    }
+    let expected = known.nearest(name).filter(|expected| expected.len() >= MIN_LENGTH)?;
+    // Those that have an effect however they are written.
+    let fixed = FIXED_CONTRACTS.into_iter().map(|(name, _)| name);
+    let is_read = fixed.chain(OTHER_RULES).any(|known| self::condensed(known) == condensed);
+    (!is_read).then(|| expected.to_owned())
+}
+
+/// Returns the name of the fork of blob parameters alone with which this one begins, or would but for two letters that
+/// changed places.
+fn bpo_like(name: &str) -> Option<String> {
+    let condensed = condensed(name);
+    let number = ["bpo", "bop", "pbo"].iter().find_map(|letters| condensed.strip_prefix(letters))?;
+    let rest = number.trim_start_matches(|character: char| character.is_ascii_digit());
+    let number = number.strip_suffix(rest)?.trim_start_matches('0');
+    bpo_number(&format!("bpo{number}")).map(|number| format!("bpo{number}"))
 }
 
 /// Returns whether a key may belong to a fork that isn't known.
@@ -566,12 +683,11 @@ fn shown(text: &str) -> String {
 }
 
 fn number_of_64_bits(name: &str, value: &RawValue) -> Result<u64, ChainConfigError> {
-    let number = number(name, value)?;
-    number.try_into().map_err(|_| ChainConfigError::Number(shown(name), shown(value.get()), 64))
+    number(name, value, 64)
 }
 
-/// Reads a number digit by digit: bare, or in a string, where it may be hexadecimal.
-fn number(name: &str, value: &RawValue) -> Result<U256, ChainConfigError> {
+/// Reads a number of so many bits digit by digit: bare, or in a string, where it may be hexadecimal.
+fn number<T: TryFrom<U256>>(name: &str, value: &RawValue, bits: usize) -> Result<T, ChainConfigError> {
     let text = value.get();
     let number = match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(text) => match text.strip_prefix("0x") {
@@ -584,7 +700,8 @@ fn number(name: &str, value: &RawValue) -> Result<U256, ChainConfigError> {
         },
         None => whole(text),
     };
-    number.ok_or_else(|| ChainConfigError::Number(shown(name), shown(text), 256))
+    let number = number.and_then(|number| number.try_into().ok());
+    number.ok_or_else(|| ChainConfigError::Number(shown(name), shown(text), bits))
 }
 
 /// Reads the exact number of a JSON literal; `None` if it isn't a whole number.
@@ -665,7 +782,7 @@ mod tests {
                 "\"Amsterdam\": {\"target\": 14, \"max\": 21, \"baseFeeUpdateFraction\": 11684671}, \"amsterdam\":",
             ),
             ("\"amsterdam\":", "\"bogota\":"),
-            ("\"osaka\":", "\"comment\":"),
+            ("\"osaka\":", "\"Bogota\":"),
             ("\"amsterdam\":", "\"bpo3\": {\"target\": 9}, \"amsterdam\":"),
         ] {
             let read = spec(&PUBLIC.replace(from, to));
@@ -757,7 +874,7 @@ mod tests {
         assert_eq!(activations(&amsterdam), [(0, cancun), (30, bpo1)]);
         assert_eq!(spec(&amsterdam).blobs_at(40), Some(bpo1));
         for absent in
-            [CONFIG.replace("\"cancun\": {", "\"other\": {"), CONFIG.replace("\"blobSchedule\"", "\"x\"")]
+            [CONFIG.replace("\"cancun\": {", "\"paris\": {"), CONFIG.replace("\"blobSchedule\"", "\"x\"")]
         {
             let error = Chain::from_json(&absent).unwrap_err();
             assert!(matches!(&error, ChainConfigError::NoBlobs(fork) if fork == "cancun"), "{error}");
@@ -1016,6 +1133,181 @@ mod tests {
         let blobs =
             CONFIG.replace("\"bpo1\": {", "\"bpo3\": {\"target\": 1}, \"amsterdam\": {}, \"bpo1\": {");
         assert_eq!(spec(&blobs), spec(CONFIG));
+    }
+
+    /// A key that is misspelt would be ignored, and the chain another than the one that was meant.
+    #[test]
+    fn misspelt_keys_are_refused_by_name() {
+        for (key, meant) in [
+            ("amsterdamTiem", "amsterdamTime"),
+            ("amstredamTiem", "amsterdamTime"),
+            ("amsterdmTime", "amsterdamTime"),
+            ("amsterdam_at", "amsterdamTime"),
+            ("osakaTimes", "osakaTime"),
+            ("oskaTime", "osakaTime"),
+            ("pragueEpoch", "pragueTime"),
+            ("bogotaTiem", "bogotaTime"),
+            ("bpo3Tiem", "bpo3Time"),
+            ("bop3Time", "bpo3Time"),
+            ("blobschedule", "blobSchedule"),
+            ("blobSchedules", "blobSchedule"),
+            ("blobSchudele", "blobSchedule"),
+            ("depositContractAdress", "depositContractAddress"),
+            ("depositContractAddress2", "depositContractAddress"),
+            ("chainID", "chainId"),
+            ("terminalTotalDifficulty2", "terminalTotalDifficulty"),
+            ("terminalTotalDifficultyPassed2", "terminalTotalDifficultyPassed"),
+            ("lodnonBlock", "londonBlock"),
+            ("contractSizeLimits", "contractSizeLimit"),
+            ("withdrawalRequestContractAdress", "withdrawalRequestContractAddress"),
+            ("optimsm", "optimism"),
+        ] {
+            for value in ["1", "5000000000", "{}", "\"x\"", "false"] {
+                let error = with(&alloc::format!("\"{key}\": {value}")).unwrap_err().to_string();
+                let expected =
+                    alloc::format!("the chain configuration has {key}; it is to be written {meant}");
+                assert_eq!(error, expected, "{value}");
+            }
+        }
+        // It counts more than what is missing without it.
+        for (key, other) in [
+            ("chainId", "chainid"),
+            ("londonBlock", "londonBlocks"),
+            ("blobSchedule", "blobschedule"),
+            ("terminalTotalDifficulty", "terminalTotalDifficulty_"),
+        ] {
+            let json = CONFIG.replace(&alloc::format!("\"{key}\""), &alloc::format!("\"{other}\""));
+            let error = Chain::from_json(&json).unwrap_err().to_string();
+            assert!(error.ends_with(&alloc::format!("has {other}; it is to be written {key}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_of_the_blob_schedule_are_refused_by_name() {
+        for (from, to, named) in [
+            ("\"bpo1\": {", "\"amsterdan\": {", "amsterdan; it is to be written blobSchedule.amsterdam"),
+            ("\"bpo1\": {", "\"osakka\": {", "osakka; it is to be written blobSchedule.osaka"),
+            ("\"bpo1\": {", "\"osaak\": {", "osaak; it is to be written blobSchedule.osaka"),
+            ("\"bpo1\": {", "\"Shanghai\": {", "Shanghai; it is to be written blobSchedule.shanghai"),
+            ("\"bpo1\": {", "\"BOGOTA\": {", "BOGOTA; it is to be written blobSchedule.bogota"),
+            ("\"bpo1\": {", "\"bop1\": {", "bop1; it is to be written blobSchedule.bpo1"),
+            ("\"bpo1\": {", "\"bpo01\": {", "bpo01; it is to be written blobSchedule.bpo1"),
+            ("\"bpo1\": {", "\"bpo0\": {", "blobSchedule.bpo0, but there is no fork of this name"),
+            ("\"bpo1\": {", "\"comment\": {", "blobSchedule.comment, but there is no fork of this name"),
+            ("\"bpo1\": {", "\"fulu\": {", "blobSchedule.fulu, but there is no fork of this name"),
+            (
+                "\"max\": 6",
+                "\"max\": 6, \"fooo\": 1",
+                "blobSchedule.cancun.fooo, but the fields of an entry are",
+            ),
+            ("\"max\": 6", "\"max\": 6, \"Max\": 1", "written blobSchedule.cancun.max"),
+            (
+                "\"bpo1\": {",
+                "\"bpo2\": {\"baseFeeUpdateFractoin\": 1}, \"bpo1\": {",
+                "bpo2.baseFeeUpdateFractoin; it is to be written blobSchedule.bpo2.baseFeeUpdateFraction",
+            ),
+        ] {
+            let error = Chain::from_json(&CONFIG.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(named), "{to}: {error}");
+        }
+        // Entries of other forks have no effect.
+        for name in
+            ["paris", "shanghai", "amsterdam", "Amsterdam", "bogota", "Bogota", "verkle", "ubt", "bpo7"]
+        {
+            let entry = alloc::format!("\"{name}\": {{\"max\": 7}}, \"bpo1\": {{");
+            assert_eq!(spec(&CONFIG.replace("\"bpo1\": {", &entry)), spec(CONFIG), "{name}");
+        }
+        let fulu = CONFIG.replace("\"bpo1\": {", "\"Fulu\": {\"per\": 7}, \"bpo1\": {");
+        let fulu = fulu.replace("\"chainId\"", "\"fuluTime\": 5000000000, \"chainId\"");
+        assert_eq!(spec(&fulu), spec(CONFIG));
+    }
+
+    /// Keys that files of geth, reth, besu, nethermind, erigon, hive and kurtosis have.
+    #[test]
+    fn keys_of_clients_are_ignored() {
+        for key in [
+            "ethash",
+            "clique",
+            "aura",
+            "ibft",
+            "ibft2",
+            "qbft",
+            "consensus",
+            "chainName",
+            "networkId",
+            "discovery",
+            "checkpoint",
+            "trustedCheckpoint",
+            "trustedCheckpointOracle",
+            "burntContract",
+            "noPruneContracts",
+            "feeCollector",
+            "minBaseFee",
+            "isQuorum",
+            "comment",
+            "_comment",
+            "name",
+            "parisTime",
+            "daoForkSupport",
+            "terminalTotalDifficultyPassed",
+            "terminalBlockHash",
+            "terminalBlockNumber",
+            "eip150Hash",
+            "period",
+        ] {
+            for value in ["1", "{}", "true", "\"x\""] {
+                assert_eq!(end(&alloc::format!("\"{key}\": {value}")), None, "{key}: {value}");
+            }
+        }
+        for key in OLD_FORKS.into_iter().filter(|key| *key != "londonBlock") {
+            assert_eq!(end(&alloc::format!("\"{key}\": 0")), None, "{key}");
+        }
+        // These are read however they are written.
+        for field in [
+            "\"WithdrawalRequestContractAddress\": \"0x00000961Ef480Eb55e80D19ad83579A64c007002\"",
+            "\"zerobasefee\": false",
+        ] {
+            assert_eq!(end(field), None, "{field}");
+        }
+        // No known key is taken for another.
+        let known = Spellings::of_keys();
+        assert!(known.0.iter().all(|(name, _)| misspelt(name, &known).is_none()));
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        let distance = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|text| text.chars().collect::<Vec<_>>());
+            (0..9).find(|edits| is_within(*edits, &one, &other)).unwrap()
+        };
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("time", "time", 0),
+            ("time", "tiem", 1),
+            ("time", "tim", 1),
+            ("time", "ttime", 1),
+            ("time", "tame", 1),
+            ("amsterdam", "amstredma", 2),
+            ("kitten", "sitting", 3),
+            ("abc", "cab", 2),
+        ] {
+            assert_eq!((distance(one, other), distance(other, one)), (expected, expected), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_refused_name_their_bound() {
+        for value in ["1.5", "-1", "\"soon\"", "18446744073709551616", "1e100"] {
+            let json = CONFIG.replace("\"osakaTime\": 20", &alloc::format!("\"osakaTime\": {value}"));
+            let error = Chain::from_json(&json).unwrap_err().to_string();
+            assert!(error.contains("osakaTime") && error.ends_with("below 2^64"), "{error}");
+        }
+        let json = CONFIG.replace("\"terminalTotalDifficulty\": 0", "\"terminalTotalDifficulty\": -1");
+        assert!(Chain::from_json(&json).unwrap_err().to_string().ends_with("below 2^256"));
+        // The merge has passed, so its difficulty may be missing.
+        let passed = "\"terminalTotalDifficultyPassed\": true";
+        assert_eq!(spec(&CONFIG.replace("\"terminalTotalDifficulty\": 0", passed)), spec(CONFIG));
     }
 
     #[test]
