@@ -23,13 +23,13 @@ const OF_THE_EXAMPLE: (&str, &str) =
 
 /// Every command of the README, in its order.
 const COMMANDS: &[(&str, Tested)] = &[
+    ("cargo install --locked --path bin/zeno", Not("it builds everything once more")),
     (
         "cargo run --release -- prove",
         Not("the test proves_and_verifies_the_example of cli.rs runs this program so"),
     ),
     ("cargo run --release -- verify block-1.proof --chain dev", Not("the same test verifies its proof so")),
     ("cargo test --release --workspace", Not("it runs this very test")),
-    ("cargo install --locked --path bin/zeno", Not("it builds everything once more")),
     ("export ETH_RPC_URL=https://…", Not("the replayed node's URL is set instead")),
     ("zeno validate latest", Here(&[("latest", "latest --chain dev")])),
     ("zeno fetch 24628607 --out block.zeno", Here(&[("24628607", "1 --chain dev")])),
