@@ -64,9 +64,12 @@ pub fn next_sync_committee_gindex_at_slot(config: &Config, slot: Slot) -> Genera
     at_slot(config, slot, [NEXT_SYNC_COMMITTEE_GINDEX, electra, NEXT_SYNC_COMMITTEE_GINDEX_GLOAS])
 }
 
-/// Returns the depth of a node. The root's is 0.
+/// Returns the depth of a node. The root's is 0, as is that of the index 0, which no node has.
 pub const fn floorlog2(gindex: GeneralizedIndex) -> usize {
-    gindex.ilog2() as usize
+    match gindex.checked_ilog2() {
+        Some(depth) => depth as usize,
+        None => 0,
+    }
 }
 
 /// Returns the root of the tree that has this leaf at `gindex` and these siblings, from the leaf upward.
@@ -145,6 +148,7 @@ mod tests {
         let branch = [ZERO; 70];
         assert!(!is_valid_normalized_merkle_branch(&Native, ZERO, &branch, 1, [1; 32]));
         assert!(!is_valid_normalized_merkle_branch(&Native, ZERO, &branch, u32::MAX, ZERO));
+        assert!(!is_valid_normalized_merkle_branch(&Native, ZERO, &branch, 0, [1; 32]));
         root_of_branch(&Native, ZERO, &branch, 3);
     }
 }

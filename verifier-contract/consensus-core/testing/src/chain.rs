@@ -28,7 +28,7 @@ pub struct BeaconChain<const N: usize> {
     config: Config,
     executions: BTreeMap<Slot, ExecutionPayloadHeader>,
     finalized: BTreeMap<Slot, Slot>,
-    /// What was computed: each block commits to a finalized one, and so to many.
+    /// Cache: each block commits to a finalized one, and so to many.
     computed: Mutex<Computed<N>>,
 }
 
