@@ -21,6 +21,7 @@ pub(crate) const BLOCK_HASH_DEPTH: usize = 11;
 
 /// Proof of a header's execution block, in one of the forms that forks have given it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "the largest variant is the usual one since Gloas")]
 pub enum Execution {
     /// None, in Altair and Bellatrix.
     #[default]

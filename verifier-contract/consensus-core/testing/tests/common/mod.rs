@@ -46,6 +46,7 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 
 /// Update of any kind.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "the largest variant is the usual one")]
 pub(crate) enum AnyUpdate<const N: usize> {
     Full(LightClientUpdate<N>),
     Finality(LightClientFinalityUpdate<N>),
