@@ -142,6 +142,8 @@ fn payload_header_depth(fork: Fork) -> usize {
 }
 
 /// Brings a header into the form of Gloas. Headers of that form are left as they are, and an empty one remains empty.
+///
+/// A header from before Capella loses its execution, which must be empty there and is not proven.
 pub fn upgrade_lc_header_to_gloas(
     context: &Context<'_, impl Crypto>,
     header: LightClientHeader,

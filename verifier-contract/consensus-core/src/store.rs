@@ -267,7 +267,7 @@ pub fn upgrade_lc_optimistic_update_to_gloas<const N: usize>(
 
 /// Brings all of a store into the form of Gloas, before or after the fork.
 ///
-/// It changes no verdict. The headers of execution payloads are reduced to their block hashes, so that all stores have one
+/// It changes no verdict on later updates. The headers of execution payloads are reduced to their block hashes, so that all stores have one
 /// form. Upgrades between older forks change the encoding alone: there is one type for all of them here.
 pub fn upgrade_lc_store_to_gloas<const N: usize>(
     context: &Context<'_, impl Crypto>,

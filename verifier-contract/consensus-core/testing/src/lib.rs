@@ -1,7 +1,7 @@
 //! A made-up beacon chain for tests of light clients, and the tests of `zeno-consensus-core` that need data.
 //!
 //! [`BeaconChain`] makes bootstraps and updates with valid signatures, for any schedule of forks, any execution blocks,
-//! committees that change, and any participation. [`attacks`] makes updates that must be refused. There is no state
+//! committees that change, and any participation. [`attacks()`] makes updates that must be refused. There is no state
 //! transition: a light client sees a few nodes of a state, and the others are made up.
 //!
 //! ```
